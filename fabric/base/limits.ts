@@ -1,0 +1,39 @@
+/** Every limit, with the reason for its number. Units are in the names. */
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+export const LIMITS = {
+  /** A fork bomb ends here (EAGAIN). Each process costs its host 1–2 MiB at least. */
+  processesPerJob: 256,
+  /** What one host takes of all jobs together, running and blocked. */
+  processesPerHost: 64,
+  /** A guest's linear memory unless its job asks for another: over it, allocations fail inside the guest (ENOMEM). */
+  guestMemoryBytes: 128 * MIB,
+  /** A program's text. The largest compilers bundle to about 10 MB. */
+  programBytes: 16 * MIB,
+  /** One message on a link, images included: a full guest memory, hardly compressible, and its log. */
+  messageBytes: 192 * MIB,
+  /** The argument or answer of one system call: a large file written whole. */
+  callBytes: 32 * MIB,
+  /** Written to the terminal but not yet taken by the home: beyond it, writing blocks the guest. */
+  postedBytes: 1 * MIB,
+  /** Answers the home keeps for a process since its last image; beyond it, it asks for a fresh image. */
+  logBytes: 8 * MIB,
+  /** Same, in answers: replaying 20,000 calls takes well under a second. */
+  logEntries: 20_000,
+  /** Open files of one job. */
+  openFiles: 256,
+  /** A path in a system call. Linux has 4,096 too. */
+  pathBytes: 4096,
+  /** How long a process runs before the next one of the same worker gets its turn. */
+  sliceMs: 10,
+  /** A link that has been silent this long is asked for a sign of life. */
+  heartbeatMs: 500,
+  /** Silent this long, the other side is taken for dead. Chromium alone would need 5–30 s. */
+  silenceMs: 3_000,
+  /** A host keeps a job's processes this long without a word from their home, then drops them. */
+  homelessMs: 30_000,
+  /** A process whose hosts died or failed this often while it ran is given up as poisonous. */
+  hostsLostPerProcess: 3,
+} as const;

@@ -1,0 +1,40 @@
+/** What the inside needs of the outside. Only composition roots choose implementations. */
+
+/** Milliseconds; `now` is wall-clock time since 1970, `monotonic` never steps back and has no fixed origin. */
+export interface Clock {
+  now(): number;
+  monotonic(): number;
+  /** Calls back once, not before `ms` milliseconds; returns what cancels it. */
+  after(ms: number, run: () => void): () => void;
+}
+
+/** Cryptographically strong random bytes. */
+export interface Random {
+  bytes(length: number): Uint8Array;
+}
+
+/** Why a link ended, in words for a person. */
+export type LinkEnd = { readonly reason: string };
+
+/**
+ * A reliable, ordered pipe of whole messages to one peer. Bytes that arrive are hostile.
+ * Framing, chunks and back-pressure are inside; `send` after the end is silently dropped.
+ */
+export interface Link {
+  /** Takes ownership of the bytes. At most LIMITS.messageBytes. */
+  send(message: Uint8Array): void;
+  /** Set once, right after the link was made. Messages arrive in order. */
+  onMessage: (message: Uint8Array) => void;
+  /** Called exactly once, when nothing more will arrive, whoever ended it. */
+  onEnd: (end: LinkEnd) => void;
+  /** Bytes given to `send` that have not left yet. */
+  readonly queuedBytes: number;
+  close(reason: string): void;
+}
+
+/** Keeps named values across restarts: IndexedDB in a page, files on the edge, a map in a test. */
+export interface Store {
+  get<T>(key: string): Promise<T | undefined>;
+  set(key: string, value: unknown): Promise<void>;
+  delete(key: string): Promise<void>;
+}

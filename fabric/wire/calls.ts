@@ -1,0 +1,210 @@
+/**
+ * The one table of system calls: number, name, codecs, and where each is served. Guest stubs, the host's
+ * dispatch and the home's handlers all come from it.
+ *
+ * `where`:
+ *  - "home"   forwarded to the job's home; the process is blocked until the answer is there
+ *  - "posted" forwarded, but not waited for: the host answers `undefined` at once and the home gets it in order
+ *  - "here"   answered by the host it runs on; the home learns the answer with the next forwarded call,
+ *             so that a process that must run again gets the same one
+ *
+ * A request is the call's number (varint) and its arguments. An answer is 0 and the result, or 1 and an error.
+ */
+import {
+  bool,
+  bytes,
+  type Carried,
+  type Codec,
+  decode,
+  f64,
+  Invalid,
+  int,
+  list,
+  nothing,
+  oneOf,
+  optional,
+  struct,
+  text,
+  varint,
+  Writer,
+} from "../base/codec.ts";
+import { ERROR_CODES, RoostError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+
+export const SIGNALS = [
+  "SIGTERM",
+  "SIGINT",
+  "SIGKILL",
+  "SIGSTOP",
+  "SIGCONT",
+  "SIGUSR1",
+  "SIGUSR2",
+  "SIGCHLD",
+] as const;
+export type SignalName = (typeof SIGNALS)[number];
+
+/** What is done to a file when it is opened; Node's flag strings. */
+export const OPEN_FLAGS = ["r", "r+", "w", "wx", "w+", "wx+", "a", "ax", "a+", "ax+"] as const;
+
+const path = text(LIMITS.pathBytes);
+const data = bytes(LIMITS.callBytes);
+const name = text(256);
+const number = varint;
+
+export const fileStat = struct({
+  kind: oneOf(["file", "directory"]),
+  size: number,
+  /** Milliseconds since 1970. */
+  modified: f64,
+});
+
+const childEnd = struct({
+  pid: number,
+  status: int,
+  signal: optional(oneOf(SIGNALS)),
+  /** Encoded by the guest that exited, decoded by the guest that waits: opaque on the way. Empty: no value. */
+  value: data,
+});
+export type ChildEnd = Carried<typeof childEnd>;
+
+/** Whatever a process must know of itself that a copy of its memory cannot tell it. */
+const identity = struct({
+  pid: number,
+  ppid: number,
+  argv: list(text(LIMITS.pathBytes), 4096),
+  env: list(struct({ name, value: text(LIMITS.pathBytes) }), 1024),
+});
+
+const call = <A, R, const W extends "home" | "posted" | "here">(
+  number: number,
+  where: W,
+  args: Codec<A>,
+  answer: Codec<R>,
+) => ({ number, where, args, answer });
+
+export const CALLS = {
+  // Processes
+  /** Ends the process; never answered. */
+  exit: call(0, "home", struct({ status: int, value: data }), nothing),
+  /** `child` is the new pid in the parent and 0 in the child. `self` and `parent` are those of the one who is told. */
+  fork: call(1, "home", struct({ on: text(64) }), struct({ child: number, self: number, parent: number })),
+  /** `pid` -1: any child. `timeoutMs` undefined: for ever. Answers undefined on timeout. */
+  wait: call(2, "home", struct({ pid: int, timeoutMs: optional(f64) }), struct({ end: optional(childEnd) })),
+  kill: call(3, "home", struct({ pid: number, signal: oneOf(SIGNALS) }), nothing),
+  identify: call(4, "home", nothing, identity),
+  hosts: call(
+    5,
+    "home",
+    nothing,
+    struct({ hosts: list(struct({ id: name, name, free: bool }), 4096), here: name }),
+  ),
+  /** Moves the caller; empty: wherever the home thinks best. Answered on the new host. */
+  migrate: call(6, "home", struct({ host: name }), nothing),
+  hostname: call(7, "here", nothing, struct({ name })),
+  /** Blocks until `dueMs` (the clock of `Date.now`). */
+  sleep: call(8, "home", struct({ dueMs: f64 }), nothing),
+  /** Random bytes of the host's cryptographic source; at most 65,536. */
+  random: call(9, "here", struct({ length: number }), struct({ bytes: data })),
+  // Terminal
+  /** 1 is stdout, 2 is stderr. */
+  print: call(20, "posted", struct({ fd: number, data }), nothing),
+  /** A line without its end; undefined at the end of input. */
+  readLine: call(21, "home", nothing, struct({ line: optional(text(LIMITS.callBytes)) })),
+  // Files
+  open: call(30, "home", struct({ path, flags: oneOf(OPEN_FLAGS) }), struct({ fd: number })),
+  /** `position` undefined: at the shared offset, which advances. An empty answer is the end of the file. */
+  read: call(
+    31,
+    "home",
+    struct({ fd: number, length: number, position: optional(number) }),
+    struct({ data }),
+  ),
+  write: call(
+    32,
+    "home",
+    struct({ fd: number, data, position: optional(number) }),
+    struct({ written: number }),
+  ),
+  close: call(33, "home", struct({ fd: number }), nothing),
+  stat: call(34, "home", struct({ path }), fileStat),
+  readDirectory: call(
+    35,
+    "home",
+    struct({ path }),
+    struct({ entries: list(struct({ name, kind: oneOf(["file", "directory"]) }), 1 << 20) }),
+  ),
+  makeDirectory: call(36, "home", struct({ path, recursive: bool }), nothing),
+  unlink: call(37, "home", struct({ path }), nothing),
+  rename: call(38, "home", struct({ from: path, to: path }), nothing),
+  /** A whole file in one round trip. */
+  readFile: call(39, "home", struct({ path }), struct({ data })),
+  /** Writes a whole file ("w"), creates it ("wx") or appends to it ("a"), in one round trip. */
+  writeFile: call(40, "home", struct({ path, flags: oneOf(["w", "wx", "a"]), data }), nothing),
+} as const;
+
+export type CallName = keyof typeof CALLS;
+export type CallArgs<N extends CallName> = Carried<(typeof CALLS)[N]["args"]>;
+export type CallAnswer<N extends CallName> = Carried<(typeof CALLS)[N]["answer"]>;
+export type Call = { [N in CallName]: { readonly name: N; readonly args: CallArgs<N> } }[CallName];
+
+const byNumber = new Map<number, CallName>(
+  (Object.keys(CALLS) as CallName[]).map((name) => [CALLS[name].number, name]),
+);
+
+export function encodeCall<N extends CallName>(name: N, args: CallArgs<N>): Uint8Array {
+  const to = new Writer();
+  to.varint(CALLS[name].number);
+  (CALLS[name].args as Codec<CallArgs<N>>).write(to, args);
+  return to.finish();
+}
+
+/** Reads a request. Hostile bytes give the error to answer: ENOSYS or EINVAL. */
+export function decodeCall(request: Uint8Array): Call | RoostError {
+  const number = decode(leadingVarint, request);
+  if (number instanceof Invalid) return new RoostError("EINVAL", `not a system call (${number.reason})`);
+  const name = byNumber.get(number.value);
+  if (name === undefined)
+    return new RoostError("ENOSYS", `this version has no system call ${number.value}; update this host`);
+  const args = decode(CALLS[name].args as Codec<unknown>, number.rest);
+  if (args instanceof Invalid) return new RoostError("EINVAL", `bad arguments for ${name} (${args.reason})`);
+  return { name, args } as Call;
+}
+
+const leadingVarint: Codec<{ value: number; rest: Uint8Array }> = {
+  write: (to, { value, rest }) => {
+    to.varint(value);
+    to.raw(rest);
+  },
+  read: (from) => ({ value: from.varint(), rest: from.raw(from.left) }),
+};
+
+const failure = struct({ code: oneOf(ERROR_CODES), message: text(64 * 1024) });
+
+export function encodeAnswer<N extends CallName>(name: N, answer: CallAnswer<N>): Uint8Array {
+  const to = new Writer();
+  to.u8(0);
+  (CALLS[name].answer as Codec<CallAnswer<N>>).write(to, answer);
+  return to.finish();
+}
+
+/** `error.message` begins with its code; on the wire the two are apart. */
+export function encodeError(error: RoostError): Uint8Array {
+  const to = new Writer();
+  to.u8(1);
+  failure.write(to, { code: error.code, message: error.message.slice(error.code.length + 2) });
+  return to.finish();
+}
+
+/** For the guest: the result, or the RoostError to throw. */
+export function decodeAnswer<N extends CallName>(name: N, answer: Uint8Array): CallAnswer<N> | RoostError {
+  if (answer[0] === 1) {
+    const error = decode(failure, answer.subarray(1));
+    return error instanceof Invalid
+      ? new RoostError("EIO", `the answer to ${name} is damaged (${error.reason})`)
+      : new RoostError(error.code, error.message);
+  }
+  const result = decode(CALLS[name].answer as Codec<CallAnswer<N>>, answer.subarray(1));
+  return result instanceof Invalid
+    ? new RoostError("EIO", `the answer to ${name} is damaged (${result.reason})`)
+    : result;
+}
