@@ -1,0 +1,75 @@
+/**
+ * One configuration for everything that is built: the page (dist/web), the command and its workers (dist/node),
+ * and the tests. The engine (dist/engine) is made by dist/node/build-engine.js between the two: see fabric/edge/setup.mjs.
+ */
+import { fileURLToPath } from "node:url";
+import { rolldown } from "rolldown";
+import type { Plugin } from "vite";
+import { defineConfig } from "vitest/config";
+
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+/** `virtual:roost-guest`: the guest library as one ES module's text, for booting base images. */
+function guestLibrary(): Plugin {
+  const id = "virtual:roost-guest";
+  return {
+    name: "roost:guest",
+    resolveId: (source) => (source === id ? `\0${id}` : null),
+    async load(source) {
+      if (source !== `\0${id}`) return null;
+      const bundle = await rolldown({
+        input: at("fabric/guest/index.ts"),
+        platform: "neutral",
+        logLevel: "warn",
+      });
+      const { output } = await bundle.generate({ format: "es", minify: true });
+      for (const file of await bundle.watchFiles) this.addWatchFile(file);
+      await bundle.close();
+      return `export const GUEST_LIBRARY = ${JSON.stringify(output[0].code)};`;
+    },
+  };
+}
+
+const nodeEntries = {
+  roost: at("fabric/edge/main.ts"),
+  "executor.worker": at("fabric/edge/executor.worker.ts"),
+  "build-engine": at("fabric/engine/build/main.ts"),
+};
+
+export default defineConfig({
+  root: at("web"),
+  publicDir: at("web/public"),
+  plugins: [guestLibrary()],
+  appType: "spa",
+  worker: { format: "es", plugins: () => [guestLibrary()] },
+  environments: {
+    client: { build: { outDir: at("dist/web"), emptyOutDir: true, target: "es2023" } },
+    ssr: {
+      resolve: { external: true },
+      build: {
+        outDir: at("dist/node"),
+        emptyOutDir: true,
+        target: "node20",
+        ssr: true,
+        rolldownOptions: { input: nodeEntries },
+      },
+    },
+  },
+  test: {
+    root: at("."),
+    reporters: ["default", at("test/closing-line.ts")],
+    projects: [
+      { extends: true, test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 60_000 } },
+      {
+        extends: true,
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
