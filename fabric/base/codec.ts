@@ -195,7 +195,7 @@ export const optional = <T>(inner: Codec<T>): Codec<T | undefined> => ({
 });
 
 /** A number whose meaning has a brand. */
-export const branded = <T extends number | string>(inner: Codec<T extends number ? number : string>) =>
+export const branded = <T extends number | string>(inner: Codec<number> | Codec<string>) =>
   inner as unknown as Codec<T>;
 
 /** One of a fixed list of words, as its index. */

@@ -32,8 +32,8 @@ export const LIMITS = {
   heartbeatMs: 500,
   /** Silent this long, the other side is taken for dead. Chromium alone would need 5–30 s. */
   silenceMs: 3_000,
-  /** A host keeps a job's processes this long without a word from their home, then drops them. */
-  homelessMs: 30_000,
+  /** A reclaimed host drops what its home has not taken over by then; the home starts it again from its last image. */
+  evictionMs: 10_000,
   /** A process whose hosts died or failed this often while it ran is given up as poisonous. */
   hostsLostPerProcess: 3,
 } as const;

@@ -38,3 +38,35 @@ export interface Store {
   set(key: string, value: unknown): Promise<void>;
   delete(key: string): Promise<void>;
 }
+
+/** What a file or directory is. `modifiedMs` counts from 1970. */
+export interface DiskEntry {
+  readonly kind: "file" | "directory";
+  readonly size: number;
+  readonly modifiedMs: number;
+}
+
+/** A file that was opened. Positions and lengths in bytes. */
+export interface DiskFile {
+  read(length: number, position: number): Uint8Array;
+  write(data: Uint8Array, position: number): void;
+  size(): number;
+  close(): void;
+}
+
+/**
+ * A job's files. Paths are relative to the job's directory, with `/`, already freed of `.` and `..`; "" is the
+ * directory itself. Every method throws RoostError, EACCES where a link leads outside.
+ */
+export interface Disk {
+  open(
+    path: string,
+    mode: { read: boolean; write: boolean; create: boolean; exclusive: boolean; truncate: boolean },
+  ): DiskFile;
+  stat(path: string): DiskEntry;
+  list(path: string): { readonly name: string; readonly kind: "file" | "directory" }[];
+  makeDirectory(path: string): void;
+  /** Removes a file. */
+  unlink(path: string): void;
+  rename(from: string, to: string): void;
+}

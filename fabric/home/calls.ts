@@ -1,0 +1,105 @@
+/**
+ * What the home does for each system call that is forwarded to it (all but fork, which carries an image: home.ts).
+ * A call is either answered here and now, or becomes the process's `pending`, to be answered by a later event.
+ */
+import { RoostError } from "../base/errors.ts";
+import { type CallNumber, type HostId, type Pid, pid } from "../base/ids.ts";
+import { type Call, encodeAnswer, encodeError } from "../wire/calls.ts";
+import { answer, end, type Out, recall, settleWait, signal } from "./home.ts";
+import { loads } from "./placement.ts";
+import type { HomeState, Process } from "./state.ts";
+
+export function serve(
+  state: HomeState,
+  p: Process,
+  number: CallNumber,
+  call: Call,
+  out: Out,
+  nowMs: number,
+): void {
+  const reply = (bytes: Uint8Array) => answer(state, p, number, bytes, out, nowMs);
+  const fail = (error: RoostError) => reply(encodeError(error));
+  switch (call.name) {
+    case "exit":
+      return end(
+        state,
+        p,
+        { status: call.args.status, signal: undefined, value: call.args.value.slice() },
+        out,
+        nowMs,
+      );
+    case "wait": {
+      if (settleWait(state, p, number, call.args.pid, out, nowMs)) return;
+      const { timeoutMs } = call.args;
+      const dueMs = timeoutMs === undefined ? undefined : nowMs + timeoutMs;
+      p.pending = { for: "wait", call: number, child: call.args.pid, dueMs };
+      return;
+    }
+    case "kill": {
+      const target = state.processes.get(pid(call.args.pid) as Pid);
+      if (!target || target.end)
+        return fail(new RoostError("ESRCH", `no process ${call.args.pid} is alive in this job`));
+      reply(encodeAnswer("kill", undefined)); // first: it may be the caller's own end
+      return signal(state, target, call.args.signal, out, nowMs);
+    }
+    case "identify":
+      return reply(
+        encodeAnswer("identify", {
+          pid: p.pid,
+          ppid: p.ppid,
+          argv: ["roost", state.spec.program.fileName, ...state.spec.args],
+          env: Object.entries(state.spec.env).map(([name, value]) => ({ name, value })),
+        }),
+      );
+    case "hosts": {
+      const load = loads(state);
+      const hosts = [...state.hosts.values()].map((h) => ({
+        id: h.id,
+        name: h.name,
+        free: (load.get(h.id) ?? 0) < h.slots,
+      }));
+      return reply(encodeAnswer("hosts", { hosts, here: p.where.kind === "at" ? p.where.host : "" }));
+    }
+    case "migrate": {
+      const to = call.args.host as HostId;
+      if (to && !state.hosts.has(to))
+        return fail(
+          new RoostError("ENOHOST", `no host ${to} is linked to this job; hosts() lists those that are`),
+        );
+      if (p.where.kind === "at" && p.where.host === to) return reply(encodeAnswer("migrate", undefined));
+      p.pending = { for: "move", call: number };
+      return recall(state, p, to || undefined, out);
+    }
+    case "sleep":
+      if (!Number.isFinite(call.args.dueMs))
+        return fail(new RoostError("EINVAL", "sleep needs a finite time"));
+      p.pending = { for: "sleep", call: number, dueMs: call.args.dueMs };
+      return;
+    case "print":
+      if (call.args.fd !== 1 && call.args.fd !== 2)
+        return fail(new RoostError("EBADF", `${call.args.fd} is not the terminal: 1 is stdout, 2 is stderr`));
+      out({ type: "print", pid: p.pid, fd: call.args.fd, data: call.args.data });
+      return reply(encodeAnswer("print", undefined));
+    case "readLine":
+      p.pending = { for: "line", call: number };
+      return out({ type: "readLine", pid: p.pid, call: number });
+    case "open":
+    case "read":
+    case "write":
+    case "close":
+    case "stat":
+    case "readDirectory":
+    case "makeDirectory":
+    case "unlink":
+    case "rename":
+    case "readFile":
+    case "writeFile":
+      p.pending = { for: "file", call: number };
+      return out({ type: "file", pid: p.pid, call: number, operation: call });
+    case "fork":
+      return fail(new RoostError("EINVAL", "a fork must come with the image of the process that forks"));
+    case "hostname":
+    case "random":
+      return fail(new RoostError("EINVAL", `${call.name} is answered by the host it runs on`));
+  }
+}

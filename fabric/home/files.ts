@@ -1,0 +1,210 @@
+/**
+ * The files of a job, as its processes see them: descriptors, offsets shared by parent and child, one directory
+ * that is the whole world. Works on any `Disk`; every call gets an answer, errors included, and never throws.
+ */
+import { RoostError } from "../base/errors.ts";
+import type { Pid } from "../base/ids.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { Disk, DiskFile } from "../base/ports.ts";
+import {
+  type Call,
+  type CallAnswer,
+  type CallArgs,
+  type CallName,
+  encodeAnswer,
+  encodeError,
+} from "../wire/calls.ts";
+
+/** What several descriptors, of parent and children, can share: as UNIX's open file description. */
+interface OpenFile {
+  readonly file: DiskFile;
+  readonly path: string;
+  readonly readable: boolean;
+  readonly writable: boolean;
+  readonly append: boolean;
+  offset: number;
+  users: number;
+}
+
+/** 0, 1 and 2 are the terminal. */
+const FIRST_DESCRIPTOR = 3;
+
+export class Files {
+  readonly #disk: Disk;
+  readonly #tables = new Map<Pid, Map<number, OpenFile>>();
+
+  constructor(disk: Disk) {
+    this.#disk = disk;
+  }
+
+  forked(parent: Pid, child: Pid): void {
+    const table = new Map(this.#tables.get(parent));
+    for (const open of table.values()) open.users++;
+    this.#tables.set(child, table);
+  }
+
+  closed(process: Pid): void {
+    for (const open of this.#tables.get(process)?.values() ?? []) release(open);
+    this.#tables.delete(process);
+  }
+
+  /** Carries out a file call; answers with its encoded result or error. */
+  serve(process: Pid, call: Call): Uint8Array {
+    try {
+      return this.#serve(process, call);
+    } catch (error) {
+      if (error instanceof RoostError) return encodeError(error);
+      return encodeError(new RoostError("EIO", `${call.name} failed at the job's home: ${String(error)}`));
+    }
+  }
+
+  #serve(process: Pid, call: Call): Uint8Array {
+    const disk = this.#disk;
+    const done = <N extends CallName>(name: N, answer: CallAnswer<N>) => encodeAnswer(name, answer);
+    switch (call.name) {
+      case "open":
+        return done("open", { fd: this.#open(process, call.args) });
+      case "read": {
+        const { fd, length, position } = call.args;
+        const open = this.#opened(process, fd);
+        if (!open.readable)
+          throw new RoostError("EBADF", `${open.path} was opened for writing only; open it with "r+"`);
+        const data = open.file.read(Math.min(length, LIMITS.callBytes - 64), position ?? open.offset);
+        if (position === undefined) open.offset += data.length;
+        return done("read", { data });
+      }
+      case "write": {
+        const { fd, data, position } = call.args;
+        const open = this.#opened(process, fd);
+        if (!open.writable)
+          throw new RoostError("EBADF", `${open.path} was opened for reading only; open it with "r+"`);
+        const at = open.append ? open.file.size() : (position ?? open.offset);
+        open.file.write(data, at);
+        if (position === undefined) open.offset = at + data.length;
+        return done("write", { written: data.length });
+      }
+      case "close": {
+        release(this.#opened(process, call.args.fd));
+        this.#tables.get(process)?.delete(call.args.fd);
+        return done("close", undefined);
+      }
+      case "stat": {
+        const { kind, size, modifiedMs } = disk.stat(inside(call.args.path));
+        return done("stat", { kind, size, modified: modifiedMs });
+      }
+      case "readDirectory": {
+        const entries = disk.list(inside(call.args.path));
+        return done("readDirectory", { entries: entries.toSorted((a, b) => (a.name < b.name ? -1 : 1)) });
+      }
+      case "makeDirectory":
+        this.#makeDirectory(inside(call.args.path), call.args.recursive);
+        return done("makeDirectory", undefined);
+      case "unlink":
+        disk.unlink(inside(call.args.path));
+        return done("unlink", undefined);
+      case "rename":
+        disk.rename(inside(call.args.from), inside(call.args.to));
+        return done("rename", undefined);
+      case "readFile": {
+        const file = disk.open(inside(call.args.path), { ...READ });
+        try {
+          const size = file.size();
+          if (size > LIMITS.callBytes - 64)
+            throw new RoostError(
+              "EINVAL",
+              `${call.args.path} has ${size} bytes: read it in parts, with openSync and readSync`,
+            );
+          return done("readFile", { data: file.read(size, 0) });
+        } finally {
+          file.close();
+        }
+      }
+      case "writeFile": {
+        const { path, flags, data } = call.args;
+        const file = disk.open(inside(path), modeOf(flags));
+        try {
+          file.write(data, flags === "a" ? file.size() : 0);
+        } finally {
+          file.close();
+        }
+        return done("writeFile", undefined);
+      }
+      default:
+        throw new Error(`bug: ${call.name} is no file call`);
+    }
+  }
+
+  #open(process: Pid, { path, flags }: CallArgs<"open">): number {
+    const table = this.#tables.get(process) ?? new Map<number, OpenFile>();
+    this.#tables.set(process, table);
+    if (table.size >= LIMITS.openFiles)
+      throw new RoostError("EMFILE", `${table.size} files are open, the limit (openFiles); close some first`);
+    const mode = modeOf(flags);
+    const file = this.#disk.open(inside(path), mode);
+    let fd = FIRST_DESCRIPTOR;
+    while (table.has(fd)) fd++;
+    const { read, write } = mode;
+    table.set(fd, {
+      file,
+      path,
+      readable: read,
+      writable: write,
+      append: flags.startsWith("a"),
+      offset: 0,
+      users: 1,
+    });
+    return fd;
+  }
+
+  #opened(process: Pid, fd: number): OpenFile {
+    const open = this.#tables.get(process)?.get(fd);
+    if (!open) throw new RoostError("EBADF", `${fd} is not an open file of this process`);
+    return open;
+  }
+
+  #makeDirectory(path: string, recursive: boolean): void {
+    if (!recursive) return this.#disk.makeDirectory(path);
+    const parts = path.split("/");
+    for (let n = 1; n <= parts.length; n++) {
+      const prefix = parts.slice(0, n).join("/");
+      try {
+        this.#disk.makeDirectory(prefix);
+      } catch (error) {
+        const there = error instanceof RoostError && error.code === "EEXIST";
+        if (!there || this.#disk.stat(prefix).kind !== "directory") throw error;
+      }
+    }
+  }
+}
+
+function release(open: OpenFile): void {
+  if (--open.users === 0) open.file.close();
+}
+
+const READ = { read: true, write: false, create: false, exclusive: false, truncate: false };
+
+/** Node's flags: r reads, w empties, a appends, + does both, x insists that the file is new. */
+function modeOf(flags: string) {
+  const [kind] = flags;
+  const both = flags.includes("+");
+  return {
+    read: kind === "r" || both,
+    write: kind !== "r" || both,
+    create: kind !== "r",
+    exclusive: flags.includes("x"),
+    truncate: kind === "w",
+  };
+}
+
+/** The path within the job's directory, which is `/` to the job. */
+function inside(path: string): string {
+  if (path.includes("\0")) throw new RoostError("EINVAL", "a path cannot contain the character 0");
+  const parts: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "" || part === ".") continue;
+    if (part !== "..") parts.push(part);
+    else if (parts.pop() === undefined)
+      throw new RoostError("EACCES", `${path} is outside the job's directory; a job sees nothing above it`);
+  }
+  return parts.join("/");
+}

@@ -1,0 +1,82 @@
+/**
+ * Which host a process goes to. Pure functions of what the home knows.
+ *
+ * Load is what wants the CPU: a process blocked in a call that the home answers (wait, sleep, readline) counts
+ * nothing, so a tree of waiting parents holds no slot. Order of choice: an idle remote host, the longest idle first
+ * (as Sprite chose); then an idle local one; then whichever is least loaded for its size.
+ */
+import type { HostId } from "../base/ids.ts";
+import type { HomeState, HostRecord, Process } from "./state.ts";
+
+/** A process that just arrived is left alone this long before it is moved for balance's sake. */
+const DWELL_MS = 500;
+
+export function loads(state: HomeState): Map<HostId, number> {
+  const load = new Map<HostId, number>([...state.hosts.keys()].map((id) => [id, 0]));
+  for (const p of state.processes.values())
+    if (p.where.kind === "at" && !p.pending && !p.paused)
+      load.set(p.where.host, (load.get(p.where.host) ?? 0) + 1);
+  return load;
+}
+
+/** The host for a process that is nowhere, or undefined: it must wait. */
+export function choose(
+  state: HomeState,
+  p: Process,
+  load: ReadonlyMap<HostId, number>,
+  idleSince: ReadonlyMap<HostId, number>,
+): HostId | undefined {
+  const usable = [...state.hosts.values()].filter((h) => h.slots > 0);
+  const wanted = p.where.kind === "nowhere" ? p.where.next : undefined;
+  if (wanted && usable.some((h) => h.id === wanted)) return wanted;
+  const last = p.stays.at(-1)?.host;
+
+  if (state.spec.preemptEvery > 0 && last) {
+    const after = usable.findIndex((h) => h.id === last) + 1;
+    return usable[after % usable.length]?.id;
+  }
+  const allowed =
+    p.on === "any"
+      ? usable
+      : usable.filter((h) => (p.on === "remote" ? !h.local : p.on === "local" ? h.local : h.id === p.on));
+  // Where it was chosen by name, or must be local, an unreachable host is worth less than going on somewhere.
+  const candidates =
+    allowed.length > 0 || p.on === "remote" ? allowed : p.stays.length > 0 ? usable : allowed;
+
+  const order = (a: HostRecord, b: HostRecord) =>
+    fullness(a, load) - fullness(b, load) ||
+    Number(a.local) - Number(b.local) ||
+    (idleSince.get(a.id) ?? 0) - (idleSince.get(b.id) ?? 0);
+  // The first process stays with its launcher: it is the one that talks to the terminal.
+  const first = p.pid === 1 ? candidates.find((h) => h.local) : undefined;
+  return (first ?? candidates.toSorted(order)[0])?.id;
+}
+
+const fullness = (host: HostRecord, load: ReadonlyMap<HostId, number>) =>
+  Math.floor((load.get(host.id) ?? 0) / host.slots);
+
+/** One process that would get on faster elsewhere: some host stands idle while another has more than it can run. */
+export function rebalance(
+  state: HomeState,
+  load: ReadonlyMap<HostId, number>,
+  nowMs: number,
+): { readonly process: Process; readonly to: HostId } | undefined {
+  if (state.spec.preemptEvery > 0) return undefined;
+  const idle = [...state.hosts.values()].find((h) => h.slots > 0 && (load.get(h.id) ?? 0) === 0);
+  if (!idle) return undefined;
+  const crowded = [...state.hosts.values()]
+    .filter((h) => (load.get(h.id) ?? 0) > Math.max(1, h.slots))
+    .toSorted((a, b) => fullness(b, load) - fullness(a, load))[0];
+  if (!crowded) return undefined;
+  const process = [...state.processes.values()].findLast(
+    (p) =>
+      p.where.kind === "at" &&
+      p.where.host === crowded.id &&
+      !p.where.recalledTo &&
+      !p.pending &&
+      p.pid !== 1 &&
+      p.on === "any" &&
+      nowMs - p.where.sinceMs >= DWELL_MS,
+  );
+  return process && { process, to: idle.id };
+}

@@ -1,0 +1,351 @@
+/**
+ * Runs processes, many on one thread, in slices. Lives in a worker; knows interpreters, and nothing of links,
+ * homes or policies. Promises that after `halt` no guest instruction is executed until `go`, and that between
+ * two slices every machine is stopped, so that a snapshot never has to wait.
+ */
+import { Invalid } from "../base/codec.ts";
+import { RoostError } from "../base/errors.ts";
+import { type CallNumber, callNumber } from "../base/ids.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { Clock, Random } from "../base/ports.ts";
+import { type BaseImage, decodeImage, encodeImage, Machine, type World } from "../engine/index.ts";
+import type { Command, Report, SnapshotReason } from "../kernel/executor-messages.ts";
+import { CALLS, type Call, decodeCall, encodeAnswer, encodeError } from "../wire/calls.ts";
+import type { Learned, MessageOf, Snapshot, StayKey } from "../wire/messages.ts";
+import { ProcessClock } from "./process-clock.ts";
+
+export interface ExecutorOptions {
+  readonly base: BaseImage;
+  readonly hostName: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly report: (report: Report) => void;
+  /** Lets the event loop run, then continues; must not be throttled in hidden tabs. */
+  readonly yieldThen: (run: () => void) => void;
+}
+
+/** Where a resident process stands. Each state carries what only it needs. */
+type State =
+  /** Wants the CPU: not started, stopped at a poll, or in a call whose answer is here. */
+  | { readonly kind: "ready"; readonly answer: Uint8Array | undefined }
+  /** In call number `calls - 1`, which the home has not answered. */
+  | { readonly kind: "waiting" }
+  /** Its snapshot has left: it never runs here again. */
+  | { readonly kind: "frozen" };
+
+interface Resident {
+  readonly key: StayKey;
+  readonly machine: Machine;
+  readonly world: World & { beginSlice(): void };
+  readonly clock: ProcessClock;
+  readonly preemptEvery: number;
+  /** Answers an earlier run was given and this one must be given again. */
+  readonly replay: Map<CallNumber, Uint8Array>;
+  /** Calls the home has not confirmed, though the process went on: number → bytes. */
+  readonly posted: Map<CallNumber, number>;
+  postedBytes: number;
+  program: { readonly source: string; readonly fileName: string } | undefined;
+  state: State;
+  paused: boolean;
+  queued: boolean;
+  announced: boolean;
+  calls: number;
+  /** Answers given here, which the home does not know yet. */
+  answeredHere: Learned["answers"];
+  cpuMs: number;
+  cpuReportedMs: number;
+}
+
+const USAGE_EVERY_MS = 200;
+
+export class Executor {
+  readonly #options: ExecutorOptions;
+  readonly #residents = new Map<StayKey, Resident>();
+  readonly #queue: Resident[] = [];
+  /** Commands for a process wait for the one before, where that takes time (an image is being read or written). */
+  readonly #unfinished = new Map<StayKey, Promise<void>>();
+  #halted = false;
+  #turnPending = false;
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+  }
+
+  handle(command: Command): void {
+    switch (command.type) {
+      case "halt":
+        this.#halted = true;
+        return this.#options.report({ type: "halted" });
+      case "go":
+        this.#halted = false;
+        return this.#schedule();
+      case "place":
+        return this.#inOrder(command.key, () => this.#place(command.key, command.place));
+      case "drop":
+        return this.#inOrder(command.key, () => this.#drop(command.key));
+      case "answer":
+        return this.#withResident(command.key, (p) => {
+          p.clock.hear(command.now);
+          this.#answered(p, command.call, command.answer);
+        });
+      case "pause":
+        return this.#withResident(command.key, (p) => {
+          p.paused = command.paused;
+          this.#enqueue(p);
+        });
+      case "snapshot":
+        return this.#withResident(command.key, (p) => this.#sendSnapshot(p, command.why));
+    }
+  }
+
+  #withResident(key: StayKey, act: (p: Resident) => void | Promise<void>): void {
+    this.#inOrder(key, () => {
+      const p = this.#residents.get(key);
+      if (p && p.state.kind !== "frozen") return act(p);
+    });
+  }
+
+  #inOrder(key: StayKey, act: () => void | Promise<void>): void {
+    const before = this.#unfinished.get(key);
+    const now = before ? before.then(act) : act();
+    if (!now) return;
+    const done = now.finally(() => {
+      if (this.#unfinished.get(key) === done) this.#unfinished.delete(key);
+    });
+    this.#unfinished.set(key, done);
+  }
+
+  async #place(key: StayKey, place: MessageOf<"place">): Promise<void> {
+    const { base, clock: hostClock } = this.#options;
+    const options = { memoryBytesMax: place.memoryBytesMax };
+    let machine: Machine;
+    if (place.snapshot) {
+      const image = await decodeImage(base, place.snapshot.image);
+      if (image instanceof Invalid)
+        return this.#options.report({
+          type: "failed",
+          key,
+          code: "EINVAL",
+          reason: `unusable image: ${image.reason}`,
+        });
+      machine = Machine.restore(base, image, options);
+    } else machine = Machine.fresh(base, options);
+    if (place.seed)
+      machine.seedRandom(new DataView(place.seed.buffer, place.seed.byteOffset, 8).getBigUint64(0));
+
+    const clock = new ProcessClock(hostClock, place.now, place.snapshot?.clockMs ?? 0, place.learned.clock);
+    let polls = 0;
+    let sliceEndsMs = 0;
+    const p: Resident = {
+      key,
+      machine,
+      clock,
+      world: {
+        zone: place.zone,
+        now: () => clock.read(machine.polls),
+        poll: () => ++polls === place.preemptEvery || hostClock.monotonic() >= sliceEndsMs,
+        beginSlice: () => {
+          polls = 0;
+          sliceEndsMs =
+            place.preemptEvery > 0 ? Number.POSITIVE_INFINITY : hostClock.monotonic() + LIMITS.sliceMs;
+        },
+      },
+      preemptEvery: place.preemptEvery,
+      replay: new Map(place.learned.answers.map((x) => [x.call, x.answer])),
+      posted: new Map(),
+      postedBytes: 0,
+      program: place.program,
+      state: place.snapshot?.waiting ? { kind: "waiting" } : { kind: "ready", answer: undefined },
+      paused: place.paused,
+      queued: false,
+      announced: false,
+      calls: place.snapshot?.calls ?? 0,
+      answeredHere: [],
+      cpuMs: 0,
+      cpuReportedMs: 0,
+    };
+    this.#residents.set(key, p);
+    const last = callNumber(p.calls - 1);
+    const answer = p.replay.get(last);
+    if (answer) this.#answered(p, last, answer);
+    this.#enqueue(p);
+  }
+
+  #drop(key: StayKey): void {
+    const p = this.#residents.get(key);
+    if (!p) return;
+    this.#residents.delete(key);
+    p.state = { kind: "frozen" };
+    p.machine[Symbol.dispose]();
+  }
+
+  /** The home has taken call `call`: the process goes on if it waits for that; if it was posted, there is room again. */
+  #answered(p: Resident, call: CallNumber, answer: Uint8Array): void {
+    p.postedBytes -= p.posted.get(call) ?? 0;
+    p.posted.delete(call);
+    if (p.state.kind !== "waiting" || call !== p.calls - 1) return;
+    p.state = { kind: "ready", answer };
+    this.#enqueue(p);
+  }
+
+  #enqueue(p: Resident): void {
+    if (p.queued || p.paused || p.state.kind !== "ready") return;
+    p.queued = true;
+    this.#queue.push(p);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#turnPending || this.#halted || this.#queue.length === 0) return;
+    this.#turnPending = true;
+    this.#options.yieldThen(() => {
+      this.#turnPending = false;
+      if (this.#halted) return;
+      const p = this.#queue.shift();
+      if (p) {
+        p.queued = false;
+        if (p.state.kind === "ready" && !p.paused) this.#slice(p, p.state.answer);
+      }
+      this.#schedule();
+    });
+  }
+
+  #slice(p: Resident, firstAnswer: Uint8Array | undefined): void {
+    if (!p.announced) {
+      p.announced = true;
+      this.#options.report({ type: "running", key: p.key });
+    }
+    const began = this.#options.clock.monotonic();
+    p.world.beginSlice();
+    let answer = firstAnswer;
+    for (;;) {
+      const { program } = p;
+      p.program = undefined;
+      const stop = program ? p.machine.start(program, p.world) : p.machine.resume(p.world, answer);
+      if (stop.kind === "call") {
+        answer = this.#serve(p, stop.request);
+        if (answer) continue; // at once, so that no answer the home does not know is ever pending at a snapshot
+      } else if (stop.kind === "preempted") {
+        p.state = { kind: "ready", answer: undefined };
+        if (p.preemptEvery > 0) this.#inOrder(p.key, () => this.#sendSnapshot(p, "preempted"));
+        else this.#enqueue(p);
+      } else {
+        this.#options.report({ type: "failed", key: p.key, code: stop.code, reason: stop.message });
+        this.#drop(p.key);
+        return;
+      }
+      break;
+    }
+    p.cpuMs += this.#options.clock.monotonic() - began;
+    if (p.cpuMs - p.cpuReportedMs >= USAGE_EVERY_MS) {
+      p.cpuReportedMs = p.cpuMs;
+      const { memoryBytes, polls } = p.machine;
+      this.#options.report({ type: "usage", key: p.key, cpuMs: p.cpuMs, memoryBytes, polls });
+    }
+  }
+
+  /** The answer where it can be given without waiting, or undefined: then the process waits for the home. */
+  #serve(p: Resident, request: Uint8Array): Uint8Array | undefined {
+    const number = callNumber(p.calls++);
+    const before = p.replay.get(number);
+    if (before) return before;
+    const call = decodeCall(request);
+    if (call instanceof RoostError) return encodeError(call);
+
+    const where = CALLS[call.name].where;
+    if (where === "here") {
+      const answer = this.#answerHere(call);
+      p.answeredHere.push({ call: number, answer });
+      return answer;
+    }
+    if (where === "posted") {
+      p.posted.set(number, request.length);
+      p.postedBytes += request.length;
+      if (p.postedBytes <= LIMITS.postedBytes && p.preemptEvery === 0) {
+        this.#reportCall(p, number, request, undefined, 0);
+        return encodeAnswer("print", undefined);
+      }
+    }
+    p.state = { kind: "waiting" };
+    const stopped = this.#options.clock.monotonic();
+    const forks = call.name === "fork";
+    if (!forks) this.#reportCall(p, number, request, undefined, 0);
+    if (forks || p.preemptEvery > 0)
+      this.#inOrder(p.key, async () => {
+        const snapshot = await this.#encodeSnapshot(p);
+        const tookMs = this.#options.clock.monotonic() - stopped;
+        if (forks) this.#reportCall(p, number, request, snapshot, tookMs);
+        if (p.preemptEvery > 0) this.#leave(p, "preempted", snapshot, tookMs);
+      });
+    return undefined;
+  }
+
+  #answerHere(call: Call): Uint8Array {
+    switch (call.name) {
+      case "hostname":
+        return encodeAnswer("hostname", { name: this.#options.hostName });
+      case "random":
+        return call.args.length > 65_536
+          ? encodeError(new RoostError("EINVAL", "at most 65,536 random bytes a call; ask several times"))
+          : encodeAnswer("random", { bytes: this.#options.random.bytes(call.args.length) });
+      default:
+        throw new Error(`bug: ${call.name} is not served here`);
+    }
+  }
+
+  #takeLearned(p: Resident): Learned {
+    const learned = { answers: p.answeredHere, clock: p.clock.learned };
+    p.answeredHere = [];
+    p.clock.learned = [];
+    return learned;
+  }
+
+  #reportCall(
+    p: Resident,
+    call: CallNumber,
+    request: Uint8Array,
+    snapshot: Snapshot | undefined,
+    tookMs: number,
+  ) {
+    const learned = this.#takeLearned(p);
+    this.#options.report({ type: "call", key: p.key, call, request, learned, snapshot, tookMs });
+  }
+
+  async #encodeSnapshot(p: Resident): Promise<Snapshot> {
+    const { calls, machine } = p;
+    const waiting = p.state.kind === "waiting" || (p.state.kind === "ready" && p.state.answer !== undefined);
+    const { polls } = machine;
+    const clockMs = p.clock.latestMs;
+    const image = await encodeImage(machine.image());
+    return { image, calls: callNumber(calls), waiting, polls, clockMs };
+  }
+
+  async #sendSnapshot(p: Resident, why: SnapshotReason): Promise<void> {
+    const began = this.#options.clock.monotonic();
+    const encoding = this.#encodeSnapshot(p); // the image is taken before this returns
+    if (why !== "save") p.state = { kind: "frozen" };
+    const snapshot = await encoding;
+    const tookMs = this.#options.clock.monotonic() - began;
+    if (why !== "save") return this.#leave(p, why, snapshot, tookMs);
+    this.#options.report({
+      type: "snapshot",
+      key: p.key,
+      why,
+      snapshot,
+      learned: { answers: [], clock: [] },
+      tookMs,
+    });
+  }
+
+  #leave(p: Resident, why: SnapshotReason, snapshot: Snapshot, tookMs: number): void {
+    p.state = { kind: "frozen" };
+    this.#options.report({
+      type: "snapshot",
+      key: p.key,
+      why,
+      snapshot,
+      learned: this.#takeLearned(p),
+      tookMs,
+    });
+  }
+}

@@ -1,0 +1,280 @@
+/**
+ * One participant of the fabric: it can donate (be a host), launch jobs (be their home), or both. The page and the
+ * command are built on exactly this; what differs between a tab and a Node process comes in as `Environment`.
+ */
+import { RoostError } from "../base/errors.ts";
+import { type BaseId, type HostId, hostId, idFromRandom, jobId } from "../base/ids.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { Clock, Disk, Link, Random } from "../base/ports.ts";
+import type { JobEvent } from "../home/home.ts";
+import { linkPair } from "../io/memory-link.ts";
+import type { ExecutorPort } from "../kernel/executor-messages.ts";
+import type { Receipt } from "../kernel/kernel.ts";
+import type { Self } from "./greeting.ts";
+import { HostDaemon } from "./host-daemon.ts";
+import { Job, type Terminal } from "./job.ts";
+import { type DonorView, type JobView, viewOfDonor, viewOfJob } from "./view.ts";
+
+/** What the directory says of a host that is reachable. */
+export interface Presence {
+  readonly host: HostId;
+  readonly name: string;
+  readonly platform: string;
+  readonly taking: boolean;
+}
+
+export type RelayState =
+  | { readonly state: "none" }
+  | { readonly state: "online" }
+  /** Links that exist go on working meanwhile. */
+  | { readonly state: "connecting"; readonly sinceMs: number; readonly reason: string };
+
+/** How participants find each other and link up. */
+export interface Rendezvous {
+  readonly relay: RelayState;
+  /** Everybody who announced, this host included. */
+  readonly hosts: readonly Presence[];
+  announce(presence: Presence): void;
+  connect(host: HostId): Promise<Link>;
+  /** Set once. */
+  onLink: (link: Link) => void;
+  onChange: () => void;
+  close(): void;
+}
+
+export interface Environment {
+  readonly name: string;
+  /** Browser or runtime, and system, in words. */
+  readonly platform: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** IANA time zone. */
+  readonly zone: string;
+  /** Starts workers; each has booted the engine when this resolves. Their base images are the same. */
+  startExecutors(count: number, hostName: string): Promise<{ executors: ExecutorPort[]; base: BaseId }>;
+  /** Undefined: no network; the hosts of this process are all there are. */
+  rendezvous(self: HostId): Rendezvous | undefined;
+  log(sentence: string): void;
+}
+
+export interface RunOptions {
+  readonly name: string;
+  /** A bundled ES module; may import from "roost". */
+  readonly source: string;
+  readonly fileName: string;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly disk: Disk;
+  readonly terminal: Terminal;
+  readonly memoryBytesMax?: number;
+  readonly preemptEvery?: number;
+  readonly onEvent?: (event: JobEvent, atMs: number) => void;
+}
+
+export interface FabricView {
+  readonly self: { readonly id: HostId; readonly name: string };
+  readonly relay: RelayState;
+  readonly donor: DonorView;
+  /** Hosts in the relay's directory, this one included while it donates. */
+  readonly directory: readonly Presence[];
+  readonly jobs: readonly JobView[];
+}
+
+/** A host that could not be reached is tried again after this. */
+const RETRY_MS = 2_000;
+
+export class Fabric {
+  readonly id: HostId;
+  readonly name: string;
+  readonly #env: Environment;
+  readonly #workers: number;
+  readonly #rendezvous: Rendezvous | undefined;
+  readonly #jobs: Job[] = [];
+  readonly #connecting = new Map<string, number>();
+  readonly #listeners = new Set<() => void>();
+  #daemon: HostDaemon | undefined;
+  #starting: Promise<{ daemon: HostDaemon; self: Self }> | undefined;
+  #wantsToDonate = false;
+
+  /** `workers`: how many processes this host runs at once. */
+  constructor(env: Environment, options: { workers: number }) {
+    this.#env = env;
+    this.#workers = options.workers;
+    this.id = hostId(idFromRandom(env.random.bytes(26)));
+    this.name = env.name;
+    this.#rendezvous = env.rendezvous(this.id);
+    if (!this.#rendezvous) return;
+    this.#rendezvous.onChange = () => {
+      this.#linkJobs();
+      this.#changed();
+    };
+    this.#rendezvous.onLink = (link) => {
+      const end = link.onEnd;
+      this.#host().then(
+        ({ daemon }) => daemon.serve(link, false),
+        (error) => {
+          link.onEnd = end;
+          link.close(`this host could not start its engine: ${String(error)}`);
+        },
+      );
+    };
+  }
+
+  /** Calls back after every change; `view` has it. Returns what ends that. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  get view(): FabricView {
+    const off: DonorView = {
+      state: this.#starting ? "starting" : "off",
+      reason: this.#starting ? "the engine is starting" : "not donating",
+      workers: this.#workers,
+      guests: [],
+      receipts: [],
+    };
+    return {
+      self: { id: this.id, name: this.name },
+      relay: this.#rendezvous?.relay ?? { state: "none" },
+      donor: this.#daemon ? viewOfDonor(this.#daemon, this.#workers, this.#env.clock.monotonic()) : off,
+      directory: this.#rendezvous?.hosts ?? [],
+      jobs: this.#jobs.map(viewOfJob),
+    };
+  }
+
+  /** Starts taking others' work. */
+  async donate(): Promise<void> {
+    this.#wantsToDonate = true;
+    const { daemon } = await this.#host();
+    if (this.#wantsToDonate) daemon.take();
+    this.#announce();
+  }
+
+  /** Takes nothing new; what is here may finish. */
+  refrain(reason: string): void {
+    this.#wantsToDonate = false;
+    this.#daemon?.refrain(reason);
+    this.#announce();
+  }
+
+  /** Stops others' work at once and sends it away; resolves when nothing of it is left here. */
+  async reclaim(reason = "its owner is back"): Promise<Receipt> {
+    this.#wantsToDonate = false;
+    this.#announce();
+    if (!this.#daemon) return { cpuBackMs: 0, emptyMs: 0, left: [] };
+    const receipt = this.#daemon.reclaim(reason);
+    this.#announce();
+    return receipt;
+  }
+
+  /** Launches a job whose home is here; its first process runs here too. */
+  async run(options: RunOptions): Promise<Job> {
+    if (options.source.length > LIMITS.programBytes)
+      throw new RoostError(
+        "EINVAL",
+        `the program has ${options.source.length} characters; ${LIMITS.programBytes} are allowed`,
+      );
+    const { daemon, self } = await this.#host();
+    const { clock, random, zone, log } = this.#env;
+    const seed = new DataView(random.bytes(8).slice().buffer).getBigUint64(0);
+    const job = new Job({
+      spec: {
+        id: jobId(idFromRandom(random.bytes(26))),
+        name: options.name,
+        program: { source: options.source, fileName: options.fileName },
+        args: options.args ?? [],
+        env: options.env ?? {},
+        zone,
+        memoryBytesMax: options.memoryBytesMax ?? LIMITS.guestMemoryBytes,
+        preemptEvery: options.preemptEvery ?? 0,
+        seed,
+      },
+      self,
+      disk: options.disk,
+      terminal: options.terminal,
+      clock,
+      log,
+      onChange: () => this.#changed(),
+      onEvent: options.onEvent ?? (() => {}),
+    });
+    this.#jobs.push(job);
+    const [ours, theirs] = linkPair();
+    daemon.serve(theirs, true);
+    job.addHost(ours, true);
+    this.#linkJobs();
+    this.#changed();
+    return job;
+  }
+
+  /** Adds a host of this very process to a job of this participant, without a network. */
+  lend(job: Job, to: Fabric): Promise<void> {
+    return to.#host().then(({ daemon }) => {
+      const [ours, theirs] = linkPair();
+      daemon.serve(theirs, false);
+      job.addHost(ours, false);
+    });
+  }
+
+  close(): void {
+    this.#rendezvous?.close();
+    this.#daemon?.close();
+  }
+
+  #host(): Promise<{ daemon: HostDaemon; self: Self }> {
+    this.#starting ??= this.#startHost();
+    this.#starting.catch(() => {
+      this.#starting = undefined; // the next wish tries again
+    });
+    return this.#starting;
+  }
+
+  async #startHost(): Promise<{ daemon: HostDaemon; self: Self }> {
+    const { platform, clock, log } = this.#env;
+    const { executors, base } = await this.#env.startExecutors(this.#workers, this.name);
+    const self = { id: this.id, name: this.name, platform, base };
+    const daemon = new HostDaemon({ self, executors, clock, log, onChange: () => this.#changed() });
+    this.#daemon = daemon;
+    this.#changed();
+    return { daemon, self };
+  }
+
+  #announce(): void {
+    const { name, platform } = this.#env;
+    const taking = this.#daemon?.state.taking.on === true;
+    this.#rendezvous?.announce({ host: this.id, name, platform, taking });
+    this.#changed();
+  }
+
+  /** Links every running job to every host that takes work. */
+  #linkJobs(): void {
+    const rendezvous = this.#rendezvous;
+    if (!rendezvous) return;
+    const now = this.#env.clock.monotonic();
+    for (const job of this.#jobs) {
+      if (job.endedMs !== undefined) continue;
+      for (const { host, taking } of rendezvous.hosts) {
+        const key = `${job.id} ${host}`;
+        if (!taking || host === this.id || job.has(host) || (this.#connecting.get(key) ?? 0) > now) continue;
+        this.#connecting.set(key, Number.POSITIVE_INFINITY);
+        const again = () => {
+          this.#connecting.set(key, this.#env.clock.monotonic() + RETRY_MS);
+          this.#env.clock.after(RETRY_MS + 1, () => this.#linkJobs());
+        };
+        rendezvous.connect(host).then(
+          (link) => job.addHost(link, false, again),
+          (error) => {
+            this.#env.log(
+              `could not link to ${host}: ${error instanceof Error ? error.message : String(error)}`,
+            );
+            again();
+          },
+        );
+      }
+    }
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}

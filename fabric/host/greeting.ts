@@ -1,0 +1,57 @@
+/** The first word on every link: who is there, and whether the two can trade images at all. */
+import { Invalid } from "../base/codec.ts";
+import type { BaseId, HostId } from "../base/ids.ts";
+import type { Link } from "../base/ports.ts";
+import { decodeMessage, encodeMessage, type Message, PROTOCOL_VERSION } from "../wire/messages.ts";
+
+export interface Self {
+  readonly id: HostId;
+  readonly name: string;
+  /** Browser or runtime, and system, in words. */
+  readonly platform: string;
+  readonly base: BaseId;
+}
+export type Peer = Omit<Self, "base">;
+
+export interface Greeted {
+  readonly onMessage: (message: Message) => void;
+  readonly onEnd: (reason: string) => void;
+}
+
+/**
+ * Says hello and waits for the other's; then everything decoded goes to what `welcome` returns. A peer that speaks
+ * another version, or sends bytes that are no message, is cut off with a sentence (to `log` and to the peer).
+ */
+export function greet(
+  link: Link,
+  self: Self,
+  welcome: (peer: Peer) => Greeted,
+  log: (sentence: string) => void,
+): void {
+  let greeted: Greeted | undefined;
+  const { id, name, platform, base } = self;
+  link.onEnd = ({ reason }) => {
+    if (greeted) greeted.onEnd(reason);
+    else log(`a link ended before the greeting: ${reason}`);
+  };
+  link.onMessage = (bytes) => {
+    const message = decodeMessage(bytes);
+    if (message instanceof Invalid) return refuse(`it sent something that is no message (${message.reason})`);
+    if (greeted) return greeted.onMessage(message);
+    if (message.type !== "hello") return refuse(`it began with "${message.type}" instead of a greeting`);
+    if (message.protocol !== PROTOCOL_VERSION)
+      return refuse(
+        `it speaks protocol ${message.protocol}, this host ${PROTOCOL_VERSION}: reload the older one`,
+      );
+    if (message.base !== base)
+      return refuse(
+        `it runs engine ${message.base.slice(0, 12)}, this host ${base.slice(0, 12)}: reload both from the same relay`,
+      );
+    greeted = welcome({ id: message.host, name: message.name, platform: message.platform });
+  };
+  const refuse = (sentence: string) => {
+    log(`refused ${greeted ? "a message" : "a peer"}: ${sentence}`);
+    link.close(sentence);
+  };
+  link.send(encodeMessage({ type: "hello", protocol: PROTOCOL_VERSION, base, host: id, name, platform }));
+}

@@ -1,0 +1,151 @@
+/**
+ * A job and its home: carries out the home's effects on real links, files and a terminal. The decisions are in
+ * home/home.ts.
+ */
+import type { CallNumber, HostId, Pid } from "../base/ids.ts";
+import type { Clock, Disk, Link } from "../base/ports.ts";
+import { Files } from "../home/files.ts";
+import { type HomeEffect, type HomeEvent, type JobEvent, newHome, step } from "../home/home.ts";
+import type { End, HomeState, JobSpec } from "../home/state.ts";
+import { encodeAnswer } from "../wire/calls.ts";
+import { encodeMessage } from "../wire/messages.ts";
+import { greet, type Self } from "./greeting.ts";
+
+export interface Terminal {
+  print(fd: number, data: Uint8Array): void;
+  /** The next line of input without its end, or undefined when there is no more. */
+  readLine(): Promise<string | undefined>;
+}
+
+export interface JobOptions {
+  readonly spec: JobSpec;
+  readonly self: Self;
+  readonly disk: Disk;
+  readonly terminal: Terminal;
+  readonly clock: Clock;
+  readonly log: (sentence: string) => void;
+  readonly onChange: () => void;
+  readonly onEvent: (event: JobEvent, atMs: number) => void;
+}
+
+export class Job {
+  readonly state: HomeState;
+  readonly startedMs: number;
+  /** How the first process ended. */
+  readonly ended: Promise<End>;
+  endedMs: number | undefined;
+  readonly #options: JobOptions;
+  readonly #files: Files;
+  readonly #links = new Map<HostId, Link>();
+  #resolveEnded: (end: End) => void = () => {};
+  #cancelWake: () => void = () => {};
+  #wakeAtMs = Number.POSITIVE_INFINITY;
+
+  constructor(options: JobOptions) {
+    this.#options = options;
+    this.#files = new Files(options.disk);
+    this.startedMs = options.clock.now();
+    this.state = newHome(options.spec, this.startedMs);
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+  }
+
+  get id() {
+    return this.#options.spec.id;
+  }
+
+  /** Whether a host is linked, or being greeted. */
+  has(host: HostId): boolean {
+    return this.#links.has(host);
+  }
+
+  /** Takes a host into service. `local`: the launcher's own. `onEnd` is called when it is lost or the job is over. */
+  addHost(link: Link, local: boolean, onEnd: (host: HostId | undefined) => void = () => {}): void {
+    greet(
+      link,
+      this.#options.self,
+      (peer) => {
+        this.#links.get(peer.id)?.close("linked again");
+        this.#links.set(peer.id, link);
+        this.#step({ type: "hostLinked", host: peer.id, name: peer.name, platform: peer.platform, local });
+        return {
+          onMessage: (message) => {
+            if (this.#links.get(peer.id) === link) this.#step({ type: "message", host: peer.id, message });
+          },
+          onEnd: (reason) => {
+            if (this.#links.get(peer.id) === link) {
+              this.#links.delete(peer.id);
+              this.#step({ type: "hostLost", host: peer.id, reason });
+            }
+            onEnd(peer.id);
+          },
+        };
+      },
+      (sentence) => {
+        this.#options.log(sentence);
+        onEnd(undefined);
+      },
+    );
+  }
+
+  kill(pid: Pid, signal: Extract<HomeEvent, { type: "kill" }>["signal"]): void {
+    this.#step({ type: "kill", pid, signal });
+  }
+
+  migrate(pid: Pid, to: HostId | undefined): void {
+    this.#step({ type: "migrate", pid, to });
+  }
+
+  #step(event: HomeEvent): void {
+    const effects = step(this.state, event, this.#options.clock.now());
+    for (const effect of effects) this.#perform(effect);
+    if (effects.length > 0) this.#options.onChange();
+  }
+
+  #perform(effect: HomeEffect): void {
+    const { clock, terminal, onEvent } = this.#options;
+    switch (effect.type) {
+      case "send":
+        this.#links.get(effect.host)?.send(encodeMessage(effect.message));
+        return;
+      case "print":
+        terminal.print(effect.fd, effect.data);
+        return;
+      case "readLine":
+        terminal.readLine().then(
+          (line) => this.#answered(effect.pid, effect.call, encodeAnswer("readLine", { line })),
+          () => this.#answered(effect.pid, effect.call, encodeAnswer("readLine", { line: undefined })),
+        );
+        return;
+      case "file":
+        return this.#answered(effect.pid, effect.call, this.#files.serve(effect.pid, effect.operation));
+      case "filesForked":
+        return this.#files.forked(effect.parent, effect.child);
+      case "filesClosed":
+        return this.#files.closed(effect.pid);
+      case "wake":
+        if (effect.atMs >= this.#wakeAtMs) return;
+        this.#cancelWake();
+        this.#wakeAtMs = effect.atMs;
+        this.#cancelWake = clock.after(Math.max(0, effect.atMs - clock.now()), () => {
+          this.#wakeAtMs = Number.POSITIVE_INFINITY;
+          this.#step({ type: "tick" });
+        });
+        return;
+      case "event":
+        return onEvent(effect.event, clock.now());
+      case "end":
+        this.endedMs = clock.now();
+        this.#cancelWake();
+        for (const link of [...this.#links.values()]) link.close("the job is over");
+        this.#links.clear();
+        this.#resolveEnded(effect.end);
+        return;
+    }
+  }
+
+  #answered(pid: Pid, call: CallNumber, answer: Uint8Array): void {
+    this.#step({ type: "answered", pid, call, answer });
+  }
+}

@@ -1,0 +1,161 @@
+/** What people see of a participant and its jobs: plain, immutable data, made afresh from the states when asked. */
+import type { HostId, JobId } from "../base/ids.ts";
+import type { Process, StayRecord } from "../home/state.ts";
+import type { Receipt } from "../kernel/kernel.ts";
+import type { HostDaemon } from "./host-daemon.ts";
+import type { Job } from "./job.ts";
+
+export interface ProcessView {
+  readonly pid: number;
+  readonly ppid: number;
+  /** `unplaced`: no host runs it now. `moving`: frozen, between hosts. `blocked`: waits for something (`detail` says what). */
+  readonly state: "running" | "blocked" | "moving" | "unplaced" | "stopped" | "ended";
+  readonly detail: string;
+  readonly host: HostId | undefined;
+  readonly hostName: string;
+  /** How often it has been placed. */
+  readonly epoch: number;
+  readonly cpuMs: number;
+  readonly memoryBytes: number;
+  readonly bornMs: number;
+  readonly endedMs: number | undefined;
+  readonly status: number | undefined;
+  readonly signal: string | undefined;
+  /** Oldest first. */
+  readonly stays: readonly Readonly<StayRecord>[];
+}
+
+export interface JobHostView {
+  readonly id: HostId;
+  readonly name: string;
+  readonly platform: string;
+  /** The launcher's own. */
+  readonly local: boolean;
+  readonly slots: number;
+  /** Why it takes nothing; empty when it does. */
+  readonly reason: string;
+}
+
+export interface JobView {
+  readonly id: JobId;
+  readonly name: string;
+  readonly args: readonly string[];
+  readonly startedMs: number;
+  readonly endedMs: number | undefined;
+  /** Of the first process, once it has ended. */
+  readonly status: number | undefined;
+  readonly signal: string | undefined;
+  readonly processes: readonly ProcessView[];
+  readonly hosts: readonly JobHostView[];
+}
+
+export interface DonorView {
+  /** `leaving`: reclaimed, and the guests are on their way out. */
+  readonly state: "off" | "starting" | "donating" | "leaving";
+  /** Why nothing is taken, or what it waits for, in words. */
+  readonly reason: string;
+  readonly workers: number;
+  readonly guests: readonly {
+    readonly job: JobId;
+    readonly jobName: string;
+    readonly homeName: string;
+    readonly pid: number;
+    readonly leaving: boolean;
+    readonly own: boolean;
+    readonly hereMs: number;
+    readonly cpuMs: number;
+    readonly memoryBytes: number;
+  }[];
+  /** Newest last. */
+  readonly receipts: readonly Receipt[];
+}
+
+export function viewOfJob(job: Job): JobView {
+  const { spec, processes, hosts } = job.state;
+  const first = processes.values().next().value;
+  return {
+    id: spec.id,
+    name: spec.name,
+    args: spec.args,
+    startedMs: job.startedMs,
+    endedMs: job.endedMs,
+    status: first?.end?.status,
+    signal: first?.end?.signal,
+    processes: Array.from(processes.values(), viewOfProcess),
+    hosts: Array.from(hosts.values(), ({ id, name, platform, local, slots, reason }) => ({
+      id,
+      name,
+      platform,
+      local,
+      slots,
+      reason,
+    })),
+  };
+}
+
+function viewOfProcess(p: Process): ProcessView {
+  const stay = p.stays.at(-1);
+  const here = p.where.kind === "at";
+  return {
+    pid: p.pid,
+    ppid: p.ppid,
+    ...stateOf(p, stay),
+    host: p.where.kind === "at" ? p.where.host : undefined,
+    hostName: here ? (stay?.hostName ?? "") : "",
+    epoch: p.epoch,
+    cpuMs: p.cpuMs,
+    memoryBytes: p.memoryBytes,
+    bornMs: p.bornMs,
+    endedMs: p.endedMs,
+    status: p.end?.status,
+    signal: p.end?.signal,
+    stays: p.stays.map((s) => ({ ...s })),
+  };
+}
+
+const WAITING_FOR = {
+  wait: "waits for a child to end",
+  sleep: "sleeps",
+  line: "waits for a line of input",
+  file: "waits for a file",
+  move: "is about to move",
+} as const;
+
+function stateOf(p: Process, stay: StayRecord | undefined): Pick<ProcessView, "state" | "detail"> {
+  if (p.end) {
+    const detail = p.end.signal ? `ended by ${p.end.signal}` : `ended with status ${p.end.status}`;
+    return { state: "ended", detail };
+  }
+  if (p.where.kind !== "at")
+    return {
+      state: "unplaced",
+      detail: `no host takes it (${p.where.kind === "nowhere" ? p.where.why : ""})`,
+    };
+  if (p.where.recalledTo) return { state: "moving", detail: "was called back, to move elsewhere" };
+  if (stay && stay.runningMs === undefined && !p.pending)
+    return { state: "moving", detail: `on its way to ${stay.hostName}` };
+  if (p.paused) return { state: "stopped", detail: "stopped by a signal" };
+  if (p.pending) return { state: "blocked", detail: WAITING_FOR[p.pending.for] };
+  return { state: "running", detail: "runs" };
+}
+
+export function viewOfDonor(daemon: HostDaemon, workers: number, nowMonotonicMs: number): DonorView {
+  const { state, receipts } = daemon;
+  return {
+    state: state.reclaim ? "leaving" : state.taking.on ? "donating" : "off",
+    reason: state.taking.on ? "" : state.taking.reason,
+    workers,
+    guests: Array.from(state.guests.values(), (g) => ({
+      job: g.job,
+      jobName: g.jobName,
+      homeName: state.homes.get(g.home)?.name ?? "",
+      pid: g.pid,
+      leaving: g.departure !== undefined,
+      own: state.homes.get(g.home)?.own ?? false,
+      hereMs: nowMonotonicMs - g.sinceMs,
+      cpuMs: g.cpuMs,
+      memoryBytes: g.memoryBytes,
+    })),
+    receipts: [...receipts],
+  };
+}

@@ -1,0 +1,20 @@
+/** The public names. Everything else is inside. */
+export { ERROR_CODES, type ErrorCode, RoostError } from "./base/errors.ts";
+export type { HostId, JobId } from "./base/ids.ts";
+export { pid } from "./base/ids.ts";
+export { LIMITS } from "./base/limits.ts";
+export type { Disk } from "./base/ports.ts";
+export type { JobEvent } from "./home/home.ts";
+export {
+  type Environment,
+  Fabric,
+  type FabricView,
+  type Presence,
+  type RelayState,
+  type Rendezvous,
+  type RunOptions,
+} from "./host/fabric.ts";
+export type { Job, Terminal } from "./host/job.ts";
+export type { DonorView, JobHostView, JobView, ProcessView } from "./host/view.ts";
+export { MemoryDisk } from "./io/memory-disk.ts";
+export type { Receipt } from "./kernel/kernel.ts";

@@ -1,0 +1,63 @@
+/** What a host's daemon and its executors (workers that own interpreters) say to each other: plain data, cloned or transferred. */
+import type { ErrorCode } from "../base/errors.ts";
+import type { CallNumber } from "../base/ids.ts";
+import type { Learned, MessageOf, Snapshot, StayKey } from "../wire/messages.ts";
+
+/** Why a snapshot is taken. After "save" the process goes on; after the others it stays frozen until dropped. */
+export type SnapshotReason = "save" | "reclaimed" | "recalled" | "preempted";
+
+export type Command =
+  | { readonly type: "place"; readonly key: StayKey; readonly place: MessageOf<"place"> }
+  | {
+      readonly type: "answer";
+      readonly key: StayKey;
+      readonly call: CallNumber;
+      readonly answer: Uint8Array;
+      readonly now: number;
+    }
+  | { readonly type: "snapshot"; readonly key: StayKey; readonly why: Exclude<SnapshotReason, "preempted"> }
+  | { readonly type: "pause"; readonly key: StayKey; readonly paused: boolean }
+  | { readonly type: "drop"; readonly key: StayKey }
+  /** Nothing runs from here on until `go`; commands that take no guest steps are still carried out. */
+  | { readonly type: "halt" }
+  | { readonly type: "go" };
+
+export type Report =
+  | { readonly type: "running"; readonly key: StayKey }
+  | {
+      readonly type: "call";
+      readonly key: StayKey;
+      readonly call: CallNumber;
+      readonly request: Uint8Array;
+      readonly learned: Learned;
+      readonly snapshot: Snapshot | undefined;
+      readonly tookMs: number;
+    }
+  | {
+      readonly type: "snapshot";
+      readonly key: StayKey;
+      readonly why: SnapshotReason;
+      readonly snapshot: Snapshot;
+      readonly learned: Learned;
+      readonly tookMs: number;
+    }
+  | { readonly type: "failed"; readonly key: StayKey; readonly code: ErrorCode; readonly reason: string }
+  | {
+      readonly type: "usage";
+      readonly key: StayKey;
+      readonly cpuMs: number;
+      readonly memoryBytes: number;
+      readonly polls: number;
+    }
+  /** Answer to `halt`: no guest instruction is executed any more. */
+  | { readonly type: "halted" };
+
+/** A worker that runs interpreters, seen from the daemon. */
+export interface ExecutorPort {
+  command(command: Command): void;
+  /** Set once by the daemon. */
+  onReport: (report: Report) => void;
+  /** The worker is gone, with everything in it. */
+  onEnd: (reason: string) => void;
+  close(): void;
+}

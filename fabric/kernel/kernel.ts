@@ -1,0 +1,316 @@
+/**
+ * The kernel of a host: which processes are here, for whom, and what may happen to them. Pure: `step` does no
+ * input or output, reads no clock, and changes nothing but the state it is given; what is to be done comes back
+ * as effects, to be carried out in their order.
+ *
+ * Promises: a message of another epoch, or from a link that is not the process's home, changes nothing; once
+ * reclaimed, no process runs until the owner starts again; nothing of a process stays after its release.
+ */
+import { unreachable } from "../base/errors.ts";
+import type { JobId } from "../base/ids.ts";
+import { LIMITS } from "../base/limits.ts";
+import { type Departure, freeze, offer, overdue } from "../migrate/departure.ts";
+import { type Message, type MessageOf, type Stay, type StayKey, stayKey, stayOf } from "../wire/messages.ts";
+import type { Command, Report } from "./executor-messages.ts";
+
+/** A link to a home, numbered by the daemon. */
+export type HomeLink = number & { readonly link: unique symbol };
+
+/** A process that is here, or just leaving. */
+export interface Guest extends Stay {
+  readonly key: StayKey;
+  readonly home: HomeLink;
+  readonly executor: number;
+  readonly jobName: string;
+  readonly sinceMs: number;
+  departure: Departure | undefined;
+  cpuMs: number;
+  memoryBytes: number;
+}
+
+export interface Home {
+  /** The launcher's own host always serves its own jobs. */
+  readonly own: boolean;
+  readonly name: string;
+}
+
+/** What a reclaim (or a plain eviction) came to, for the owner. */
+export interface Receipt {
+  /** From the owner's wish until no guest instruction ran any more. */
+  readonly cpuBackMs: number;
+  /** From the owner's wish until nothing of any guest was left here. */
+  readonly emptyMs: number;
+  readonly left: readonly { readonly jobName: string; readonly pid: number; readonly to: string }[];
+}
+
+interface Reclaim {
+  readonly beganMs: number;
+  haltedMs: number | undefined;
+  /** Executors that have not confirmed that they stand still. */
+  readonly running: Set<number>;
+  readonly left: { jobName: string; pid: number; to: string }[];
+}
+
+export interface KernelState {
+  readonly guests: Map<StayKey, Guest>;
+  readonly homes: Map<HomeLink, Home>;
+  /** Executors by number; one that died leaves a gap. */
+  readonly executors: Set<number>;
+  /** Whether strangers' work is taken, and why not. */
+  taking: { readonly on: true } | { readonly on: false; readonly reason: string };
+  reclaim: Reclaim | undefined;
+}
+
+export const newKernel = (executors: Iterable<number>): KernelState => ({
+  guests: new Map(),
+  homes: new Map(),
+  executors: new Set(executors),
+  taking: { on: false, reason: "not donating" },
+  reclaim: undefined,
+});
+
+export type KernelEvent =
+  | { readonly type: "linked"; readonly link: HomeLink; readonly home: Home }
+  | { readonly type: "unlinked"; readonly link: HomeLink }
+  | { readonly type: "message"; readonly link: HomeLink; readonly message: Message }
+  | { readonly type: "report"; readonly executor: number; readonly report: Report }
+  | { readonly type: "executorEnded"; readonly executor: number; readonly reason: string }
+  | { readonly type: "take" }
+  /** Take no more; what is here may stay. */
+  | { readonly type: "refrain"; readonly reason: string }
+  /** The owner wants the machine back, now. */
+  | { readonly type: "reclaim"; readonly reason: string }
+  | { readonly type: "tick" };
+
+export type KernelEffect =
+  | { readonly type: "send"; readonly link: HomeLink; readonly message: Message }
+  | { readonly type: "command"; readonly executor: number; readonly command: Command }
+  | { readonly type: "receipt"; readonly receipt: Receipt }
+  /** Something in `guests` or `taking` is different: observers look again. */
+  | { readonly type: "changed" };
+
+export function step(state: KernelState, event: KernelEvent, nowMs: number): KernelEffect[] {
+  const effects: KernelEffect[] = [];
+  const out = (effect: KernelEffect) => effects.push(effect);
+  switch (event.type) {
+    case "linked":
+      state.homes.set(event.link, event.home);
+      out({ type: "send", link: event.link, message: statusFor(state, event.home) });
+      break;
+    case "unlinked":
+      state.homes.delete(event.link);
+      // Its home counts these processes as lost and starts them elsewhere: they must not go on here.
+      for (const guest of [...state.guests.values()])
+        if (guest.home === event.link) forget(state, guest, "their home was gone", out);
+      break;
+    case "message":
+      onMessage(state, event.link, event.message, out, nowMs);
+      break;
+    case "report":
+      onReport(state, event.executor, event.report, out, nowMs);
+      break;
+    case "executorEnded":
+      state.executors.delete(event.executor);
+      for (const guest of [...state.guests.values()]) {
+        if (guest.executor !== event.executor) continue;
+        const reason = `the worker that ran it ended: ${event.reason}`;
+        out({
+          type: "send",
+          link: guest.home,
+          message: { type: "refuse", ...stayOf(guest), code: "EIO", reason },
+        });
+        forget(state, guest, "nowhere", out);
+      }
+      state.reclaim?.running.delete(event.executor);
+      tellHomes(state, out);
+      break;
+    case "take":
+      if (state.reclaim) break; // what is leaving leaves first
+      state.taking = { on: true };
+      for (const executor of state.executors) out({ type: "command", executor, command: { type: "go" } });
+      tellHomes(state, out);
+      break;
+    case "refrain":
+      state.taking = { on: false, reason: event.reason };
+      tellHomes(state, out);
+      break;
+    case "reclaim":
+      reclaim(state, event.reason, out, nowMs);
+      break;
+    case "tick":
+      for (const guest of [...state.guests.values()])
+        if (guest.departure && overdue(guest.departure, nowMs, LIMITS.evictionMs))
+          forget(state, guest, "dropped: its home did not answer in time", out);
+      break;
+    default:
+      unreachable(event);
+  }
+  settleReclaim(state, out, nowMs);
+  return effects;
+}
+
+type Out = (effect: KernelEffect) => void;
+
+function statusFor(state: KernelState, home: Home): MessageOf<"status"> {
+  const strangers = [...state.guests.values()].filter((g) => !state.homes.get(g.home)?.own).length;
+  if (state.executors.size === 0) return { type: "status", slots: 0, reason: "no worker is running" };
+  if (home.own) return { type: "status", slots: state.executors.size, reason: "" };
+  if (!state.taking.on) return { type: "status", slots: 0, reason: state.taking.reason };
+  if (strangers >= LIMITS.processesPerHost) return { type: "status", slots: 0, reason: "full" };
+  return { type: "status", slots: state.executors.size, reason: "" };
+}
+
+function tellHomes(state: KernelState, out: Out): void {
+  for (const [link, home] of state.homes) out({ type: "send", link, message: statusFor(state, home) });
+  out({ type: "changed" });
+}
+
+function onMessage(state: KernelState, link: HomeLink, message: Message, out: Out, nowMs: number): void {
+  const home = state.homes.get(link);
+  if (!home || !("epoch" in message)) return;
+  if (message.type === "place") return place(state, link, home, message, out, nowMs);
+  const guest = state.guests.get(stayKey(message));
+  if (!guest || guest.home !== link) return;
+  const command = (command: Command) => out({ type: "command", executor: guest.executor, command });
+  const { key } = guest;
+  switch (message.type) {
+    case "reply":
+      return command({ type: "answer", key, call: message.call, answer: message.answer, now: message.now });
+    case "save":
+      if (!guest.departure) command({ type: "snapshot", key, why: "save" });
+      return;
+    case "recall":
+      if (guest.departure) return;
+      guest.departure = freeze("recalled", nowMs);
+      return command({ type: "snapshot", key, why: "recalled" });
+    case "pause":
+      return command({ type: "pause", key, paused: message.paused });
+    case "release":
+      return forget(state, guest, message.to, out);
+    default: // a message that only homes receive: the sender is confused, and nothing comes of it
+      return;
+  }
+}
+
+function place(
+  state: KernelState,
+  link: HomeLink,
+  home: Home,
+  message: MessageOf<"place">,
+  out: Out,
+  nowMs: number,
+): void {
+  const refuse = (reason: string) =>
+    out({ type: "send", link, message: { type: "refuse", ...stayOf(message), code: "EAGAIN", reason } });
+  const { slots, reason } = statusFor(state, home);
+  if (slots === 0) return void refuse(reason);
+  if (state.reclaim && !home.own) return void refuse("its owner is back");
+  if ((message.program === undefined) === (message.snapshot === undefined))
+    return void refuse("bug: a placement has either a program or an image");
+  const key = stayKey(message);
+  if (state.guests.has(key)) return; // said twice
+  const executor = leastLoaded(state);
+  state.guests.set(key, {
+    ...stayOf(message),
+    key,
+    home: link,
+    executor,
+    jobName: message.jobName,
+    sinceMs: nowMs,
+    departure: undefined,
+    cpuMs: 0,
+    memoryBytes: 0,
+  });
+  out({ type: "command", executor, command: { type: "place", key, place: message } });
+  out({ type: "changed" });
+}
+
+function leastLoaded(state: KernelState): number {
+  const load = new Map([...state.executors].map((n) => [n, 0]));
+  for (const guest of state.guests.values()) load.set(guest.executor, (load.get(guest.executor) ?? 0) + 1);
+  return [...load].reduce((best, next) => (next[1] < best[1] ? next : best))[0];
+}
+
+function onReport(state: KernelState, executor: number, report: Report, out: Out, nowMs: number): void {
+  if (report.type === "halted") {
+    state.reclaim?.running.delete(executor);
+    return;
+  }
+  const guest = state.guests.get(report.key);
+  if (!guest) return; // dropped while the report was on its way
+  const stay = stayOf(guest);
+  const send = (message: Message) => out({ type: "send", link: guest.home, message });
+  switch (report.type) {
+    case "running":
+      return send({ type: "running", ...stay });
+    case "call": {
+      const { call, request, learned, snapshot, tookMs } = report;
+      return send({ type: "call", ...stay, call, request, learned, snapshot, tookMs });
+    }
+    case "snapshot": {
+      const { why, snapshot, learned, tookMs } = report;
+      if (why === "save") return send({ type: "saved", ...stay, snapshot });
+      guest.departure = offer(guest.departure, why, nowMs);
+      return send({ type: "returned", ...stay, snapshot, learned, why, tookMs });
+    }
+    case "failed":
+      send({ type: "failed", ...stay, code: report.code, reason: report.reason });
+      return forget(state, guest, "nowhere: it failed", out);
+    case "usage":
+      guest.cpuMs = report.cpuMs;
+      guest.memoryBytes = report.memoryBytes;
+      out({ type: "changed" });
+      return send({
+        type: "usage",
+        ...stay,
+        cpuMs: report.cpuMs,
+        memoryBytes: report.memoryBytes,
+        polls: report.polls,
+      });
+    default:
+      unreachable(report);
+  }
+}
+
+/** Stop everything first; send it away afterwards. The home's own processes on the launcher's own host stay, and wait. */
+function reclaim(state: KernelState, reason: string, out: Out, nowMs: number): void {
+  state.taking = { on: false, reason };
+  if (state.reclaim) return;
+  state.reclaim = { beganMs: nowMs, haltedMs: undefined, running: new Set(state.executors), left: [] };
+  for (const executor of state.executors) out({ type: "command", executor, command: { type: "halt" } });
+  tellHomes(state, out);
+  for (const guest of state.guests.values()) {
+    if (state.homes.get(guest.home)?.own || guest.departure) continue;
+    guest.departure = freeze("reclaimed", nowMs);
+    out({
+      type: "command",
+      executor: guest.executor,
+      command: { type: "snapshot", key: guest.key, why: "reclaimed" },
+    });
+  }
+}
+
+function settleReclaim(state: KernelState, out: Out, nowMs: number): void {
+  const r = state.reclaim;
+  if (!r) return;
+  if (r.running.size === 0) r.haltedMs ??= nowMs;
+  if (r.haltedMs === undefined || [...state.guests.values()].some((g) => g.departure)) return;
+  state.reclaim = undefined;
+  const receipt = { cpuBackMs: r.haltedMs - r.beganMs, emptyMs: nowMs - r.beganMs, left: r.left };
+  out({ type: "receipt", receipt });
+  // Only the owner's own work is left or will come: that may run.
+  for (const executor of state.executors) out({ type: "command", executor, command: { type: "go" } });
+  out({ type: "changed" });
+}
+
+function forget(state: KernelState, guest: Guest, to: string, out: Out): void {
+  state.guests.delete(guest.key);
+  if (state.reclaim && guest.departure)
+    state.reclaim.left.push({ jobName: guest.jobName, pid: guest.pid, to });
+  out({ type: "command", executor: guest.executor, command: { type: "drop", key: guest.key } });
+  out({ type: "changed" });
+}
+
+/** Jobs that have processes here. */
+export const jobsHere = (state: KernelState): Set<JobId> =>
+  new Set([...state.guests.values()].map((guest) => guest.job));

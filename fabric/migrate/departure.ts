@@ -1,0 +1,31 @@
+/**
+ * How a process leaves a host, as a state machine. MIGRATE.md beside this file has the diagram.
+ *
+ * Promise: from `freezing` on the process is not run here; from `offered` on only the home's word ends it
+ * (released), or the end of the link to the home, which means the same: the home starts it elsewhere.
+ */
+
+export type DepartureReason = "reclaimed" | "recalled" | "preempted";
+
+export type Departure =
+  /** Stopped; its memory is being read and encoded. */
+  | { readonly stage: "freezing"; readonly why: DepartureReason; readonly sinceMs: number }
+  /** Its snapshot is on its way to the home, which has not said yet that it has it. */
+  | { readonly stage: "offered"; readonly why: DepartureReason; readonly sinceMs: number };
+
+export const freeze = (why: DepartureReason, nowMs: number): Departure => ({
+  stage: "freezing",
+  why,
+  sinceMs: nowMs,
+});
+
+/** The snapshot has left. A process preempted by itself (a safe point) was never asked to freeze: `before` is undefined. */
+export const offer = (before: Departure | undefined, why: DepartureReason, nowMs: number): Departure => ({
+  stage: "offered",
+  why: before?.why ?? why,
+  sinceMs: before?.sinceMs ?? nowMs,
+});
+
+/** Whether the host may forget it on its own: the home has had its time, and has older images. */
+export const overdue = (departure: Departure, nowMs: number, limitMs: number): boolean =>
+  nowMs - departure.sinceMs >= limitMs;

@@ -1,0 +1,151 @@
+/**
+ * Every message between a job's home and the hosts that run its processes: one union, one codec.
+ * WIRE.md beside this file says what each means and in which order they come.
+ */
+import {
+  bool,
+  branded,
+  bytes,
+  type Carried,
+  decode,
+  encode,
+  f64,
+  type Invalid,
+  list,
+  oneOf,
+  optional,
+  struct,
+  text,
+  union,
+  varint,
+} from "../base/codec.ts";
+import { ERROR_CODES } from "../base/errors.ts";
+import type { BaseId, CallNumber, Epoch, HostId, JobId, Pid } from "../base/ids.ts";
+import { LIMITS } from "../base/limits.ts";
+
+/** Raised whenever a message changes its form or meaning; hosts of different versions refuse each other. */
+export const PROTOCOL_VERSION = 1;
+
+const id = <T extends HostId | JobId | BaseId>() => branded<T>(text(64));
+const words = text(1024);
+
+/** Which stay of which process a message speaks of. A message with another epoch than the home's is refused. */
+const stay = {
+  job: id<JobId>(),
+  pid: branded<Pid>(varint),
+  epoch: branded<Epoch>(varint),
+};
+
+/** A process, stopped: its memory and what memory cannot hold. */
+const snapshot = struct({
+  /** As `encodeImage` made it. */
+  image: bytes(LIMITS.messageBytes),
+  /** System calls made so far; the next one has this number. */
+  calls: branded<CallNumber>(varint),
+  /** Stopped inside call number `calls - 1`, whose answer is not in the image. */
+  waiting: bool,
+  /** Interrupt polls so far: what was learned of the clock before is of no more use. */
+  polls: varint,
+  /** The latest time the process has seen: the next host's clock starts no earlier. */
+  clockMs: f64,
+});
+export type Snapshot = Carried<typeof snapshot>;
+
+/**
+ * What a running process learned from outside that a second run of it could not find out for itself.
+ * With its image, this makes it repeatable: the home keeps it and gives it to the next host.
+ */
+const learned = struct({
+  /** Answers to system calls, by call number. */
+  answers: list(struct({ call: branded<CallNumber>(varint), answer: bytes(LIMITS.callBytes) }), 1 << 20),
+  /** Values of the clock, by the number of interrupt polls when it was first read. */
+  clock: list(struct({ poll: varint, now: f64 }), 1 << 22),
+});
+export type Learned = Carried<typeof learned>;
+
+const message = union({
+  /** First on every link, from both sides. */
+  hello: [
+    1,
+    struct({ protocol: varint, base: id<BaseId>(), host: id<HostId>(), name: words, platform: words }),
+  ],
+
+  // home → host
+  place: [
+    10,
+    struct({
+      ...stay,
+      /** Exactly one of `program` and `snapshot`. */
+      program: optional(struct({ source: text(LIMITS.programBytes), fileName: words })),
+      snapshot: optional(snapshot),
+      /** For Math.random, when the process has not drawn yet: 8 bytes. */
+      seed: optional(bytes(8)),
+      learned,
+      jobName: words,
+      zone: words,
+      /** The home's clock when this left. */
+      now: f64,
+      memoryBytesMax: varint,
+      /** Move at every Kth interrupt poll and every system call; 0: only when asked. */
+      preemptEvery: varint,
+      paused: bool,
+    }),
+  ],
+  reply: [
+    11,
+    struct({ ...stay, call: branded<CallNumber>(varint), answer: bytes(LIMITS.callBytes), now: f64 }),
+  ],
+  /** Send a snapshot, but keep running. */
+  save: [12, struct(stay)],
+  /** Send the process back. */
+  recall: [13, struct(stay)],
+  /** Forget the process: it ended, or lives elsewhere. `to` is where, in words, for the owner's receipt. */
+  release: [14, struct({ ...stay, to: words })],
+  /** SIGSTOP and SIGCONT. */
+  pause: [15, struct({ ...stay, paused: bool })],
+
+  // host → home
+  /** What the host takes; sent after hello and when it changes. `reason` says in words why it takes nothing. */
+  status: [30, struct({ slots: varint, reason: words })],
+  refuse: [31, struct({ ...stay, code: oneOf(ERROR_CODES), reason: words })],
+  /** The process has executed its first instruction here. */
+  running: [32, struct(stay)],
+  call: [
+    33,
+    struct({
+      ...stay,
+      call: branded<CallNumber>(varint),
+      request: bytes(LIMITS.callBytes),
+      learned,
+      /** With a fork: the memory of parent and child alike, stopped in this very call. */
+      snapshot: optional(snapshot),
+      /** From the guest's call until this was ready to leave. */
+      tookMs: f64,
+    }),
+  ],
+  saved: [34, struct({ ...stay, snapshot })],
+  /** The host runs it no further, keeps it frozen until `release`, and asks the home to place it. */
+  returned: [
+    35,
+    struct({ ...stay, snapshot, learned, why: oneOf(["reclaimed", "recalled", "preempted"]), tookMs: f64 }),
+  ],
+  /** It can never go on, through its own doing. */
+  failed: [36, struct({ ...stay, code: oneOf(ERROR_CODES), reason: text(64 * 1024) })],
+  /** CPU time in this stay and memory, for the owner and the author to see. */
+  usage: [37, struct({ ...stay, cpuMs: f64, memoryBytes: varint, polls: varint })],
+});
+
+export type Message = Carried<typeof message>;
+export type MessageOf<T extends Message["type"]> = Extract<Message, { type: T }>;
+export type Stay = { readonly job: JobId; readonly pid: Pid; readonly epoch: Epoch };
+
+export const encodeMessage = (m: Message): Uint8Array => encode(message, m);
+/** Byte fields are views into `input`. */
+export const decodeMessage = (input: Uint8Array): Message | Invalid => decode(message, input);
+
+export const NOTHING_LEARNED: Learned = Object.freeze({ answers: [], clock: [] });
+
+/** Names one stay of one process on a host. A process that comes back has another epoch, and so another key. */
+export const stayKey = (s: Stay): StayKey => `${s.job}/${s.pid}/${s.epoch}`;
+export type StayKey = `${string}/${number}/${number}`;
+export const stayOf = ({ job, pid, epoch }: Stay): Stay => ({ job, pid, epoch });
