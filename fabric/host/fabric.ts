@@ -109,14 +109,8 @@ export class Fabric {
       this.#changed();
     };
     this.#rendezvous.onLink = (link) => {
-      const end = link.onEnd;
-      this.#host().then(
-        ({ daemon }) => daemon.serve(link, false),
-        (error) => {
-          link.onEnd = end;
-          link.close(`this host could not start its engine: ${String(error)}`);
-        },
-      );
+      if (this.#daemon) this.#daemon.serve(link, false);
+      else link.close("this host has not offered to take work");
     };
   }
 

@@ -1,0 +1,99 @@
+/**
+ * The two ends of the pipe between a daemon and an executor in a worker: a Web Worker in a page, a worker thread
+ * in Node. Plain messages; buffers are handed over, not copied.
+ */
+import type { BaseId } from "../base/ids.ts";
+import type { Clock, Random } from "../base/ports.ts";
+import { bootBase, type Engine } from "../engine/index.ts";
+import type { Command, ExecutorPort, Report } from "../kernel/executor-messages.ts";
+import { Executor } from "./executor.ts";
+
+/** A worker, or what a worker sees of its owner. */
+export interface Endpoint {
+  post(message: unknown, transfer: ArrayBuffer[]): void;
+  onMessage(receive: (message: unknown) => void): void;
+  /** The other end is gone, with a reason; only the owner of a worker learns this. */
+  onEnd(end: (reason: string) => void): void;
+  terminate(): void;
+}
+
+interface Boot {
+  readonly boot: { readonly engine: Engine; readonly guestLibrary: string; readonly hostName: string };
+}
+type FromOwner = Boot | { readonly command: Command };
+type FromWorker = { readonly ready: BaseId } | { readonly broken: string } | { readonly report: Report };
+
+/** In the worker: boots the engine when told, then carries out commands for as long as the worker lives. */
+export function serveExecutor(owner: Endpoint, clock: Clock, random: Random): void {
+  const say = (message: FromWorker, transfer: ArrayBuffer[] = []) => owner.post(message, transfer);
+  let executor: Executor | undefined;
+  owner.onMessage((received) => {
+    const message = received as FromOwner;
+    if ("command" in message) {
+      executor?.handle(message.command);
+      return;
+    }
+    const { engine, guestLibrary, hostName } = message.boot;
+    bootBase(engine, { source: guestLibrary }).then(
+      (base) => {
+        const report = (report: Report) => say({ report }, buffersOf(report));
+        executor = new Executor({ base, hostName, clock, random, report, yieldThen: taskQueue() });
+        say({ ready: base.id });
+      },
+      (error) => say({ broken: error instanceof Error ? error.message : String(error) }),
+    );
+  });
+}
+
+/** In the daemon: starts `count` workers and resolves when all have booted; their base images are the same. */
+export async function startExecutors(
+  count: number,
+  spawn: () => Endpoint,
+  boot: Boot["boot"],
+): Promise<{ executors: ExecutorPort[]; base: BaseId }> {
+  const started = await Promise.all(Array.from({ length: count }, () => startExecutor(spawn(), boot)));
+  const base = started[0]?.base;
+  if (base === undefined) throw new Error("bug: a host needs at least one worker");
+  if (started.some((s) => s.base !== base))
+    throw new Error("bug: two workers of this host booted different interpreters");
+  return { executors: started.map((s) => s.port), base };
+}
+
+function startExecutor(worker: Endpoint, boot: Boot["boot"]): Promise<{ port: ExecutorPort; base: BaseId }> {
+  return new Promise((resolve, reject) => {
+    const port: ExecutorPort = {
+      command: (command) => worker.post({ command } satisfies FromOwner, []),
+      onReport: () => {},
+      onEnd: () => {},
+      close: () => worker.terminate(),
+    };
+    worker.onMessage((received) => {
+      const message = received as FromWorker;
+      if ("report" in message) port.onReport(message.report);
+      else if ("ready" in message) resolve({ port, base: message.ready });
+      else reject(new Error(`the engine did not start: ${message.broken}`));
+    });
+    worker.onEnd((reason) => {
+      reject(new Error(`the engine's worker ended: ${reason}`));
+      port.onEnd(reason);
+    });
+    worker.post({ boot } satisfies FromOwner, []);
+  });
+}
+
+/** Only images are large enough to be worth handing over. */
+function buffersOf(report: Report): ArrayBuffer[] {
+  const image = "snapshot" in report ? report.snapshot?.image : undefined;
+  return image && image.byteLength === image.buffer.byteLength ? [image.buffer as ArrayBuffer] : [];
+}
+
+/** Runs things one task later each, without the delays that timers have in pages. */
+function taskQueue(): (run: () => void) => void {
+  const { port1, port2 } = new MessageChannel();
+  const waiting: (() => void)[] = [];
+  port1.onmessage = () => waiting.shift()?.();
+  return (run) => {
+    waiting.push(run);
+    port2.postMessage(0);
+  };
+}
