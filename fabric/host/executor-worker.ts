@@ -7,6 +7,7 @@ import type { Clock, Random } from "../base/ports.ts";
 import { bootBase, type Engine } from "../engine/index.ts";
 import type { Command, ExecutorPort, Report } from "../kernel/executor-messages.ts";
 import { Executor } from "./executor.ts";
+import { engineMachines } from "./machines.ts";
 
 /** A worker, or what a worker sees of its owner. */
 export interface Endpoint {
@@ -37,7 +38,14 @@ export function serveExecutor(owner: Endpoint, clock: Clock, random: Random): vo
     bootBase(engine, { source: guestLibrary }).then(
       (base) => {
         const report = (report: Report) => say({ report }, buffersOf(report));
-        executor = new Executor({ base, hostName, clock, random, report, yieldThen: taskQueue() });
+        executor = new Executor({
+          machines: engineMachines(base),
+          hostName,
+          clock,
+          random,
+          report,
+          yieldThen: taskQueue(),
+        });
         say({ ready: base.id });
       },
       (error) => say({ broken: error instanceof Error ? error.message : String(error) }),

@@ -8,14 +8,14 @@ import { RoostError } from "../base/errors.ts";
 import { type CallNumber, callNumber } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Clock, Random } from "../base/ports.ts";
-import { type BaseImage, decodeImage, encodeImage, Machine, type World } from "../engine/index.ts";
 import type { Command, Report, SnapshotReason } from "../kernel/executor-messages.ts";
 import { CALLS, type Call, decodeCall, encodeAnswer, encodeError } from "../wire/calls.ts";
 import type { Learned, MessageOf, Snapshot, StayKey } from "../wire/messages.ts";
+import type { Machines, RunningMachine, World } from "./machines.ts";
 import { ProcessClock } from "./process-clock.ts";
 
 export interface ExecutorOptions {
-  readonly base: BaseImage;
+  readonly machines: Machines;
   readonly hostName: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -35,7 +35,7 @@ type State =
 
 interface Resident {
   readonly key: StayKey;
-  readonly machine: Machine;
+  readonly machine: RunningMachine;
   readonly world: World & { beginSlice(): void };
   readonly clock: ProcessClock;
   readonly preemptEvery: number;
@@ -116,20 +116,18 @@ export class Executor {
   }
 
   async #place(key: StayKey, place: MessageOf<"place">): Promise<void> {
-    const { base, clock: hostClock } = this.#options;
+    const { machines, clock: hostClock } = this.#options;
     const options = { memoryBytesMax: place.memoryBytesMax };
-    let machine: Machine;
-    if (place.snapshot) {
-      const image = await decodeImage(base, place.snapshot.image);
-      if (image instanceof Invalid)
-        return this.#options.report({
-          type: "failed",
-          key,
-          code: "EINVAL",
-          reason: `unusable image: ${image.reason}`,
-        });
-      machine = Machine.restore(base, image, options);
-    } else machine = Machine.fresh(base, options);
+    const machine = place.snapshot
+      ? await machines.restore(place.snapshot.image, options)
+      : machines.fresh(options);
+    if (machine instanceof Invalid)
+      return this.#options.report({
+        type: "failed",
+        key,
+        code: "EINVAL",
+        reason: `unusable image: ${machine.reason}`,
+      });
     if (place.seed)
       machine.seedRandom(new DataView(place.seed.buffer, place.seed.byteOffset, 8).getBigUint64(0));
 
@@ -316,7 +314,7 @@ export class Executor {
     const waiting = p.state.kind === "waiting" || (p.state.kind === "ready" && p.state.answer !== undefined);
     const { polls } = machine;
     const clockMs = p.clock.latestMs;
-    const image = await encodeImage(machine.image());
+    const image = await machine.encodeImage();
     return { image, calls: callNumber(calls), waiting, polls, clockMs };
   }
 

@@ -1,0 +1,49 @@
+/** What the words of the `roost` command do. Loaded only when one of them is said, so that help is quick. */
+import { RoostError } from "../base/errors.ts";
+import { bundleProgram } from "./bundle.ts";
+import { runLocal } from "./run.ts";
+import { demonstrate, serve } from "./start.ts";
+import { summarizeJob } from "./terminal.ts";
+
+export interface RunCommand {
+  readonly local?: number;
+  readonly preemptEvery?: number;
+  readonly dir: string;
+  readonly memory?: number;
+  readonly json?: boolean;
+}
+
+/** Answers with the exit code. */
+export async function run(file: string, args: readonly string[], options: RunCommand): Promise<number> {
+  if (options.preemptEvery && !options.local)
+    throw new RoostError("EINVAL", "--preempt-every goes with --local");
+  const { exitCode, job } = await runLocal({
+    program: await bundleProgram(file),
+    args,
+    directory: options.dir,
+    hosts: options.local ?? 2,
+    preemptEvery: options.preemptEvery ?? 0,
+    ...(options.memory ? { memoryBytesMax: options.memory * 1024 * 1024 } : {}),
+  });
+  if (options.json) process.stderr.write(`${JSON.stringify(job)}\n`);
+  else if (process.stderr.isTTY) process.stderr.write(`${summarizeJob(job, Date.now())}\n`);
+  return exitCode;
+}
+
+export async function relay(port: number): Promise<void> {
+  const relay = await serve(port);
+  closeOnSignal(() => relay.close());
+}
+
+export async function start(port: number, demo: boolean): Promise<void> {
+  const relay = await serve(port);
+  if (demo) await demonstrate();
+  closeOnSignal(() => relay.close());
+  if (demo) process.stdout.write(`Still serving http://localhost:${relay.port}; Ctrl-C ends it.\n`);
+}
+
+function closeOnSignal(close: () => Promise<void>): void {
+  const end = () => close().then(() => process.exit(0));
+  process.once("SIGINT", end);
+  process.once("SIGTERM", end);
+}

@@ -1,0 +1,18 @@
+/** A worker thread that runs processes. */
+import { parentPort } from "node:worker_threads";
+import { must } from "../base/errors.ts";
+import { serveExecutor } from "../host/executor-worker.ts";
+import { systemClock } from "../io/clock.ts";
+import { systemRandom } from "../io/random.ts";
+
+const owner = must(parentPort, "owner: this file runs as a worker thread");
+serveExecutor(
+  {
+    post: (message, transfer) => owner.postMessage(message, transfer),
+    onMessage: (receive) => owner.on("message", receive),
+    onEnd: () => {},
+    terminate: () => owner.close(),
+  },
+  systemClock,
+  systemRandom,
+);

@@ -1,0 +1,102 @@
+/** Launches a program and sees it through: `roost run`, and the demonstration of `npm start`. */
+import { RoostError } from "../base/errors.ts";
+import { FIRST_PID } from "../base/ids.ts";
+import { Fabric } from "../host/fabric.ts";
+import type { Job } from "../host/job.ts";
+import { type JobView, viewOfJob } from "../host/view.ts";
+import { NodeDisk } from "../io/node-disk.ts";
+import type { Program } from "./bundle.ts";
+import { nodeEnvironment } from "./environment.ts";
+import { describeJob, processTerminal, StatusLine } from "./terminal.ts";
+
+export interface LocalRun {
+  readonly program: Program;
+  readonly args: readonly string[];
+  /** The job's directory. */
+  readonly directory: string;
+  /** How many hosts, each a worker thread. */
+  readonly hosts: number;
+  readonly preemptEvery: number;
+  readonly memoryBytesMax?: number;
+  readonly status?: (job: JobView) => string;
+  /** Where the job's output goes instead of this terminal. */
+  readonly print?: (fd: number, data: Uint8Array) => void;
+}
+
+export interface Outcome {
+  /** As a shell would say it: the status, or 128 and the signal's number. */
+  readonly exitCode: number;
+  readonly job: JobView;
+}
+
+const SIGNAL_NUMBERS: Record<string, number> = {
+  SIGINT: 2,
+  SIGKILL: 9,
+  SIGTERM: 15,
+  SIGUSR1: 10,
+  SIGUSR2: 12,
+};
+
+/** Runs a job on hosts inside this process, without any network. */
+export async function runLocal(run: LocalRun): Promise<Outcome> {
+  const hosts = Array.from(
+    { length: run.hosts },
+    (_, n) => new Fabric(nodeEnvironment({ name: `host ${n + 1}` }), { workers: 1 }),
+  );
+  const [home, ...others] = hosts;
+  if (!home) throw new RoostError("EINVAL", "at least one host is needed: --local=1");
+  let job: Job | undefined;
+  const line = new StatusLine(() => {
+    if (!job) return "";
+    const view = viewOfJob(job);
+    return run.status ? run.status(view) : describeJob(view, Date.now());
+  });
+  const terminal = processTerminal(line.clear);
+  if (run.print) terminal.print = run.print;
+  const interrupts = onInterrupt(() => job);
+  try {
+    await Promise.all(others.map((host) => host.donate()));
+    job = await home.run({
+      name: run.program.fileName,
+      source: run.program.source,
+      fileName: run.program.fileName,
+      args: run.args,
+      env: environmentOfJob(),
+      disk: new NodeDisk(run.directory),
+      terminal,
+      preemptEvery: run.preemptEvery,
+      ...(run.memoryBytesMax ? { memoryBytesMax: run.memoryBytesMax } : {}),
+    });
+    for (const host of others) await home.lend(job, host);
+    const { status, signal } = await job.ended;
+    const exitCode = signal ? 128 + (SIGNAL_NUMBERS[signal] ?? 0) : status & 255;
+    return { exitCode, job: viewOfJob(job) };
+  } finally {
+    interrupts();
+    line.close();
+    terminal.close();
+    for (const host of hosts) host.close();
+  }
+}
+
+/** Ctrl-C ends the whole job; a second one ends this process at once. */
+function onInterrupt(job: () => Job | undefined): () => void {
+  let asked = false;
+  const interrupt = (signal: "SIGINT" | "SIGTERM") => {
+    if (asked || !job()) process.exit(128 + (SIGNAL_NUMBERS[signal] ?? 0));
+    asked = true;
+    job()?.kill(FIRST_PID, signal);
+  };
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
+  return () => {
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+  };
+}
+
+/** Nothing of the launcher's environment is a job's business, except how its terminal likes its output. */
+function environmentOfJob(): Record<string, string> {
+  const shared = ["TERM", "NO_COLOR", "FORCE_COLOR", "LANG"];
+  return Object.fromEntries(shared.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
+}
