@@ -1,0 +1,62 @@
+/**
+ * The way out of the interpreter: one function that the machine gave us at boot, and what every part of the library
+ * does with it. A call blocks the whole process; the process may be elsewhere when it returns.
+ */
+import { RoostError } from "../base/errors.ts";
+import { type CallAnswer, type CallArgs, type CallName, decodeAnswer, encodeCall } from "../wire/calls.ts";
+
+// Taken now: the machine deletes the global once the library is there.
+const { __sys: sys } = globalThis as unknown as { readonly __sys: (request: ArrayBuffer) => ArrayBuffer };
+
+/** One posted write; below it output stays in few messages, above it the terminal would see it late. */
+const PRINT_BYTES_MAX = 64 * 1024;
+
+/** Makes a system call; throws its RoostError, with the program's own frames as the stack. */
+export function call<N extends CallName>(name: N, args: CallArgs<N>): CallAnswer<N> {
+  const answer = decodeAnswer(name, new Uint8Array(sys(request(name, args))));
+  if (answer instanceof RoostError) throw asThrownByProgram(answer);
+  return answer;
+}
+
+function request<N extends CallName>(name: N, args: CallArgs<N>): ArrayBuffer {
+  try {
+    // `slice`: the writer's buffer is longer than what was written.
+    return encodeCall(name, args).slice().buffer as ArrayBuffer;
+  } catch (error) {
+    // The codecs hold every argument to its limit.
+    if (error instanceof RangeError) throw invalid(`${name}: ${error.message}; pass less at a time`);
+    throw error;
+  }
+}
+
+export function invalid(message: string): RoostError {
+  return asThrownByProgram(new RoostError("EINVAL", message));
+}
+
+/** Takes the library's own frames off the stack: they say nothing to the program's author. */
+function asThrownByProgram(error: RoostError): RoostError {
+  const frames = (error.stack ?? "").split("\n").filter((line) => !/\(roost(:\d+)*\)$/.test(line));
+  Object.defineProperty(error, "stack", { value: frames.join("\n"), writable: true, configurable: true });
+  return error;
+}
+
+/** Writes to the terminal: 1 is stdout, 2 is stderr. */
+export function print(fd: 1 | 2, data: Uint8Array) {
+  for (let at = 0; at < data.length; at += PRINT_BYTES_MAX)
+    call("print", { fd, data: data.subarray(at, at + PRINT_BYTES_MAX) });
+}
+
+/** What `identify` told; after a fork the child is another, with the same arguments and environment. */
+let self: { pid: number; ppid: number; argv: string[]; env: Record<string, string> } | undefined;
+
+export function identity() {
+  if (!self) {
+    const { pid, ppid, argv, env } = call("identify", undefined);
+    self = { pid, ppid, argv, env: Object.fromEntries(env.map(({ name, value }) => [name, value])) };
+  }
+  return self;
+}
+
+export function becomeCopy(pid: number, ppid: number) {
+  if (self) self = { ...self, pid, ppid };
+}
