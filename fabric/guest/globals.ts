@@ -4,8 +4,8 @@ import { URL, URLSearchParams } from "whatwg-url-minimum";
 import { utf8Encode } from "../base/codec.ts";
 import { RoostError } from "../base/errors.ts";
 import { AbortController, AbortSignal } from "./abort.ts";
-import { crypto, random } from "./chance.ts";
 import { console } from "./console.ts";
+import { crypto } from "./crypto.ts";
 import { atob, btoa, bytesOf, TextDecoder, TextEncoder } from "./encoding.ts";
 import { DOMException } from "./exception.ts";
 import { clearTimer, ending, queueMicrotask, setImmediate, setInterval, setTimeout } from "./loop.ts";
@@ -131,5 +131,4 @@ const GLOBALS: Record<string, unknown> = {
 export function installGlobals() {
   for (const [name, value] of Object.entries(GLOBALS))
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
-  Object.defineProperty(Math, "random", { value: random, writable: true, configurable: true });
 }

@@ -1,7 +1,6 @@
 /** Processes as UNIX has them: fork, wait, exit, and what is built of them. */
 import { RoostError } from "../base/errors.ts";
 import { type CallAnswer, SIGNALS, type SignalName } from "../wire/calls.ts";
-import { forgetSeed } from "./chance.ts";
 import { becomeCopy, call, identity, invalid } from "./system.ts";
 import { decodeValue, encodeValue } from "./value.ts";
 
@@ -21,10 +20,7 @@ export interface ChildEnd {
 export function fork({ on = "any" }: { on?: string } = {}): number {
   if (typeof on !== "string") throw invalid('fork: `on` must be "any", "remote", "local" or a host\'s id');
   const { child, self, parent } = call("fork", { on });
-  if (child === 0) {
-    becomeCopy(self, parent);
-    forgetSeed();
-  }
+  if (child === 0) becomeCopy(self, parent);
   return child;
 }
 

@@ -1,35 +1,8 @@
-/**
- * Random numbers. The interpreter's own generator lies in the memory that a fork copies, so parent and child would
- * draw the same numbers; this one is seeded from the host at first use, and once more in every child.
- */
+/** Random bytes from the host's cryptographic source. (The machine seeds Math.random itself, anew in every child.) */
 import { call, invalid } from "./system.ts";
 
 const CALL_BYTES_MAX = 65_536;
 type IntegerArray = Exclude<ArrayBufferView, DataView | Float32Array | Float64Array>;
-
-/** sfc32's state: three words and a counter. */
-let state: [number, number, number, number] | undefined;
-
-/** The child of a fork draws its own seed when it needs one. */
-export function forgetSeed() {
-  state = undefined;
-}
-
-function word(): number {
-  if (!state) {
-    const seed = new DataView(randomBytes(16).buffer);
-    state = [seed.getInt32(0), seed.getInt32(4), seed.getInt32(8), seed.getInt32(12)];
-  }
-  const [a, b, c, counter] = state;
-  const sum = (a + b + counter) | 0;
-  state = [b ^ (b >>> 9), (c + (c << 3)) | 0, (((c << 21) | (c >>> 11)) + sum) | 0, (counter + 1) | 0];
-  return sum >>> 0;
-}
-
-/** In [0, 1), with 53 random bits. */
-export function random(): number {
-  return ((word() >>> 5) * 2 ** 26 + (word() >>> 6)) / 2 ** 53;
-}
 
 function randomBytes(length: number): Uint8Array {
   return call("random", { length }).bytes.slice();
