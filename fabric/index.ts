@@ -3,7 +3,7 @@ export { ERROR_CODES, type ErrorCode, RoostError } from "./base/errors.ts";
 export type { HostId, JobId } from "./base/ids.ts";
 export { pid } from "./base/ids.ts";
 export { LIMITS } from "./base/limits.ts";
-export type { Disk } from "./base/ports.ts";
+export type { Disk, Store } from "./base/ports.ts";
 export type { JobEvent } from "./home/home.ts";
 export {
   type Environment,

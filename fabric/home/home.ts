@@ -337,7 +337,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
     case "returned": {
       const next = p.where.recalledTo;
       learn(p, message.learned);
-      adopt(p, message.snapshot);
+      if (message.snapshot) adopt(p, message.snapshot);
       leave(p, message.why, out, nowMs);
       const before = stayIn(state, p);
       // "recalledTo" its own host means: anywhere.

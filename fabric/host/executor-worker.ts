@@ -6,8 +6,8 @@ import type { BaseId } from "../base/ids.ts";
 import type { Clock, Random } from "../base/ports.ts";
 import { bootBase, type Engine } from "../engine/index.ts";
 import type { Command, ExecutorPort, Report } from "../kernel/executor-messages.ts";
+import { engineMachines } from "./engine-machines.ts";
 import { Executor } from "./executor.ts";
-import { engineMachines } from "./machines.ts";
 
 /** A worker, or what a worker sees of its owner. */
 export interface Endpoint {

@@ -309,7 +309,9 @@ export class Executor {
     this.#options.report({ type: "call", key: p.key, call, request, learned, snapshot, tookMs });
   }
 
-  async #encodeSnapshot(p: Resident): Promise<Snapshot> {
+  /** Undefined where it has not begun. */
+  async #encodeSnapshot(p: Resident): Promise<Snapshot | undefined> {
+    if (p.program) return undefined;
     const { calls, machine } = p;
     const waiting = p.state.kind === "waiting" || (p.state.kind === "ready" && p.state.answer !== undefined);
     const { polls } = machine;
@@ -335,7 +337,7 @@ export class Executor {
     });
   }
 
-  #leave(p: Resident, why: SnapshotReason, snapshot: Snapshot, tookMs: number): void {
+  #leave(p: Resident, why: SnapshotReason, snapshot: Snapshot | undefined, tookMs: number): void {
     p.state = { kind: "frozen" };
     this.#options.report({
       type: "snapshot",

@@ -37,7 +37,8 @@ export type Report =
       readonly type: "snapshot";
       readonly key: StayKey;
       readonly why: SnapshotReason;
-      readonly snapshot: Snapshot;
+      /** Undefined: it has not begun, and can begin elsewhere from what it was placed with. */
+      readonly snapshot: Snapshot | undefined;
       readonly learned: Learned;
       readonly tookMs: number;
     }

@@ -249,7 +249,7 @@ function onReport(state: KernelState, executor: number, report: Report, out: Out
     }
     case "snapshot": {
       const { why, snapshot, learned, tookMs } = report;
-      if (why === "save") return send({ type: "saved", ...stay, snapshot });
+      if (why === "save") return snapshot && send({ type: "saved", ...stay, snapshot });
       guest.departure = offer(guest.departure, why, nowMs);
       return send({ type: "returned", ...stay, snapshot, learned, why, tookMs });
     }

@@ -124,10 +124,19 @@ const message = union({
     }),
   ],
   saved: [34, struct({ ...stay, snapshot })],
-  /** The host runs it no further, keeps it frozen until `release`, and asks the home to place it. */
+  /**
+   * The host runs it no further, keeps it frozen until `release`, and asks the home to place it. Without a snapshot
+   * where it has not begun: then it can begin elsewhere from what it was placed with.
+   */
   returned: [
     35,
-    struct({ ...stay, snapshot, learned, why: oneOf(["reclaimed", "recalled", "preempted"]), tookMs: f64 }),
+    struct({
+      ...stay,
+      snapshot: optional(snapshot),
+      learned,
+      why: oneOf(["reclaimed", "recalled", "preempted"]),
+      tookMs: f64,
+    }),
   ],
   /** It can never go on, through its own doing. */
   failed: [36, struct({ ...stay, code: oneOf(ERROR_CODES), reason: text(64 * 1024) })],
