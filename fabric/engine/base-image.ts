@@ -1,0 +1,246 @@
+/**
+ * The base image: an interpreter booted with the prelude, and stopped before any program. Every host builds it for itself
+ * and gets the same one, byte for byte, because clock, zone and random seed are fixed and nothing else can be seen from
+ * inside. Images of processes hold only what differs from it.
+ */
+import { RoostError } from "../base/errors.ts";
+import { type BaseId, baseId } from "../base/ids.ts";
+import { type Engine, hex } from "./engine.ts";
+import type { Value } from "./exports.ts";
+import { Halt, type Host } from "./imports.ts";
+import { Instance } from "./instance.ts";
+import { FRAMES_BYTES, JS_STACK_BYTES } from "./memory-map.ts";
+
+/** An ES module, evaluated at boot under the name "roost": programs can import from it. SNAPSHOT.md has its contract. */
+export interface Prelude {
+  readonly source: string;
+}
+
+/** Addresses chosen at boot, the same in every process. */
+export interface BaseAddresses {
+  readonly runtime: number;
+  readonly context: number;
+  /** Math.random's 64-bit state. */
+  readonly random: number;
+  /** The five words of frames.ts, and the room for frames behind them. */
+  readonly frames: number;
+  /** Three words for the arguments of calls. */
+  readonly scratch: number;
+  readonly started: Value;
+  readonly tick: Value;
+  /** The error thrown when a call's bytes find no room. */
+  readonly noRoom: Value;
+  readonly stackPointer: number;
+}
+
+export interface BaseImage {
+  readonly engine: Engine;
+  readonly id: BaseId;
+  readonly memory: Uint8Array;
+  readonly addresses: BaseAddresses;
+  /** Where the memory differs from a new instance's: what must be copied to make a machine. */
+  readonly runs: readonly { readonly at: number; readonly bytes: Uint8Array }[];
+}
+
+/** Behind the five words of frames.ts. */
+export const FRAMES_HEADER_BYTES = 20;
+export const EVAL_MODULE = 1;
+const EVAL_SCRIPT = 0;
+export const PAGE_BYTES = 4096;
+
+/** 2023-11-14T22:13:20.123Z. QuickJS seeds Math.random with it, in microseconds: that is how the seed's place is found. */
+const BOOT_MS = 1_700_000_000_123;
+const BOOT_MEMORY_BYTES_MAX = 64 << 20;
+/** Math.random's state until the host seeds it. Any number but 0. */
+const BOOT_SEED = 0x9e3779b97f4a7c15n;
+
+/** Throws RoostError EINVAL, with the guest's own message and stack, when the prelude does not keep its contract. */
+export async function bootBase(engine: Engine, prelude: Prelude): Promise<BaseImage> {
+  const host: Host = {
+    now: () => BOOT_MS,
+    zone: () => "UTC",
+    pollInterrupt: () => {},
+    callHost: () => {
+      throw new Halt("EINVAL", "the prelude made a system call while it was loaded");
+    },
+  };
+  const instance = new Instance(engine, BOOT_MEMORY_BYTES_MAX, host);
+  const addresses = boot(instance, prelude);
+  const memory = instance.bytes.slice();
+  const pristine = new Instance(engine, BOOT_MEMORY_BYTES_MAX, host);
+  return {
+    engine,
+    id: await identify(engine, memory, addresses),
+    memory,
+    addresses,
+    runs: runsThatDiffer(memory, pristine.bytes),
+  };
+}
+
+function boot(instance: Instance, prelude: Prelude): BaseAddresses {
+  const { exports } = instance;
+  exports.initialize();
+  const heap = exports.stackSave();
+  const runtime = exports.QTS_NewRuntime();
+  exports.QTS_RuntimeSetMaxStackSize(runtime, JS_STACK_BYTES);
+  exports.QTS_RuntimeEnableInterruptHandler(runtime);
+  const context = exports.QTS_NewContext(runtime, 0);
+  const random = findRandomState(instance, heap);
+  writeRandomState(instance, random, BOOT_SEED);
+
+  const guest = new Guest(instance, context);
+  guest.setGlobal("__sys", guest.hostFunction("__sys"));
+  guest.evaluate(prelude.source, "roost", EVAL_MODULE);
+  const hooks = guest.getGlobal("__hooks");
+  const started = guest.functionOf(hooks, "started");
+  const tick = guest.functionOf(hooks, "tick");
+  exports.QTS_FreeValuePointer(context, hooks);
+  const noRoom = guest.evaluate(
+    `delete globalThis.__sys; delete globalThis.__hooks; new InternalError("out of memory")`,
+    "boot",
+    EVAL_SCRIPT,
+  );
+  guest.runJobs(runtime);
+
+  const frames = exports.malloc(FRAMES_HEADER_BYTES + FRAMES_BYTES);
+  instance.bytes.fill(0, frames, frames + FRAMES_HEADER_BYTES + FRAMES_BYTES);
+  const scratch = exports.malloc(12);
+  return {
+    runtime,
+    context,
+    random,
+    frames,
+    scratch,
+    started,
+    tick,
+    noRoom,
+    stackPointer: exports.stackSave(),
+  };
+}
+
+/** Helpers for the boot, where whatever fails is the prelude's fault and ends it. */
+class Guest {
+  readonly #instance: Instance;
+  readonly #context: number;
+  constructor(instance: Instance, context: number) {
+    this.#instance = instance;
+    this.#context = context;
+  }
+
+  evaluate(source: string, name: string, flags: number): Value {
+    const { exports } = this.#instance;
+    const text = new TextEncoder().encode(source);
+    const code = this.#instance.place(text);
+    const fileName = this.#instance.place(new TextEncoder().encode(name));
+    if (code === 0) throw new RoostError("ENOMEM", `the prelude of ${text.length} bytes is too long`);
+    const value = this.#valid(exports.QTS_Eval(this.#context, code, text.length, fileName, 0, flags));
+    exports.free(code);
+    exports.free(fileName);
+    return value;
+  }
+
+  hostFunction(name: string): Value {
+    const { exports } = this.#instance;
+    const text = this.#instance.place(new TextEncoder().encode(name));
+    const fn = this.#valid(exports.QTS_NewFunction(this.#context, text, 1, 0, 1));
+    exports.free(text);
+    return fn;
+  }
+
+  getGlobal(name: string): Value {
+    const global = this.#instance.exports.QTS_GetGlobalObject(this.#context);
+    const value = this.#valid(this.#instance.property(this.#context, global, name));
+    this.#instance.exports.QTS_FreeValuePointer(this.#context, global);
+    return value;
+  }
+
+  /** Gives `value` away. */
+  setGlobal(name: string, value: Value): void {
+    const { exports } = this.#instance;
+    const text = this.#instance.place(new TextEncoder().encode(name));
+    const key = exports.QTS_NewString(this.#context, text);
+    const global = exports.QTS_GetGlobalObject(this.#context);
+    exports.QTS_SetProp(this.#context, global, key, value);
+    for (const x of [global, key, value]) exports.QTS_FreeValuePointer(this.#context, x);
+    exports.free(text);
+  }
+
+  functionOf(object: Value, name: string): Value {
+    const { exports } = this.#instance;
+    const value = this.#valid(this.#instance.property(this.#context, object, name));
+    const type = exports.QTS_Typeof(this.#context, value);
+    const isFunction = this.#instance.cString(type) === "function";
+    exports.free(type);
+    if (!isFunction)
+      throw new RoostError(
+        "EINVAL",
+        `the prelude must set globalThis.__hooks to { started, tick }, and ${name} is no function`,
+      );
+    return value;
+  }
+
+  runJobs(runtime: number): void {
+    const { exports } = this.#instance;
+    const lastContext = exports.malloc(4);
+    while (exports.QTS_IsJobPending(runtime)) {
+      const done = this.#valid(exports.QTS_ExecutePendingJob(runtime, -1, lastContext));
+      exports.QTS_FreeValuePointer(this.#context, done);
+    }
+    exports.free(lastContext);
+  }
+
+  #valid(value: Value): Value {
+    const error = this.#instance.exports.QTS_ResolveException(this.#context, value);
+    if (error === 0) return value;
+    throw new RoostError(
+      "EINVAL",
+      `the prelude failed: ${this.#instance.describeError(this.#context, error)}`,
+    );
+  }
+}
+
+function findRandomState({ memory }: Instance, heap: number): number {
+  const seed = BigInt(BOOT_MS) * 1000n;
+  const cells = new BigUint64Array(memory.buffer);
+  const found: number[] = [];
+  for (let i = heap >> 3; i < cells.length; i++) if (cells[i] === seed) found.push(8 * i);
+  const [only] = found;
+  if (only === undefined || found.length > 1)
+    throw new RoostError(
+      "EVERSION",
+      `the state of Math.random was found in ${found.length} places where one was expected; this QuickJS seeds it in another way`,
+    );
+  return only;
+}
+
+/** 0 would stay 0 for ever, and stands for 1. */
+export function writeRandomState({ memory }: Instance, at: number, seed: bigint): void {
+  new BigUint64Array(memory.buffer, at, 1)[0] = BigInt.asUintN(64, seed) || 1n;
+}
+
+function runsThatDiffer(memory: Uint8Array, from: Uint8Array): BaseImage["runs"] {
+  const runs: { at: number; bytes: Uint8Array }[] = [];
+  let start = -1;
+  for (let at = 0; at <= memory.length; at += PAGE_BYTES) {
+    const differs = at < memory.length && pageDiffers(memory, from, at);
+    if (differs && start < 0) start = at;
+    if (!differs && start >= 0) {
+      runs.push({ at: start, bytes: memory.subarray(start, at) });
+      start = -1;
+    }
+  }
+  return runs;
+}
+
+function pageDiffers(a: Uint8Array, b: Uint8Array, at: number): boolean {
+  for (let i = at; i < at + PAGE_BYTES; i++) if ((a[i] ?? 0) !== (b[i] ?? 0)) return true;
+  return false;
+}
+
+async function identify(engine: Engine, memory: Uint8Array, addresses: BaseAddresses): Promise<BaseId> {
+  const rest = new TextEncoder().encode(JSON.stringify([engine.id, addresses]));
+  const all = new Uint8Array(memory.length + rest.length);
+  all.set(memory);
+  all.set(rest, memory.length);
+  return baseId(hex(new Uint8Array(await crypto.subtle.digest("SHA-256", all))));
+}

@@ -1,0 +1,127 @@
+/**
+ * Builds the engine: the pinned stock build of QuickJS, turned into one whose running state can be written down.
+ * Deterministic: the same inputs give the same bytes, on every machine.
+ */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import binaryen from "binaryen";
+import { KEPT_EXPORTS } from "../exports.ts";
+import { C_STACK_BYTES } from "../memory-map.ts";
+import { splitFunctions } from "./frames.ts";
+import { shrink } from "./layout.ts";
+import { type Names, readNames } from "./names.ts";
+import { forms, head, type List, list, parse, print, unquote, word } from "./parse.ts";
+import { maySuspend } from "./reach.ts";
+
+const STOCK_PACKAGE = "@jitl/quickjs-wasmfile-release-sync";
+const STOCK_SHA256 = "105c3bed22d457e43e3d1c3c1c6959fda62a8fe06f0fc8a985303c3a2be72232";
+
+/** The imports during which a machine may be suspended. */
+const SUSPENDING = ["call_host", "poll_interrupt"];
+
+/** What is needed to suspend and to resume, made by Asyncify. */
+const ASYNCIFY_EXPORTS = ["asyncify_start_unwind", "asyncify_stop_unwind", "asyncify_start_rewind"];
+
+export interface BuiltEngine {
+  readonly bytes: Uint8Array;
+  readonly frameKinds: number;
+}
+
+export interface StockFiles {
+  readonly wasm: Uint8Array;
+  /** Emscripten's JavaScript, read for the names in it and never run. */
+  readonly glue: string;
+}
+
+export async function stockFiles(): Promise<StockFiles> {
+  const resolve = createRequire(import.meta.url).resolve;
+  const wasm = await readFile(resolve(`${STOCK_PACKAGE}/wasm`));
+  const hash = createHash("sha256").update(wasm).digest("hex");
+  if (hash !== STOCK_SHA256)
+    throw new Error(
+      `The installed ${STOCK_PACKAGE} is not the one this engine was made for (its module's SHA-256 is ${hash}). Run npm ci; to change versions on purpose, run the engine's tests against the new one and put its hash into fabric/engine/build/engine.ts.`,
+    );
+  return { wasm, glue: await readFile(resolve(`${STOCK_PACKAGE}/emscripten-module`), "utf8") };
+}
+
+export function buildEngine({ wasm, glue }: StockFiles): BuiltEngine {
+  // Named one by one: with "all", binaryen writes encodings that Node 20 and older browsers refuse.
+  const F = binaryen.Features;
+  const features =
+    F.MutableGlobals |
+    F.NontrappingFPToInt |
+    F.SignExt |
+    F.BulkMemory |
+    F.BulkMemoryOpt |
+    F.Multivalue |
+    F.ReferenceTypes;
+
+  const stock = binaryen.readBinary(wasm);
+  stock.setFeatures(features);
+  const before = parse(stock.emitText());
+  const functionImports = forms(before, "import").filter((x) => head(x[3]) === "func");
+  const names = readNames(glue, new Set(functionImports.map((x) => unquote(x[2]))));
+  const suspending = functionImports.filter((x) =>
+    SUSPENDING.includes(names.imports.get(unquote(x[2])) ?? ""),
+  );
+  const functions = maySuspend(
+    before,
+    suspending.map((x) => word(list(x[3])[1])),
+  );
+
+  binaryen.setPassArgument(
+    "asyncify-imports",
+    suspending.map((x) => `${unquote(x[1])}.${unquote(x[2])}`).join(","),
+  );
+  binaryen.setPassArgument("asyncify-onlylist", [...functions].map((f) => f.slice(1)).join(","));
+  stock.runPasses(["asyncify"]);
+  const asyncified = parse(stock.emitText());
+  stock.dispose();
+
+  shrink(asyncified, C_STACK_BYTES);
+  const { module, frameKinds } = splitFunctions(rename(asyncified, names));
+  const built = binaryen.parseText(print(module));
+  built.setFeatures(features);
+  if (!built.validate()) throw new Error("bug: the rewritten module is not valid");
+  // Inlining a resume function back into the driver or the interpreter's copy costs a quarter of the speed.
+  binaryen.setOneCallerInlineMaxSize(0);
+  binaryen.setOptimizeLevel(3);
+  binaryen.setShrinkLevel(0);
+  built.optimize();
+  const bytes = built.emitBinary();
+  built.dispose();
+  return { bytes, frameKinds };
+}
+
+/** Real names for imports and exports; exports that nothing uses go; the memory becomes the module's own. */
+function rename(module: List, names: Names): List {
+  const exported = new Set<string>();
+  const keep = [...KEPT_EXPORTS, ...ASYNCIFY_EXPORTS] as readonly string[];
+  const memory = forms(module, "import").find((x) => head(x[3]) === "memory");
+  const kept = module.filter((x) => {
+    if (x === memory) return false;
+    if (head(x) === "import") {
+      const form = list(x);
+      const name = names.imports.get(unquote(form[2]));
+      form[1] = '"env"';
+      form[2] = `"${name}"`;
+    } else if (head(x) === "export") {
+      const form = list(x);
+      const minified = unquote(form[1]);
+      const name = ASYNCIFY_EXPORTS.includes(minified) ? minified : (names.exports.get(minified) ?? "");
+      form[1] = `"${name}"`;
+      exported.add(name);
+      return keep.includes(name);
+    }
+    return true;
+  });
+  const [, name = "", minimum = "", maximum = ""] = list(memory?.[3]);
+  kept.push(["memory", name, ["export", '"memory"'], minimum, maximum]);
+  const missing = KEPT_EXPORTS.find((name) => !exported.has(name));
+  if (missing)
+    throw new Error(
+      `The QuickJS package no longer exports ${missing}; the engine needs another way to do that.`,
+    );
+  return kept;
+}

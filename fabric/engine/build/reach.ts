@@ -1,0 +1,62 @@
+/**
+ * Derives which functions can be on the native stack while a suspending import is called: those that reach it by
+ * direct calls, or by indirect calls of a signature for which the table holds such a function. That is sound,
+ * because `call_indirect` traps on any other signature, and it leaves out frees and finalizers, which "any indirect
+ * call may suspend" would not. SNAPSHOT.md has the argument.
+ */
+import { forms, head, type List, list, walk, word } from "./parse.ts";
+
+/** Names of the module's own functions (not imports) that need frames, given the suspending imports' names. */
+export function maySuspend(module: List, imports: readonly string[]): Set<string> {
+  const types = new Map(forms(module, "type").map((x) => [word(x[1]), signature(list(x[2]))]));
+  const signatures = new Map<string, string>();
+  for (const x of forms(module, "import"))
+    if (head(x[3]) === "func") signatures.set(word(list(x[3])[1]), signature(list(x[3])));
+  for (const f of forms(module, "func")) signatures.set(word(f[1]), signature(f));
+
+  const inTable = new Set<string>();
+  for (const x of forms(module, "elem"))
+    for (const y of x) if (typeof y === "string" && signatures.has(y)) inTable.add(y);
+
+  const callsOf = new Map<string, { direct: Set<string>; indirect: Set<string> }>();
+  for (const f of forms(module, "func")) {
+    const direct = new Set<string>();
+    const indirect = new Set<string>();
+    walk(f, (x) => {
+      if (x[0] === "call") direct.add(word(x[1]));
+      else if (x[0] === "call_indirect") indirect.add(calledType(x, types));
+      else if (/^(return_call|call_ref|try|throw)/.test(head(x)))
+        throw new Error(`bug: ${head(x)} is not provided for`);
+    });
+    callsOf.set(word(f[1]), { direct, indirect });
+  }
+
+  const found = new Set(imports);
+  for (let before = -1; before !== found.size; ) {
+    before = found.size;
+    const reachable = new Set([...inTable].filter((f) => found.has(f)).map((f) => signatures.get(f)));
+    for (const [name, calls] of callsOf)
+      if (some(calls.direct, (f) => found.has(f)) || some(calls.indirect, (t) => reachable.has(t)))
+        found.add(name);
+  }
+  for (const name of imports) found.delete(name);
+  return found;
+}
+
+function calledType(call: List, types: Map<string, string>): string {
+  const type = types.get(word(forms(call, "type")[0]?.[1]));
+  if (type === undefined) throw new Error("bug: an indirect call of no declared type");
+  return type;
+}
+
+/** Parameters and results, names left out: two functions with the same text can be called in each other's place. */
+function signature(of: List): string {
+  const types = (kind: string) =>
+    forms(of, kind).flatMap((x) => x.slice(1).filter((t) => !word(t).startsWith("$")));
+  return `${types("param")}->${types("result")}`;
+}
+
+function some<T>(items: Iterable<T>, test: (item: T) => boolean): boolean {
+  for (const item of items) if (test(item)) return true;
+  return false;
+}

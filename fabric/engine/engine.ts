@@ -1,0 +1,32 @@
+/** The compiled engine and its identity. A plain object: it can be posted to workers. */
+import { RoostError } from "../base/errors.ts";
+
+export interface Engine {
+  readonly module: WebAssembly.Module;
+  /** SHA-256 of the module's bytes, in hexadecimal. Images name it. */
+  readonly id: string;
+}
+
+export async function loadEngine(bytes: Uint8Array): Promise<Engine> {
+  const own = bytes as Uint8Array<ArrayBuffer>;
+  try {
+    const [module, hash] = await Promise.all([
+      WebAssembly.compile(own),
+      crypto.subtle.digest("SHA-256", own),
+    ]);
+    return { module, id: hex(new Uint8Array(hash)) };
+  } catch (cause) {
+    if (!(cause instanceof WebAssembly.CompileError)) throw cause;
+    throw new RoostError("EVERSION", "this host cannot compile the engine; update the browser or Node", {
+      cause,
+    });
+  }
+}
+
+export const hex = (bytes: Uint8Array) => Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+
+export function fromHex(text: string): Uint8Array {
+  return Uint8Array.from({ length: text.length / 2 }, (_, i) =>
+    Number.parseInt(text.slice(2 * i, 2 * i + 2), 16),
+  );
+}

@@ -1,0 +1,281 @@
+/**
+ * A stopped machine's state as a value and as bytes. Only pages that differ from the base image are in it.
+ * SNAPSHOT.md describes the format. Bytes are hostile until `decodeImage` has let them pass: what passes can still be a
+ * memory that makes no sense, which can harm nothing but the machine made of it.
+ */
+import {
+  bytes,
+  type Carried,
+  type Codec,
+  decode,
+  encode,
+  Invalid,
+  list,
+  oneOf,
+  struct,
+  u8,
+  u32,
+  varint,
+} from "../base/codec.ts";
+import { LIMITS } from "../base/limits.ts";
+import { type BaseImage, PAGE_BYTES } from "./base-image.ts";
+import { fromHex, hex } from "./engine.ts";
+import { type Instance, WASM_PAGE_BYTES } from "./instance.ts";
+import { C_STACK_BYTES, FRAMES_BYTES } from "./memory-map.ts";
+
+/** Everything of a stopped machine that is not in its memory. */
+export interface Registers {
+  readonly stackPointer: number;
+  /** Interrupt polls since birth. */
+  readonly polls: number;
+  /** What the host has called the guest for: see SNAPSHOT.md. */
+  readonly phase: "main" | "started" | "jobs" | "tick";
+  readonly stoppedAt: "call" | "poll";
+  /** How much of the room for frames is taken by pending ones. */
+  readonly framesBytes: number;
+  /** Addresses the phase must free at its end. */
+  readonly held: readonly number[];
+}
+
+export interface Image {
+  readonly base: BaseImage;
+  readonly registers: Registers;
+  readonly memoryBytes: number;
+  /** Pages of 4 KiB that differ from the base, by rising number. */
+  readonly pages: readonly Page[];
+}
+
+export interface Page {
+  readonly number: number;
+  readonly bytes: Uint8Array;
+}
+
+// ------------------------------------------------------------------------------------------------------------------ pages
+
+const PAGE_WORDS = PAGE_BYTES / 4;
+
+/** Copies of the pages in which a machine's memory differs from the base's (zeros beyond its end). */
+export function pagesThatDiffer({ memory }: Instance, base: BaseImage): Page[] {
+  const now = new Int32Array(memory.buffer);
+  const then = new Int32Array(base.memory.buffer, base.memory.byteOffset, base.memory.byteLength >> 2);
+  const pages: Page[] = [];
+  for (let at = 0; at < now.length; at += PAGE_WORDS)
+    if (at < then.length ? differs(now, then, at) : isUsed(now, at))
+      pages.push({
+        number: at / PAGE_WORDS,
+        bytes: new Uint8Array(memory.buffer.slice(4 * at, 4 * at + PAGE_BYTES)),
+      });
+  return pages;
+}
+
+function differs(a: Int32Array, b: Int32Array, at: number): boolean {
+  for (let i = at; i < at + PAGE_WORDS; i++) if (a[i] !== b[i]) return true;
+  return false;
+}
+
+function isUsed(a: Int32Array, at: number): boolean {
+  for (let i = at; i < at + PAGE_WORDS; i++) if (a[i] !== 0) return true;
+  return false;
+}
+
+/** Puts an image's pages over a memory that is the base's. */
+export function applyPages({ bytes: memory }: Instance, { pages }: Image): void {
+  for (const page of pages) memory.set(page.bytes, page.number * PAGE_BYTES);
+}
+
+// ------------------------------------------------------------------------------------------------------------------ bytes
+
+const VERSION = 1;
+const PAGES_MAX = 2 ** 31 / PAGE_BYTES;
+
+/** A fixed number of bytes. */
+const exactly = (length: number): Codec<Uint8Array> => ({
+  write: (to, value) => to.raw(value),
+  read: (from) => from.raw(length),
+});
+
+/** In front of the compressed body; readable without knowing the engine. */
+const header = struct({
+  magic: u32,
+  version: u8,
+  engine: exactly(32),
+  base: exactly(32),
+  /** SHA-256 of all the rest: the header's fields above, and the body before compression. */
+  integrity: exactly(32),
+  bodyBytes: varint,
+  deflated: bytes(LIMITS.messageBytes),
+});
+
+const MAGIC = 0x54534f52; // "ROST"
+
+const body = struct({
+  stackPointer: u32,
+  polls: varint,
+  phase: oneOf(["main", "started", "jobs", "tick"]),
+  stoppedAt: oneOf(["call", "poll"]),
+  framesBytes: varint,
+  held: list(u32, 2),
+  memoryPages: varint,
+  /** Page numbers as runs: pages skipped since the last one, pages in the run. */
+  runs: list(struct({ skip: varint, count: varint }), PAGES_MAX),
+  contents: bytes(LIMITS.messageBytes),
+});
+
+export async function encodeImage(image: Image): Promise<Uint8Array> {
+  const { registers, pages, base } = image;
+  const contents = new Uint8Array(pages.length * PAGE_BYTES);
+  pages.forEach((page, i) => {
+    contents.set(page.bytes, i * PAGE_BYTES);
+  });
+  const plain = encode(body, {
+    ...registers,
+    held: [...registers.held],
+    memoryPages: image.memoryBytes / WASM_PAGE_BYTES,
+    runs: runsOf(pages),
+    contents,
+  });
+  const engine = fromHex(base.engine.id);
+  const id = fromHex(base.id);
+  const [integrity, deflated] = await Promise.all([integrityOf(engine, id, plain), deflate(plain)]);
+  return encode(header, {
+    magic: MAGIC,
+    version: VERSION,
+    engine,
+    base: id,
+    integrity,
+    bodyBytes: plain.length,
+    deflated,
+  });
+}
+
+export async function decodeImage(base: BaseImage, encoded: Uint8Array): Promise<Image | Invalid> {
+  const head = decode(header, encoded);
+  if (head instanceof Invalid) return head;
+  if (head.magic !== MAGIC) return new Invalid("these bytes are no image of a process");
+  if (head.version !== VERSION)
+    return new Invalid(`the image has format ${head.version} where this version reads ${VERSION}`);
+  if (hex(head.engine) !== base.engine.id)
+    return new Invalid(
+      `the image is of engine ${short(hex(head.engine))} where this host has ${short(base.engine.id)}; both sides need the same version`,
+    );
+  if (hex(head.base) !== base.id)
+    return new Invalid(
+      `the image is based on ${short(hex(head.base))} where this host booted ${short(base.id)}; both sides need the same version`,
+    );
+  if (head.bodyBytes > LIMITS.messageBytes)
+    return new Invalid(`a body of ${head.bodyBytes} bytes is too long`);
+  const plain = await inflate(head.deflated, head.bodyBytes);
+  if (plain instanceof Invalid) return plain;
+  const integrity = await integrityOf(head.engine, head.base, plain);
+  if (integrity.some((b, i) => b !== head.integrity[i])) return new Invalid("the image is damaged");
+  const fields = decode(body, plain);
+  return fields instanceof Invalid ? fields : checked(base, fields);
+}
+
+/** Every field that the host itself goes by. */
+function checked(base: BaseImage, fields: Carried<typeof body>): Image | Invalid {
+  const { stackPointer, framesBytes, held, memoryPages, runs, contents, phase, stoppedAt, polls } = fields;
+  const memoryBytes = memoryPages * WASM_PAGE_BYTES;
+  if (memoryBytes < base.memory.length || memoryBytes > 2 ** 31)
+    return new Invalid(`${memoryPages} is no possible number of memory pages`);
+  const stackTop = base.addresses.stackPointer;
+  if (stackPointer > stackTop || stackPointer < stackTop - C_STACK_BYTES)
+    return new Invalid("the stack pointer is outside the stack");
+  if (framesBytes === 0 || framesBytes > FRAMES_BYTES || framesBytes % 4)
+    return new Invalid(`${framesBytes} is no possible size of frames`);
+  if (held.some((at) => at >= memoryBytes)) return new Invalid("an address is outside the memory");
+
+  const pages: Page[] = [];
+  let number = 0;
+  for (const { skip, count } of runs) {
+    number += skip;
+    if ((number + count) * PAGE_BYTES > memoryBytes) return new Invalid("a page is outside the memory");
+    if ((pages.length + count) * PAGE_BYTES > contents.length) return new Invalid("fewer pages than listed");
+    for (let i = 0; i < count; i++, number++) {
+      const at = pages.length * PAGE_BYTES;
+      pages.push({ number, bytes: contents.subarray(at, at + PAGE_BYTES) });
+    }
+  }
+  if (pages.length * PAGE_BYTES !== contents.length) return new Invalid("more pages than listed");
+  return {
+    base,
+    registers: { stackPointer, polls, phase, stoppedAt, framesBytes, held },
+    memoryBytes,
+    pages,
+  };
+}
+
+function runsOf(pages: readonly Page[]): { skip: number; count: number }[] {
+  const runs: { skip: number; count: number }[] = [];
+  let next = 0;
+  for (const { number } of pages) {
+    const last = runs.at(-1);
+    if (last && number === next) last.count++;
+    else runs.push({ skip: number - next, count: 1 });
+    next = number + 1;
+  }
+  return runs;
+}
+
+const short = (id: string) => id.slice(0, 12);
+
+async function integrityOf(engine: Uint8Array, base: Uint8Array, plain: Uint8Array): Promise<Uint8Array> {
+  const all = new Uint8Array(64 + plain.length);
+  all.set(engine);
+  all.set(base, 32);
+  all.set(plain, 64);
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", all));
+}
+
+async function deflate(plain: Uint8Array): Promise<Uint8Array> {
+  const stream = new CompressionStream("deflate-raw");
+  const written = feed(stream, plain);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of chunksOf(stream)) chunks.push(chunk);
+  await written;
+  return join(chunks);
+}
+
+/** Gives up as soon as there are more bytes than announced. */
+async function inflate(deflated: Uint8Array, length: number): Promise<Uint8Array | Invalid> {
+  const stream = new DecompressionStream("deflate-raw");
+  const written = feed(stream, deflated).catch(() => {}); // the reading side fails as well
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  try {
+    for await (const chunk of chunksOf(stream)) {
+      total += chunk.length;
+      if (total > length) return new Invalid("the image unpacks to more bytes than it says");
+      chunks.push(chunk);
+    }
+    await written;
+  } catch {
+    return new Invalid("the image cannot be unpacked");
+  }
+  return total === length ? join(chunks) : new Invalid("the image unpacks to fewer bytes than it says");
+}
+
+async function feed(stream: CompressionStream | DecompressionStream, data: Uint8Array): Promise<void> {
+  const writer = stream.writable.getWriter();
+  await writer.write(data as Uint8Array<ArrayBuffer>);
+  await writer.close();
+}
+
+async function* chunksOf(stream: CompressionStream | DecompressionStream): AsyncGenerator<Uint8Array> {
+  const reader = stream.readable.getReader();
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
+
+function join(chunks: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(chunks.reduce((n, x) => n + x.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}

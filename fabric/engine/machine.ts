@@ -1,0 +1,351 @@
+/**
+ * A QuickJS machine that can stop at any system call and any interrupt poll, be written down, and go on here or in
+ * another instance. Promises: between two calls of `start`/`resume` it is stopped and its image is complete; what a
+ * guest does never throws here, it ends in a Stop.
+ */
+import type { ErrorCode } from "../base/errors.ts";
+import { RoostError } from "../base/errors.ts";
+import { type BaseImage, EVAL_MODULE, FRAMES_HEADER_BYTES, writeRandomState } from "./base-image.ts";
+import type { Borrowed, Value } from "./exports.ts";
+import { applyPages, type Image, pagesThatDiffer, type Registers } from "./image.ts";
+import { Halt, type Host } from "./imports.ts";
+import { Instance } from "./instance.ts";
+import { FRAMES_BYTES } from "./memory-map.ts";
+
+/** What a host supplies while a machine runs. */
+export interface World {
+  /** Milliseconds since 1970, for Date. */
+  now(): number;
+  /** The name of an IANA time zone. */
+  readonly zone: string;
+  /** Asked at each interrupt poll; true: suspend here. */
+  poll(): boolean;
+}
+
+export interface Program {
+  /** An ES module. */
+  readonly source: string;
+  readonly fileName: string;
+}
+
+export interface MachineOptions {
+  /** Over it, allocations fail inside the guest. */
+  readonly memoryBytesMax: number;
+}
+
+export type Stop =
+  /** Suspended in the system call; `request` is a copy of the bytes it was given. */
+  | { readonly kind: "call"; readonly request: Uint8Array }
+  | { readonly kind: "preempted" }
+  /** It can never go on. */
+  | { readonly kind: "fault"; readonly code: ErrorCode; readonly message: string };
+
+/** Memory kept from the guest's own allocations, so that an answer's bookkeeping finds room when the guest found none. */
+const RESERVE_BYTES = 64 * 1024;
+
+export class Machine implements Disposable {
+  readonly #base: BaseImage;
+  readonly #instance: Instance;
+  #registers: Registers;
+  /** Set while guest code may run, and only then. */
+  #world: World | undefined;
+  /** Why the guest is being suspended, from the import on until its frames are saved. */
+  #suspending: Stop | undefined;
+  #state: "new" | "stopped" | "running" | "over" = "new";
+
+  private constructor(base: BaseImage, registers: Registers, options: MachineOptions) {
+    this.#base = base;
+    this.#registers = registers;
+    const host: Host = {
+      now: () => this.#running().now(),
+      zone: () => this.#running().zone,
+      callHost: (count, values) => this.#callHost(count, values),
+      pollInterrupt: () => this.#pollInterrupt(),
+    };
+    this.#instance = new Instance(base.engine, options.memoryBytesMax, host);
+  }
+
+  /** A machine that has run nothing. Throws RoostError ENOMEM where the host has no memory for it. */
+  static fresh(base: BaseImage, options: MachineOptions): Machine {
+    const { stackPointer } = base.addresses;
+    const registers: Registers = {
+      stackPointer,
+      polls: 0,
+      phase: "main",
+      stoppedAt: "poll",
+      framesBytes: 0,
+      held: [],
+    };
+    const machine = new Machine(base, registers, options);
+    machine.#fill(base.memory.length);
+    machine.#limitMemory(options);
+    return machine;
+  }
+
+  /** The machine an image was taken of. Throws RoostError ENOMEM when it does not fit into its limit, or into the host. */
+  static restore(base: BaseImage, image: Image, options: MachineOptions): Machine {
+    if (image.memoryBytes > options.memoryBytesMax)
+      throw new RoostError(
+        "ENOMEM",
+        `the image has ${image.memoryBytes} bytes of memory where its job allows ${options.memoryBytesMax}`,
+      );
+    const machine = new Machine(base, image.registers, options);
+    machine.#fill(image.memoryBytes);
+    applyPages(machine.#instance, image);
+    machine.#writeFramesHeader();
+    machine.#instance.exports.stackRestore(image.registers.stackPointer);
+    machine.#limitMemory(options);
+    machine.#state = "stopped";
+    return machine;
+  }
+
+  /** Interrupt polls since birth, moves included. */
+  get polls(): number {
+    return this.#registers.polls;
+  }
+  get memoryBytes(): number {
+    return this.#instance.memory.buffer.byteLength;
+  }
+
+  /** Runs a program in a fresh machine until it stops. */
+  start(program: Program, world: World): Stop {
+    if (this.#state !== "new") throw new Error("bug: a machine runs one program");
+    return this.#run(world, () => this.#evaluate(program));
+  }
+
+  /** Goes on from where it stopped: with the answer, when that was a call. */
+  resume(world: World, answer?: Uint8Array): Stop {
+    const { stoppedAt } = this.#registers;
+    if (this.#state !== "stopped") throw new Error(`bug: resume of a machine that is ${this.#state}`);
+    if ((stoppedAt === "call") !== (answer !== undefined))
+      throw new Error(`bug: a machine stopped at a ${stoppedAt} was resumed as from the other`);
+    return this.#run(world, () => this.#continue(answer && this.#answerValue(answer)));
+  }
+
+  /** Sets Math.random's state. */
+  seedRandom(seed: bigint): void {
+    writeRandomState(this.#instance, this.#base.addresses.random, seed);
+  }
+
+  /** A copy of its state: what differs from the base, and the registers. */
+  image(): Image {
+    if (this.#state !== "stopped") throw new Error(`bug: image of a machine that is ${this.#state}`);
+    return {
+      base: this.#base,
+      registers: this.#registers,
+      memoryBytes: this.memoryBytes,
+      pages: pagesThatDiffer(this.#instance, this.#base),
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#state = "over"; // the rest is garbage once nobody holds the machine
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ running
+
+  #running(): World {
+    if (!this.#world) throw new Error("bug: the guest runs outside start and resume");
+    return this.#world;
+  }
+
+  /** Enters the guest with `first`, then phase after phase until it stops. */
+  #run(world: World, first: () => Value): Stop {
+    this.#world = world;
+    this.#state = "running";
+    try {
+      for (let enter = first; ; enter = () => this.#nextPhase()) {
+        const result = enter();
+        if (this.#suspending) return this.#suspended(this.#suspending);
+        this.#finishPhase(result);
+      }
+    } catch (error) {
+      this.#state = "over";
+      return fault(error);
+    } finally {
+      this.#world = undefined;
+      this.#suspending = undefined;
+    }
+  }
+
+  /** The guest has unwound: moves the new frames in front of those still pending. */
+  #suspended(stop: Stop): Stop {
+    const { exports, bytes, words } = this.#instance;
+    const { frames } = this.#base.addresses;
+    const [saved = 0, , begin = 0, pending = 0, end = 0] = words.subarray(frames >> 2, (frames >> 2) + 5);
+    if (saved > pending)
+      throw new Halt("ENOMEM", "the call stack is too deep to be suspended; recurse less deeply");
+    exports.asyncify_stop_unwind();
+    const before = end - this.#registers.framesBytes;
+    const start = pending - (saved - begin);
+    bytes.copyWithin(start, begin, saved);
+    // No stale frame stays behind, to be carried about in images.
+    bytes.fill(0, begin, Math.min(saved, start));
+    if (before < start) bytes.fill(0, before, start);
+    this.#registers = {
+      ...this.#registers,
+      stackPointer: exports.stackSave(),
+      stoppedAt: stop.kind === "call" ? "call" : "poll",
+      framesBytes: end - start,
+    };
+    this.#writeFramesHeader();
+    if (this.#registers.phase === "main") this.#freeHeld(); // compiled by now: nothing stops before that
+    this.#state = "stopped";
+    return stop;
+  }
+
+  /** Writes the five words of frames.ts for what is pending. */
+  #writeFramesHeader(): void {
+    const { frames } = this.#base.addresses;
+    const begin = frames + FRAMES_HEADER_BYTES;
+    const end = begin + FRAMES_BYTES;
+    const pending = end - this.#registers.framesBytes;
+    this.#instance.words.set([begin, pending, begin, pending, end], frames >> 2);
+  }
+
+  /** Resumes the pending frames; `value` is what the interrupted import returns to the innermost. */
+  #continue(value: Value = 0): Value {
+    const { exports } = this.#instance;
+    exports.passed_i32.value = value;
+    exports.asyncify_start_rewind(this.#base.addresses.frames);
+    exports.resume_frames();
+    return exports.passed_i32.value;
+  }
+
+  // ------------------------------------------------------------------------------------------------------------- phases
+
+  #evaluate({ source, fileName }: Program): Value {
+    const { exports } = this.#instance;
+    const encoder = new TextEncoder();
+    const text = encoder.encode(source);
+    const code = this.#instance.place(text);
+    const name = this.#instance.place(encoder.encode(fileName));
+    if (code === 0 || name === 0)
+      throw new Halt("ENOMEM", `the program of ${text.length} bytes does not fit into the job's memory`);
+    this.#registers = { ...this.#registers, phase: "main", held: [code, name] };
+    this.#writeFramesHeader();
+    return exports.QTS_Eval(this.#base.addresses.context, code, text.length, name, 0, EVAL_MODULE);
+  }
+
+  #nextPhase(): Value {
+    const { exports } = this.#instance;
+    const { runtime, context, scratch, started, tick } = this.#base.addresses;
+    const { phase, held } = this.#registers;
+    switch (phase) {
+      case "main":
+        throw new Error("bug: a program is evaluated once");
+      case "started": {
+        const [value = 0, threw] = held;
+        this.#instance.words.set(
+          [threw ? exports.QTS_GetTrue() : exports.QTS_GetFalse(), value],
+          scratch >> 2,
+        );
+        return exports.QTS_Call(context, started, exports.QTS_GetUndefined(), 2, scratch);
+      }
+      case "jobs":
+        return exports.QTS_ExecutePendingJob(runtime, -1, scratch + 8);
+      case "tick":
+        return exports.QTS_Call(context, tick, exports.QTS_GetUndefined(), 0, scratch);
+    }
+  }
+
+  /** Takes a phase's result, frees what it held, and sets the phase that comes next. */
+  #finishPhase(result: Value): void {
+    const { exports } = this.#instance;
+    const { runtime, context } = this.#base.addresses;
+    const { phase, held } = this.#registers;
+    if (result === 0) throw new Halt("ENOMEM", "the process had no memory left, not even for a result");
+    const error = exports.QTS_ResolveException(context, result);
+    switch (phase) {
+      case "main":
+        this.#freeHeld();
+        if (error !== 0) exports.QTS_FreeValuePointer(context, result);
+        return this.#setPhase("started", error === 0 ? [result, 0] : [error, 1]);
+      case "started":
+      case "tick":
+        if (error !== 0)
+          throw new Halt("EIO", `the guest library failed: ${this.#instance.describeError(context, error)}`);
+        exports.QTS_FreeValuePointer(context, result);
+        if (phase === "started") exports.QTS_FreeValuePointer(context, held[0] ?? 0);
+        break;
+      case "jobs":
+        // A job's own failure rejects its promise; the few that can throw past it (finalizers) have nobody to tell.
+        exports.QTS_FreeValuePointer(context, result);
+        if (error !== 0) exports.QTS_FreeValuePointer(context, error);
+    }
+    this.#setPhase(exports.QTS_IsJobPending(runtime) ? "jobs" : "tick", []);
+  }
+
+  #freeHeld(): void {
+    for (const at of this.#registers.held) this.#instance.exports.free(at);
+    this.#registers = { ...this.#registers, held: [] };
+  }
+
+  #setPhase(phase: Registers["phase"], held: readonly number[]): void {
+    this.#registers = { ...this.#registers, phase, held };
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ imports
+
+  #callHost(count: number, values: Borrowed): Value {
+    const { exports } = this.#instance;
+    const { context, noRoom } = this.#base.addresses;
+    const copied = count < 1 ? 0 : exports.QTS_GetArrayBuffer(context, values);
+    if (copied === 0) return exports.QTS_Throw(context, noRoom);
+    const request = this.#instance.copy(copied, exports.QTS_GetArrayBufferLength(context, values));
+    exports.free(copied);
+    this.#suspend({ kind: "call", request });
+    return 0;
+  }
+
+  #pollInterrupt(): void {
+    this.#registers = { ...this.#registers, polls: this.#registers.polls + 1 };
+    if (this.#running().poll()) this.#suspend({ kind: "preempted" });
+  }
+
+  #suspend(stop: Stop): void {
+    this.#suspending = stop;
+    this.#instance.exports.asyncify_start_unwind(this.#base.addresses.frames);
+  }
+
+  /** The answer as what the interrupted call returns: an ArrayBuffer that owns its bytes, or an exception. */
+  #answerValue(answer: Uint8Array): Value {
+    const { exports } = this.#instance;
+    const { context, noRoom } = this.#base.addresses;
+    const at = this.#instance.place(answer);
+    return at === 0
+      ? exports.QTS_Throw(context, noRoom)
+      : exports.QTS_NewArrayBuffer(context, at, answer.length);
+  }
+
+  // ------------------------------------------------------------------------------------------------------------- memory
+
+  /** Makes the memory the base's, and at least `bytes` long. */
+  #fill(bytes: number): void {
+    this.#instance.growTo(Math.max(bytes, this.#base.memory.length));
+    const memory = this.#instance.bytes;
+    for (const run of this.#base.runs) memory.set(run.bytes, run.at);
+  }
+
+  #limitMemory({ memoryBytesMax }: MachineOptions): void {
+    const { runtime, stackPointer } = this.#base.addresses;
+    const limit = memoryBytesMax - stackPointer - FRAMES_BYTES - RESERVE_BYTES;
+    this.#instance.exports.QTS_RuntimeSetMemoryLimit(runtime, Math.max(limit, 1));
+  }
+}
+
+/** What ends a machine, said for the person whose program it was. */
+function fault(error: unknown): Stop {
+  if (error instanceof Halt || error instanceof RoostError)
+    return { kind: "fault", code: error.code, message: error.message };
+  if (error instanceof WebAssembly.RuntimeError)
+    return { kind: "fault", code: "EIO", message: `the interpreter broke down (${error.message})` };
+  if (error instanceof RangeError)
+    // Either the host's native stack is used up, or an image's addresses lead outside its memory.
+    return {
+      kind: "fault",
+      code: "ENOMEM",
+      message: `the interpreter ran out of this host's stack (${error.message})`,
+    };
+  throw error;
+}
