@@ -1,0 +1,330 @@
+/** The home's rules one by one, by talking to it as hosts do. Whole histories under faults are in test/sim. */
+import { describe, expect, test } from "vitest";
+import { Invalid } from "../../fabric/base/codec.ts";
+import { RoostError } from "../../fabric/base/errors.ts";
+import { callNumber, epoch, hostId, jobId, pid } from "../../fabric/base/ids.ts";
+import { LIMITS } from "../../fabric/base/limits.ts";
+import { type HomeEffect, type HomeEvent, newHome, step } from "../../fabric/home/home.ts";
+import { type CallArgs, type CallName, decodeAnswer, encodeCall } from "../../fabric/wire/calls.ts";
+import {
+  decodeMessage,
+  encodeMessage,
+  type Message,
+  type MessageOf,
+  NOTHING_LEARNED,
+  type Snapshot,
+} from "../../fabric/wire/messages.ts";
+
+const JOB = jobId("job");
+const snapshotOf = (calls: number, waiting = true): Snapshot => ({
+  image: new Uint8Array([1, 2, 3]),
+  calls: callNumber(calls),
+  waiting,
+  polls: 0,
+  clockMs: 0,
+});
+
+/** A home, and hosts that do what the test says. */
+class Bench {
+  nowMs = 1_000;
+  readonly sent: { host: string; message: Message }[] = [];
+  readonly effects: HomeEffect[] = [];
+  readonly #calls = new Map<number, number>();
+  readonly state = newHome(
+    {
+      id: JOB,
+      name: "test",
+      program: { source: "", fileName: "test.js" },
+      args: ["a"],
+      env: {},
+      zone: "UTC",
+      memoryBytesMax: LIMITS.guestMemoryBytes,
+      preemptEvery: 0,
+      seed: 1n,
+    },
+    this.nowMs,
+  );
+
+  do(event: HomeEvent): void {
+    for (const effect of step(this.state, event, this.nowMs)) {
+      this.effects.push(effect);
+      // Everything goes through the codec, as on a link.
+      if (effect.type === "send")
+        this.sent.push({ host: effect.host, message: throughTheWire(effect.message) });
+    }
+  }
+  host(name: string, slots = 1, local = false): void {
+    this.do({ type: "hostLinked", host: hostId(name), name, platform: "", local });
+    this.say(name, { type: "status", slots, reason: "" });
+  }
+  say(host: string, message: Message): void {
+    this.do({ type: "message", host: hostId(host), message: throughTheWire(message) });
+  }
+  placed(p: number): MessageOf<"place"> & { host: string } {
+    const last = this.sent.findLast(({ message }) => message.type === "place" && message.pid === p);
+    if (last?.message.type !== "place") throw new Error(`process ${p} was not placed`);
+    return { ...last.message, host: last.host };
+  }
+  /** A call from wherever the process is. */
+  call<N extends CallName>(p: number, name: N, args: CallArgs<N>, number = this.#calls.get(p) ?? 0): void {
+    const { host, epoch } = this.placed(p);
+    this.#calls.set(p, number + 1);
+    const snapshot = name === "fork" ? snapshotOf(number + 1) : undefined;
+    const call = callNumber(number);
+    const request = encodeCall(name, args);
+    const stay = { job: JOB, pid: pid(p), epoch };
+    this.say(host, { type: "call", ...stay, call, request, learned: NOTHING_LEARNED, snapshot, tookMs: 0 });
+  }
+  replies(p: number): MessageOf<"reply">[] {
+    return this.sent.flatMap(({ message }) =>
+      message.type === "reply" && message.pid === p ? [message] : [],
+    );
+  }
+  answer<N extends CallName>(p: number, name: N) {
+    const last = this.replies(p).at(-1);
+    if (!last) throw new Error("no reply");
+    return decodeAnswer(name, last.answer);
+  }
+  fork(p: number, on = "any"): number {
+    this.call(p, "fork", { on });
+    const answer = this.answer(p, "fork");
+    if (answer instanceof RoostError) throw answer;
+    this.#calls.set(answer.child, this.#calls.get(p) ?? 0); // calls are numbered on in the child
+    return answer.child;
+  }
+}
+
+function throughTheWire(message: Message): Message {
+  const back = decodeMessage(encodeMessage(message));
+  if (back instanceof Invalid) throw new Error(back.reason);
+  return back;
+}
+
+function launched(...hosts: string[]): Bench {
+  const bench = new Bench();
+  bench.host("home", 1, true);
+  for (const name of hosts) bench.host(name);
+  return bench;
+}
+
+describe("placing", () => {
+  test("the first process runs at its launcher, children on idle remote hosts, the longest idle first", () => {
+    const b = launched("far", "near");
+    expect(b.placed(1)).toMatchObject({ host: "home", epoch: 1, program: { fileName: "test.js" } });
+    expect(b.placed(b.fork(1)).host).toBe("far");
+    expect(b.placed(b.fork(1)).host).toBe("near");
+  });
+
+  test("a child learns from the log of answers that it is one", () => {
+    const b = launched("far");
+    const child = b.fork(1);
+    const [learned] = b.placed(child).learned.answers;
+    expect(decodeAnswer("fork", learned?.answer ?? new Uint8Array())).toEqual({
+      child: 0,
+      self: child,
+      parent: 1,
+    });
+  });
+
+  test("a parent that waits holds no slot", () => {
+    const b = launched();
+    b.fork(1);
+    b.call(1, "wait", { pid: -1, timeoutMs: undefined });
+    b.host("late");
+    b.nowMs += 1_000;
+    b.do({ type: "tick" });
+    expect(b.sent.filter(({ message }) => message.type === "recall")).toEqual([]);
+  });
+
+  test("an idle host that joins gets a process from a crowded one", () => {
+    const b = launched();
+    const children = [b.fork(1), b.fork(1)];
+    b.host("late");
+    b.nowMs += 1_000;
+    b.do({ type: "tick" });
+    const recall = b.sent.find(({ message }) => message.type === "recall");
+    expect(recall).toMatchObject({ host: "home", message: { pid: children.at(-1) } });
+    const { epoch } = b.placed(children.at(-1) ?? 0);
+    const stay = { job: JOB, pid: pid(children.at(-1) ?? 0), epoch };
+    const snapshot = snapshotOf(3);
+    b.say("home", {
+      type: "returned",
+      ...stay,
+      snapshot,
+      learned: NOTHING_LEARNED,
+      why: "recalled",
+      tookMs: 1,
+    });
+    expect(b.placed(children.at(-1) ?? 0)).toMatchObject({ host: "late", epoch: 2 });
+    expect(b.sent.at(-1)).toMatchObject({ host: "home", message: { type: "release", epoch: 1, to: "late" } });
+  });
+
+  test("a host that refuses is passed over until it takes again", () => {
+    const b = launched("busy");
+    const child = b.fork(1);
+    const { epoch } = b.placed(child);
+    b.say("busy", { type: "refuse", job: JOB, pid: pid(child), epoch, code: "EAGAIN", reason: "full" });
+    expect(b.placed(child)).toMatchObject({ host: "home", epoch: 2 });
+    b.say("busy", { type: "status", slots: 1, reason: "" });
+    expect(b.placed(b.fork(1)).host).toBe("busy");
+  });
+
+  test("`on` is obeyed, or refused with a sentence", () => {
+    const b = launched("far");
+    expect(b.placed(b.fork(1, "local")).host).toBe("home");
+    expect(b.placed(b.fork(1, "far")).host).toBe("far");
+    expect(() => b.fork(1, "nobody")).toThrow(/ENOHOST.*nobody/);
+  });
+});
+
+describe("one running copy", () => {
+  test("an old stay is told to forget, and changes nothing", () => {
+    const b = launched("far");
+    const child = b.fork(1);
+    b.do({ type: "hostLost", host: hostId("far"), reason: "gone" });
+    expect(b.placed(child)).toMatchObject({ host: "home", epoch: 2 });
+    b.host("far");
+    const before = b.effects.length;
+    const request = encodeCall("print", { fd: 1, data: new Uint8Array([65]) });
+    const stay = { job: JOB, pid: pid(child), epoch: epoch(1) };
+    const call = callNumber(1);
+    b.say("far", {
+      type: "call",
+      ...stay,
+      call,
+      request,
+      learned: NOTHING_LEARNED,
+      snapshot: undefined,
+      tookMs: 0,
+    });
+    expect(b.effects.slice(before).filter((e) => e.type === "print")).toEqual([]);
+    expect(b.sent.at(-1)).toMatchObject({ host: "far", message: { type: "release", epoch: 1 } });
+  });
+
+  test("a stay on the same host under an older epoch is an old one too", () => {
+    const b = launched();
+    const stay = { job: JOB, pid: pid(1), epoch: b.placed(1).epoch };
+    const back = {
+      type: "returned" as const,
+      ...stay,
+      snapshot: undefined,
+      learned: NOTHING_LEARNED,
+      tookMs: 0,
+    };
+    b.say("home", { ...back, why: "recalled" });
+    expect(b.placed(1)).toMatchObject({ host: "home", epoch: 2 });
+    b.say("home", { ...back, why: "recalled" });
+    expect(b.placed(1).epoch).toBe(2);
+  });
+
+  test("a call that is asked twice is answered twice and done once", () => {
+    const b = launched();
+    const data = new Uint8Array([72, 105]);
+    b.call(1, "print", { fd: 1, data });
+    b.call(1, "print", { fd: 1, data }, 0);
+    expect(b.effects.filter((e) => e.type === "print").length).toBe(1);
+    expect(b.replies(1).map((r) => r.call)).toEqual([0, 0]);
+  });
+});
+
+describe("processes", () => {
+  const exit = { status: 3, value: new Uint8Array([9]) };
+
+  test("wait reports every end once, in the order of the ends", () => {
+    const b = launched();
+    const [first, second] = [b.fork(1), b.fork(1)];
+    b.nowMs++;
+    b.call(second, "exit", exit);
+    b.nowMs++;
+    b.call(first, "exit", { ...exit, status: 0 });
+    b.call(1, "wait", { pid: -1, timeoutMs: undefined });
+    expect(b.answer(1, "wait")).toEqual({ end: { pid: second, signal: undefined, ...exit } });
+    b.call(1, "wait", { pid: first, timeoutMs: undefined });
+    expect(b.answer(1, "wait")).toMatchObject({ end: { pid: first } });
+    b.call(1, "wait", { pid: -1, timeoutMs: undefined });
+    expect(b.answer(1, "wait")).toMatchObject({ code: "ECHILD" });
+  });
+
+  test("wait blocks until a child ends, or the time is over", () => {
+    const b = launched();
+    const child = b.fork(1);
+    b.call(1, "wait", { pid: child, timeoutMs: 50 });
+    const waiting = b.replies(1).length;
+    b.nowMs += 49;
+    b.do({ type: "tick" });
+    expect(b.replies(1).length).toBe(waiting);
+    b.nowMs += 1;
+    b.do({ type: "tick" });
+    expect(b.answer(1, "wait")).toEqual({ end: undefined });
+    b.call(1, "wait", { pid: child, timeoutMs: undefined });
+    b.call(child, "exit", exit);
+    expect(b.answer(1, "wait")).toMatchObject({ end: { pid: child, status: 3 } });
+  });
+
+  test("orphans go to the first process", () => {
+    const b = launched();
+    const child = b.fork(1);
+    const grandchild = b.fork(child);
+    b.call(child, "exit", exit);
+    b.call(grandchild, "exit", exit);
+    b.call(1, "wait", { pid: grandchild, timeoutMs: undefined });
+    expect(b.answer(1, "wait")).toMatchObject({ end: { pid: grandchild } });
+  });
+
+  test("the end of the first process is the end of the job", () => {
+    const b = launched("far");
+    const child = b.fork(1);
+    b.call(1, "exit", exit);
+    expect(b.effects.at(-1)).toMatchObject({ type: "end", end: exit });
+    expect(b.sent).toContainEqual({
+      host: "far",
+      message: expect.objectContaining({ type: "release", pid: child }),
+    });
+  });
+
+  test("kill ends a process wherever it is, and its parent learns by what", () => {
+    const b = launched("far");
+    const child = b.fork(1);
+    b.call(1, "kill", { pid: child, signal: "SIGTERM" });
+    expect(b.sent.at(-1)).toMatchObject({ host: "far", message: { type: "release", pid: child } });
+    b.call(1, "wait", { pid: -1, timeoutMs: undefined });
+    expect(b.answer(1, "wait")).toMatchObject({ end: { pid: child, signal: "SIGTERM" } });
+    b.call(1, "kill", { pid: child, signal: "SIGTERM" });
+    expect(b.answer(1, "kill")).toMatchObject({ code: "ESRCH" });
+  });
+
+  test("a fork bomb meets a named limit, and nothing half-done remains", () => {
+    const b = launched();
+    for (let n = 1; n < LIMITS.processesPerJob; n++) b.fork(1);
+    const alive = b.state.processes.size;
+    expect(() => b.fork(1)).toThrow(/EAGAIN.*processesPerJob/);
+    expect(b.state.processes.size).toBe(alive);
+  });
+
+  test("a process under which hosts keep dying is given up, and says so", () => {
+    const b = launched();
+    const child = b.fork(1, "remote");
+    for (let n = 1; n <= LIMITS.hostsLostPerProcess; n++) {
+      b.host(`host${n}`);
+      expect(b.placed(child)).toMatchObject({ host: `host${n}`, epoch: n });
+      b.do({ type: "hostLost", host: hostId(`host${n}`), reason: "no sign of life" });
+    }
+    b.call(1, "wait", { pid: child, timeoutMs: undefined });
+    expect(b.answer(1, "wait")).toMatchObject({ end: { pid: child, signal: "SIGKILL" } });
+    expect(b.effects).toContainEqual(expect.objectContaining({ type: "print", fd: 2 }));
+  });
+
+  test("a long log of answers is cut short by a fresh snapshot", () => {
+    const b = launched("far");
+    const child = b.fork(1);
+    const data = new Uint8Array(1);
+    const last = LIMITS.logEntries + 2;
+    for (let n = 1; n <= last; n++) b.call(child, "print", { fd: 1, data }, n);
+    expect(b.sent.filter(({ message }) => message.type === "save").length).toBe(1);
+    const stay = { job: JOB, pid: pid(child), epoch: b.placed(child).epoch };
+    b.say("far", { type: "saved", ...stay, snapshot: snapshotOf(last) });
+    b.do({ type: "hostLost", host: hostId("far"), reason: "gone" });
+    expect(b.placed(child).snapshot?.calls).toBe(last);
+    expect(b.placed(child).learned.answers.map((a) => a.call)).toEqual([last - 1, last]);
+  });
+});
