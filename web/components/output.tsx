@@ -1,0 +1,88 @@
+/** What the job prints, as it comes, and a line to answer it. */
+import { useLayoutEffect, useRef } from "preact/hooks";
+import type { Launch } from "../launch.ts";
+import type { Model } from "../model.ts";
+import { count } from "../words.ts";
+
+/** More lines are not drawn: the page would be slow, and nobody reads them. All that are kept can be saved. */
+const LINES_SHOWN = 600;
+
+const STREAM_WORD = { out: "", err: "err", in: "in" } as const;
+
+export function Output({ model, launch }: { model: Model; launch: Launch }) {
+  const box = useRef<HTMLDivElement>(null);
+  const atEnd = useRef(true);
+  const version = model.outputVersion.value;
+  const lines = launch.lines;
+  const shown = lines.slice(-LINES_SHOWN);
+  const hidden = launch.droppedLines + lines.length - shown.length;
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: new output is what scrolls
+  useLayoutEffect(() => {
+    if (box.current && atEnd.current) box.current.scrollTop = box.current.scrollHeight;
+  }, [version, launch]);
+
+  return (
+    <section class="output-panel" aria-labelledby="output-title">
+      <h3 id="output-title" class="label">
+        Output
+      </h3>
+      <div
+        class="output scroll"
+        data-testid="output"
+        ref={box}
+        role="log"
+        aria-labelledby="output-title"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+        tabIndex={0}
+        onScroll={({ currentTarget: b }) => {
+          atEnd.current = b.scrollHeight - b.scrollTop - b.clientHeight < 24;
+        }}
+      >
+        {hidden > 0 && <div class="line label">{count(hidden, "earlier line")} not shown</div>}
+        {lines.length === 0 && <div class="line label">nothing printed yet</div>}
+        {shown.map((line) => (
+          <div key={line.number} class="line" data-stream={line.stream}>
+            {line.stream !== "out" && <span class="stream">{STREAM_WORD[line.stream]}</span>}
+            {line.text || "\u00a0"}
+          </div>
+        ))}
+      </div>
+      {launch.asksForInput && <InputLine launch={launch} />}
+    </section>
+  );
+}
+
+const InputLine = ({ launch }: { launch: Launch }) => (
+  <form
+    class="input-line"
+    onSubmit={(event) => {
+      event.preventDefault();
+      const form = event.currentTarget;
+      launch.type(String(new FormData(form).get("line")));
+      form.reset();
+    }}
+  >
+    <label class="unseen" for="input-line">
+      The program waits for a line of input
+    </label>
+    <input
+      id="input-line"
+      name="line"
+      data-testid="input"
+      autocomplete="off"
+      placeholder="the program waits for a line"
+    />
+    <button type="submit" class="second">
+      Send
+    </button>
+    <button
+      type="button"
+      class="second"
+      title="No more input will come"
+      onClick={() => launch.type(undefined)}
+    >
+      End of input
+    </button>
+  </form>
+);

@@ -1,0 +1,99 @@
+/** What one process is and was, and what can be done with it: move it, or kill it. */
+import { useEffect, useRef } from "preact/hooks";
+import type { Model } from "../model.ts";
+import { glyphOf, HostMark, StateGlyph } from "./icons.tsx";
+import { storyOf } from "./timeline.tsx";
+
+export interface MenuTarget {
+  readonly pid: number;
+  /** What was pressed: the menu opens beside it. */
+  readonly from: Element;
+}
+
+const WIDTH_PX = 320;
+
+export function ProcessMenu({
+  model,
+  target,
+  close,
+}: {
+  model: Model;
+  target: MenuTarget;
+  close: () => void;
+}) {
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const menu = box.current;
+    if (!menu) return;
+    const beside = target.from.getBoundingClientRect();
+    menu.style.left = `${Math.max(8, Math.min(beside.left, innerWidth - WIDTH_PX - 8))}px`;
+    const above = beside.bottom > innerHeight * 0.6;
+    menu.style.top = above ? "auto" : `${beside.bottom + 6}px`;
+    menu.style.bottom = above ? `${innerHeight - beside.top + 6}px` : "auto";
+    if (!menu.matches(":popover-open")) menu.showPopover();
+    menu.querySelector("button")?.focus();
+  }, [target]);
+
+  const launch = model.launch.value;
+  const job = model.job.value;
+  const process = job?.processes.find((p) => p.pid === target.pid);
+  if (!launch || !job || !process) return null;
+  const ended = process.state === "ended";
+  const elsewhere = job.hosts.filter((host) => host.slots > 0 && host.id !== process.host);
+  const act = (action: () => void) => () => {
+    action();
+    box.current?.hidePopover();
+  };
+  return (
+    <div
+      ref={box}
+      popover="auto"
+      class="menu"
+      style={{ width: `${WIDTH_PX}px` }}
+      role="dialog"
+      aria-label={`Process ${process.pid}`}
+      data-testid="process-menu"
+      onToggle={(event) => {
+        if (event.newState === "closed") close();
+      }}
+    >
+      <p class="menu-title">
+        <StateGlyph glyph={glyphOf(process)} />
+        <b>process {process.pid}</b> {process.detail}
+        {process.ppid > 0 && <span class="label"> · child of {process.ppid}</span>}
+      </p>
+      {!ended && (
+        <ul class="actions">
+          {elsewhere.map((host) => (
+            <li key={host.id}>
+              <button
+                type="button"
+                data-testid={`move-${host.id}`}
+                onClick={act(() => model.move(launch, process.pid, host.id))}
+              >
+                Move to <HostMark mark={model.marks.markOf(host.id)} /> {host.name}
+              </button>
+            </li>
+          ))}
+          {elsewhere.length === 0 && <li class="label">No other host takes it now.</li>}
+          <li>
+            <button
+              type="button"
+              class="kill"
+              data-testid="kill"
+              onClick={act(() => model.kill(launch, process.pid))}
+            >
+              Kill {process.pid === 1 ? "the whole job" : "it"}
+            </button>
+          </li>
+        </ul>
+      )}
+      <ol class="story">
+        {storyOf(process).map((sentence, n) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: stays only ever grow at the end
+          <li key={n}>{sentence}</li>
+        ))}
+      </ol>
+    </div>
+  );
+}

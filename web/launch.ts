@@ -1,0 +1,128 @@
+/**
+ * One job launched from this page: its files, its terminal, and the job itself. The page keeps it after the job has
+ * ended, for people to read.
+ */
+import { type Fabric, type Job, type JobView, MemoryDisk, type Terminal } from "../fabric/index.ts";
+import { type Line, TerminalLines } from "./terminal.ts";
+
+/** A program and what it is to work on. */
+export interface Order {
+  readonly name: string;
+  readonly source: string;
+  readonly fileName: string;
+  readonly args: readonly string[];
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface WrittenFile {
+  readonly path: string;
+  readonly content: Uint8Array;
+}
+
+/** What was given carries this time, so that whatever is newer was written by the job. */
+const GIVEN_AT_MS = 0;
+
+export class Launch {
+  readonly order: Order;
+  readonly job: Job;
+  /** Where the job's home lives. */
+  readonly fabric: Fabric;
+  readonly #terminal: TerminalLines;
+  readonly #input: Input;
+  readonly #disk: MemoryDisk;
+
+  private constructor(
+    order: Order,
+    fabric: Fabric,
+    job: Job,
+    io: { terminal: TerminalLines; input: Input; disk: MemoryDisk },
+  ) {
+    this.order = order;
+    this.fabric = fabric;
+    this.job = job;
+    this.#terminal = io.terminal;
+    this.#input = io.input;
+    this.#disk = io.disk;
+  }
+
+  /** `onOutput` is called whenever lines, input or files may be different. */
+  static async start(fabric: Fabric, order: Order, onOutput: () => void): Promise<Launch> {
+    let nowMs: () => number = () => GIVEN_AT_MS;
+    // Copies: the job may write to its files, and what the person gave is for the next job too.
+    const given = Array.from(order.files, ([path, content]) => [path, content.slice()] as const);
+    const disk = new MemoryDisk(given, () => nowMs());
+    nowMs = Date.now;
+    const terminal = new TerminalLines();
+    const input = new Input(onOutput);
+    const job = await fabric.run({
+      name: order.name,
+      source: order.source,
+      fileName: order.fileName,
+      args: order.args,
+      disk,
+      terminal: {
+        print: (fd, data) => {
+          terminal.print(fd, data);
+          onOutput();
+        },
+        readLine: () => input.readLine(),
+      },
+    });
+    return new Launch(order, fabric, job, { terminal, input, disk });
+  }
+
+  get lines(): readonly Line[] {
+    return this.#terminal.snapshot();
+  }
+  get droppedLines(): number {
+    return this.#terminal.dropped;
+  }
+  /** Whether the program waits for somebody to type a line. */
+  get asksForInput(): boolean {
+    return this.#input.asked;
+  }
+
+  /** Answers a waiting program; undefined is the end of all input. */
+  type(line: string | undefined): void {
+    if (line !== undefined) this.#terminal.echo(line);
+    this.#input.give(line);
+  }
+
+  written(): readonly WrittenFile[] {
+    return Array.from(this.#disk.files(), ([path, content]) => ({ path, content })).filter(
+      ({ path }) => this.#disk.stat(path).modifiedMs > GIVEN_AT_MS,
+    );
+  }
+
+  view(jobs: readonly JobView[]): JobView | undefined {
+    return jobs.find((job) => job.id === this.job.id);
+  }
+}
+
+/** Lines of input: questions wait for a person's answers, in order. */
+class Input {
+  #waiting: ((line: string | undefined) => void)[] = [];
+  #ended = false;
+  readonly #onChange: () => void;
+
+  constructor(onChange: () => void) {
+    this.#onChange = onChange;
+  }
+  get asked(): boolean {
+    return this.#waiting.length > 0;
+  }
+  readLine(): ReturnType<Terminal["readLine"]> {
+    if (this.#ended) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#onChange();
+    });
+  }
+  give(line: string | undefined): void {
+    if (line === undefined) {
+      this.#ended = true;
+      for (const resolve of this.#waiting.splice(0)) resolve(undefined);
+    } else this.#waiting.shift()?.(line);
+    this.#onChange();
+  }
+}

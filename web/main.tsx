@@ -1,0 +1,49 @@
+/** Starts the page: what it remembers, who this tab is, which relay, and then the view. */
+import { render } from "preact";
+import { systemRandom } from "../fabric/io/random.ts";
+import { browserStore } from "../fabric/io/store.ts";
+import { App } from "./components/app.tsx";
+import { tabEnvironment } from "./environment.ts";
+import { Model } from "./model.ts";
+import { birdName } from "./names.ts";
+import { defaultSettings } from "./settings.ts";
+import "./styles/page.css";
+
+const NAME_KEY = "roost-name";
+
+/** The page's own origin, unless the address says `?relay=`. */
+function relayAddress(): URL {
+  const given = new URLSearchParams(location.search).get("relay");
+  return new URL(given && URL.canParse(given) ? given : location.origin);
+}
+
+function rememberedName(): string {
+  // A tab that was duplicated copies its session: then two have one name, which people can tell apart by their places.
+  const name = sessionStorage.getItem(NAME_KEY) ?? birdName(systemRandom.bytes(2));
+  sessionStorage.setItem(NAME_KEY, name);
+  return name;
+}
+
+const relay = relayAddress();
+const processors = navigator.hardwareConcurrency || 2;
+const model = await Model.open({
+  environment: (name) => tabEnvironment(name, relay),
+  name: rememberedName(),
+  saveName: (name) => sessionStorage.setItem(NAME_KEY, name),
+  store: browserStore("roost"),
+  defaults: defaultSettings(processors),
+  workersMax: processors,
+  relayName: relay.host,
+});
+
+addEventListener("pagehide", () => model.close());
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload(); // what was closed does not come back by itself
+});
+addEventListener("beforeunload", (event) => {
+  const jobs = model.view.value.jobs.filter((job) => job.endedMs === undefined);
+  if (jobs.length > 0) event.preventDefault(); // a job ends with its home
+});
+
+const page = document.getElementById("page");
+if (page) render(<App model={model} />, page);
