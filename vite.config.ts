@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
+import { programs } from "./web/program-plugin.ts";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -39,7 +40,7 @@ const nodeEntries = {
 export default defineConfig({
   root: at("web"),
   publicDir: at("web/public"),
-  plugins: [guestLibrary()],
+  plugins: [guestLibrary(), programs()],
   appType: "spa",
   worker: { format: "es", plugins: () => [guestLibrary()] },
   environments: {

@@ -44,7 +44,9 @@ function Consent({ model }: { model: Model }) {
       </button>
       <Workers model={model} />
       <p class="why" data-testid="why">
-        Nothing runs here: {reason === "not donating" ? "you have not donated it yet" : reason}.
+        {reason === "not donating"
+          ? "Nothing runs here before you press it."
+          : `Nothing runs here: ${reason}.`}
       </p>
     </>
   );

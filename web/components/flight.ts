@@ -20,7 +20,6 @@ const FLIGHT_MS = 520;
  */
 export function useFlights(container: RefObject<HTMLElement | null>, arrangement: string): void {
   const last = useRef(new Map<string, Spot>());
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the arrangement stands for everything that moves
   useLayoutEffect(() => {
     const root = container.current;
     if (!root) return;
@@ -42,7 +41,7 @@ export function useFlights(container: RefObject<HTMLElement | null>, arrangement
       if (!to || !from || known?.place === to.place) continue;
       fly(flier, from.x - to.x, from.y - to.y, known === undefined);
     }
-  }, [arrangement]);
+  }, [arrangement]); // it stands for everything that moves
 }
 
 /** Where it is laid out, whatever animation it is in. */

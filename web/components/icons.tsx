@@ -4,22 +4,21 @@ import type { ProcessView } from "../../fabric/index.ts";
 /** What this tab is doing for others. */
 export type Mood = "idle" | "donating" | "working" | "reclaimed";
 
-const EGG = '<ellipse cx="9.4" cy="8.6" rx="2.7" ry="3.5" transform="rotate(-9 9.4 8.6)"/>';
-const EGGS = `${EGG}<ellipse cx="15.2" cy="8.9" rx="2.5" ry="3.2" transform="rotate(12 15.2 8.9)"/>`;
+const EGG = '<ellipse cx="8.8" cy="7.7" rx="2.9" ry="3.8" transform="rotate(-8 8.8 7.7)"/>';
+const EGGS = `${EGG}<ellipse cx="15.4" cy="8.1" rx="2.7" ry="3.4" transform="rotate(10 15.4 8.1)"/>`;
 
 /** The nest fills with what it holds: nothing, an egg to be, two eggs, or a bird that flies off. */
 const CONTENT: Record<Mood, string> = {
   idle: "",
   donating: `<g fill="none" stroke="currentColor" stroke-width="1.6">${EGG}</g>`,
-  working: `<g fill="currentColor">${EGGS}</g>`,
-  reclaimed: '<path d="M5.4 5.8C8 1.8 11.4 2.6 12.2 6.4c1.6-3.4 5-3.6 6.6-.4"/>',
+  working: `<g fill="currentColor" stroke="none">${EGGS}</g>`,
+  reclaimed: '<path d="M6.4 6.2c2.6-3.8 5.4-3 6.2.6 1.4-3.6 4.4-4.4 6.8-1.4"/>',
 };
 
 const nest = (mood: Mood) =>
-  `<g fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round">${CONTENT[mood]}<path d="M1.8 11.2C4 22.6 20 22.6 22.2 11.2M4.2 13.6c4 3.8 11.6 3.8 15.6-.6M6.6 19.6c2.2-2.6 8-3.6 12.6-1.6"/></g>`;
+  `<g fill="none" stroke="currentColor" stroke-width="1.9" stroke-linecap="round" stroke-linejoin="round">${CONTENT[mood]}<path d="M1.8 11.8c4.6 5 15.8 5 20.4 0M2.8 16.6c4.6 3.4 13 3.4 18-1M8.2 21.2c3 .8 6.4.4 9-.8"/></g>`;
 
 export const Nest = ({ mood }: { mood: Mood }) => (
-  // biome-ignore lint/security/noDangerouslySetInnerHtml: constant text, shared with the tab's icon
   <svg class="nest" viewBox="0 0 24 24" aria-hidden="true" dangerouslySetInnerHTML={{ __html: nest(mood) }} />
 );
 
@@ -61,7 +60,6 @@ export const StateGlyph = ({ glyph }: { glyph: Glyph }) => (
     stroke-width="1.5"
     stroke-linecap="round"
     aria-hidden="true"
-    // biome-ignore lint/security/noDangerouslySetInnerHtml: constant text
     dangerouslySetInnerHTML={{ __html: GLYPHS[glyph] }}
   />
 );

@@ -17,10 +17,9 @@ export function Output({ model, launch }: { model: Model; launch: Launch }) {
   const shown = lines.slice(-LINES_SHOWN);
   const hidden = launch.droppedLines + lines.length - shown.length;
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: new output is what scrolls
   useLayoutEffect(() => {
     if (box.current && atEnd.current) box.current.scrollTop = box.current.scrollHeight;
-  }, [version, launch]);
+  }, [version, launch]); // new output is what scrolls
 
   return (
     <section class="output-panel" aria-labelledby="output-title">

@@ -90,7 +90,6 @@ export function ProcessMenu({
       )}
       <ol class="story">
         {storyOf(process).map((sentence, n) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: stays only ever grow at the end
           <li key={n}>{sentence}</li>
         ))}
       </ol>
