@@ -1,6 +1,6 @@
 /** The console: log, info and debug go to stdout; warn, error and trace to stderr; each call is one write. */
 import { utf8Encode } from "../base/codec.ts";
-import { format, type InspectOptions, inspect } from "./inspect.ts";
+import { format, type InspectOptions, inspect, programFrames } from "./inspect.ts";
 import { print } from "./system.ts";
 
 const now = Date.now;
@@ -29,8 +29,8 @@ export const console = {
   warn: err,
   error: err,
   trace(...args: unknown[]) {
-    const frames = (new Error().stack ?? "").split("\n").filter((line) => line && !line.includes("(roost:"));
-    err([`Trace${args.length ? ": " : ""}${format(...args)}`, ...frames].join("\n"));
+    const frames = programFrames(new Error().stack ?? "").trimEnd();
+    err(`Trace${args.length ? ": " : ""}${format(...args)}\n${frames}`);
   },
   dir(value: unknown, options?: InspectOptions) {
     out(inspect(value, options));

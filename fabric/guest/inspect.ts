@@ -176,7 +176,7 @@ function showObject(context: Context, object: object, level: number): string {
   const { base, prefix, brackets, keys, items } = layoutOf(context, object);
   const [open = "", close = ""] = brackets;
   if (keys.length === 0 && items === undefined) return base || `${prefix}${open}${close}`;
-  if (level > context.depthMax) return `[${constructorOf(object)}]`;
+  if (level > context.depthMax) return bracketed(constructorOf(object));
   context.seen.push(object);
   context.currentDepth = level;
   const output = items ? items(level + 1) : [];
@@ -296,6 +296,7 @@ function tagOf(object: object, name: string): string {
 }
 
 const isTyped = (object: object) => ArrayBuffer.isView(object) && !(object instanceof DataView);
+const bracketed = (name: string) => (name.startsWith("[") ? name : `[${name}]`);
 const isIndex = (key: string) => /^(0|[1-9]\d*)$/.test(key);
 const newLine = (context: Context) => `\n${" ".repeat(context.indentation)}`;
 
@@ -349,6 +350,14 @@ function functionBase(f: object & { name?: unknown }, kind: string): string {
   return `[${kind}${name ? `: ${name}` : " (anonymous)"}]`;
 }
 
+/** A stack without this library's own frames: they say nothing to the program's author. */
+export function programFrames(stack: string): string {
+  return stack
+    .split("\n")
+    .filter((line) => !/\(roost(:\d+)*\)$/.test(line))
+    .join("\n");
+}
+
 /** Name, message and stack, as `console.error` and an uncaught error show them. */
 export function errorText(error: Error): string {
   let name = typeof error.name === "string" ? error.name : "Error";
@@ -356,7 +365,7 @@ export function errorText(error: Error): string {
   // Like Node: a subclass that did not set its name is still called by its class.
   if (name === "Error" && made !== "Error" && !made.includes(" ")) name = made;
   const header = error.message ? `${name}: ${error.message}` : name;
-  const stack = typeof error.stack === "string" ? error.stack.trimEnd() : "";
+  const stack = typeof error.stack === "string" ? programFrames(error.stack).trimEnd() : "";
   const frames = stack.slice(stack.search(/^ {4}at /m));
   return /^ {4}at /m.test(stack) ? `${header}\n${frames}` : header;
 }

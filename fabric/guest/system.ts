@@ -4,6 +4,7 @@
  */
 import { RoostError } from "../base/errors.ts";
 import { type CallAnswer, type CallArgs, type CallName, decodeAnswer, encodeCall } from "../wire/calls.ts";
+import { programFrames } from "./inspect.ts";
 
 // Taken now: the machine deletes the global once the library is there.
 const { __sys: sys } = globalThis as unknown as { readonly __sys: (request: ArrayBuffer) => ArrayBuffer };
@@ -33,10 +34,9 @@ export function invalid(message: string): RoostError {
   return asThrownByProgram(new RoostError("EINVAL", message));
 }
 
-/** Takes the library's own frames off the stack: they say nothing to the program's author. */
 function asThrownByProgram(error: RoostError): RoostError {
-  const frames = (error.stack ?? "").split("\n").filter((line) => !/\(roost(:\d+)*\)$/.test(line));
-  Object.defineProperty(error, "stack", { value: frames.join("\n"), writable: true, configurable: true });
+  const value = programFrames(error.stack ?? "");
+  Object.defineProperty(error, "stack", { value, writable: true, configurable: true });
   return error;
 }
 
