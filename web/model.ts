@@ -14,6 +14,7 @@ import {
   type JobId,
   type JobView,
   type Receipt,
+  RoostError,
   type Store,
 } from "../fabric/index.ts";
 import { Launch, type Order } from "./launch.ts";
@@ -294,4 +295,8 @@ export class Model {
   }
 }
 
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+/** Codes are for programs. */
+function reasonOf(error: unknown): string {
+  if (error instanceof RoostError) return error.message.slice(error.code.length + 2);
+  return error instanceof Error ? error.message : String(error);
+}

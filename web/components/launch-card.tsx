@@ -22,6 +22,8 @@ export function LaunchCard({ model }: { model: Model }) {
       model.trouble.value = `The program could not be loaded (${error instanceof Error ? error.message : String(error)}); is the relay reachable?`;
     }
     busy.value = false;
+    // On a narrow page what happens next is further down.
+    if (innerWidth <= 860) document.querySelector(".stage")?.scrollIntoView();
   };
   const take = (files: GivenFiles) => {
     const [only] = files;

@@ -1,0 +1,32 @@
+/** A relay with the built page, and real Chromium tabs on it, for tests of the page. */
+import { fileURLToPath } from "node:url";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright";
+import { type Relay, startRelay } from "../../relay/index.ts";
+
+const PAGE_DIRECTORY = fileURLToPath(new URL("../../dist/web", import.meta.url));
+
+export const startPageRelay = (port = 0): Promise<Relay> =>
+  startRelay({ port, pageDirectory: PAGE_DIRECTORY });
+
+export const startChromium = (): Promise<Browser> =>
+  chromium.launch({
+    executablePath: process.env.ROOST_CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"],
+  });
+
+/** A tab in a browser profile of its own, and what went wrong in it or left its origin. */
+export async function openTab(
+  browser: Browser,
+  relay: Relay,
+  options: BrowserContextOptions = {},
+): Promise<{ page: Page; requests: string[]; errors: string[] }> {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const requests: string[] = [];
+  const errors: string[] = [];
+  page.on("request", (request) => requests.push(request.url()));
+  page.on("pageerror", (error) => errors.push(error.message));
+  await page.goto(`http://localhost:${relay.port}/`);
+  await page.getByTestId("relay").and(page.locator("[data-state=online]")).waitFor();
+  return { page, requests, errors };
+}

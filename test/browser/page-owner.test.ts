@@ -1,0 +1,109 @@
+/** What the page promises to the owner of a tab. */
+import type { Browser } from "playwright";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Relay } from "../../relay/index.ts";
+import { openTab, startChromium, startPageRelay } from "./page-harness.ts";
+
+let browser: Browser;
+let relay: Relay;
+
+beforeAll(async () => {
+  [browser, relay] = await Promise.all([startChromium(), startPageRelay()]);
+});
+afterAll(async () => {
+  await browser?.close();
+  await relay?.close();
+});
+
+test("a newcomer reads what will run, in what cage and how to stop, and nothing runs or loads before", async () => {
+  const { page, requests, errors } = await openTab(browser, relay);
+  const consent = await page.getByTestId("consent").innerText();
+  expect(consent).toContain("What will run");
+  expect(consent).toContain("no network, no files");
+  expect(consent).toContain("Esc Esc");
+  await expect.poll(() => page.getByTestId("why").innerText()).toBe("Nothing runs here before you press it.");
+
+  expect(page.workers()).toEqual([]);
+  expect(requests.filter((url) => url.endsWith(".wasm"))).toEqual([]);
+  expect(requests.filter((url) => new URL(url).hostname !== "localhost")).toEqual([]);
+  expect(errors).toEqual([]);
+
+  await page.getByTestId("donate").click();
+  await page.getByTestId("reclaim").waitFor();
+  expect(page.workers().length).toBe(1);
+  await page.context().close();
+});
+
+test("Escape twice takes the tab back, wherever the keyboard is, and there is a receipt", async () => {
+  const { page } = await openTab(browser, relay);
+  await page.getByTestId("donate").click();
+  await expect.poll(() => page.getByTestId("donor-state").innerText()).toContain("Donating");
+  await expect.poll(() => page.title()).toBe("○ donating – Roost");
+
+  await page.getByTestId("args").focus();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Escape");
+  await expect
+    .poll(() => page.getByTestId("receipt").innerText())
+    .toMatch(/Stopped in .* ms\. Nothing was here\./);
+  expect(await page.getByTestId("why").innerText()).toBe("Nothing runs here: its owner is back.");
+  await expect.poll(() => page.title()).toBe("Roost");
+  await page.context().close();
+});
+
+test("pausing takes no more and can be undone", async () => {
+  const { page } = await openTab(browser, relay);
+  await page.getByTestId("donate").click();
+  await page.getByTestId("pause").click();
+  await expect
+    .poll(() => page.getByTestId("why").innerText())
+    .toBe("Nothing runs here: paused by its owner.");
+  await page.getByTestId("donate").click();
+  await expect.poll(() => page.getByTestId("donor-state").innerText()).toContain("Donating");
+  await page.context().close();
+});
+
+test("other tabs see a donating tab come and go", async () => {
+  const [donor, watcher] = await Promise.all([openTab(browser, relay), openTab(browser, relay)]);
+  await donor.page.getByTestId("tab-name").click();
+  await donor.page.keyboard.type("the quiet one");
+  await donor.page.keyboard.press("Enter");
+  await donor.page.getByTestId("relay").and(donor.page.locator("[data-state=online]")).waitFor();
+  await donor.page.getByTestId("donate").click();
+
+  const place = watcher.page.locator("section[data-name='the quiet one']");
+  await place.waitFor();
+  expect(await place.innerText()).toContain("takes work");
+  await donor.page.close();
+  await place.waitFor({ state: "detached" });
+  await Promise.all([donor.page.context().close(), watcher.page.context().close()]);
+});
+
+test("settings survive a reload", async () => {
+  const { page } = await openTab(browser, relay);
+  await page.getByTestId("example").selectOption("pmake");
+  await page.getByTestId("args").fill("fabric out/elsewhere");
+  await page.getByTestId("workers").press("End");
+  const workers = await page.getByTestId("workers").inputValue();
+  const name = await page.getByTestId("tab-name").innerText();
+  await page.reload();
+  await expect.poll(() => page.getByTestId("example").inputValue()).toBe("pmake");
+  expect(await page.getByTestId("args").inputValue()).toBe("fabric out/elsewhere");
+  expect(await page.getByTestId("workers").inputValue()).toBe(workers);
+  expect(await page.getByTestId("tab-name").innerText()).toBe(name);
+  await page.context().close();
+});
+
+test("a lost relay is said in a sentence, and found again", async () => {
+  let own = await startPageRelay();
+  const { port } = own;
+  const { page } = await openTab(browser, own);
+  await own.close();
+  await expect
+    .poll(() => page.getByTestId("relay").innerText(), { timeout: 20_000 })
+    .toMatch(/^Relay lost .* ago – links that exist keep working; reconnecting$/);
+  own = await startPageRelay(port);
+  await expect.poll(() => page.getByTestId("relay").innerText(), { timeout: 60_000 }).toBe("relay: online");
+  await page.context().close();
+  await own.close();
+});

@@ -1,0 +1,88 @@
+/** The parts of the page that need no browser: lines of a terminal, places, words. */
+import { expect, test } from "vitest";
+import { platformOf } from "../../web/names.ts";
+import { treeOf } from "../../web/places.ts";
+import { TerminalLines } from "../../web/terminal.ts";
+import { age, bytes, duration, splitArguments } from "../../web/words.ts";
+
+const utf8 = (text: string) => new TextEncoder().encode(text);
+const texts = (terminal: TerminalLines) => terminal.snapshot().map((line) => `${line.stream}:${line.text}`);
+
+test("characters and lines may arrive in any pieces", () => {
+  const whole = utf8("größer\n€5\n");
+  for (let cut = 0; cut <= whole.length; cut++) {
+    const terminal = new TerminalLines();
+    terminal.print(1, whole.subarray(0, cut));
+    terminal.print(1, whole.subarray(cut));
+    expect(texts(terminal)).toEqual(["out:größer", "out:€5"]);
+  }
+});
+
+test("stdout and stderr do not mix within a line", () => {
+  const terminal = new TerminalLines();
+  terminal.print(1, utf8("half "));
+  terminal.print(2, utf8("warning\n"));
+  terminal.print(1, utf8("and half\n"));
+  expect(texts(terminal)).toEqual(["err:warning", "out:half and half"]);
+});
+
+test("colours, titles and cursor movements do not show; a carriage return starts the line again", () => {
+  const terminal = new TerminalLines();
+  terminal.print(1, utf8("\u001b[1;32mok\u001b[0m \u001b]0;title\u0007done\r\n10%\r20%\r\u001b[K30%"));
+  expect(texts(terminal)).toEqual(["out:ok done", "out:30%"]);
+});
+
+test("a program that prints for ever does not fill the page", () => {
+  const terminal = new TerminalLines();
+  for (let n = 0; n < 12_000; n++) terminal.print(1, utf8(`${n}\n`));
+  const lines = terminal.snapshot();
+  expect(lines.length).toBeLessThanOrEqual(5_000);
+  expect(lines.length + terminal.dropped).toBe(12_000);
+  expect(lines.at(-1)?.text).toBe("11999");
+});
+
+test("arguments are split as a shell would", () => {
+  expect(splitArguments(`  8 "two words" --name='O"Brien' a"b c"d ""`)).toEqual([
+    "8",
+    "two words",
+    `--name=O"Brien`,
+    "ab cd",
+    "",
+  ]);
+  expect(splitArguments("")).toEqual([]);
+});
+
+test("numbers read as people say them", () => {
+  expect([0.4, 4, 999, 1_340, 125_000, 7_260_000].map(duration)).toEqual([
+    "under 1 ms",
+    "4 ms",
+    "999 ms",
+    "1.3 s",
+    "2 min 5 s",
+    "2 h 1 min",
+  ]);
+  expect([300, 12_900].map(age)).toEqual(["under a second", "12 s"]);
+  expect([17, 2_355, 150_000, 5_500_000].map(bytes)).toEqual(["17 B", "2.3 KiB", "146 KiB", "5.2 MiB"]);
+});
+
+test("processes come as a tree, children after their parent", () => {
+  const process = (pid: number, ppid: number) => ({ pid, ppid }) as Parameters<typeof treeOf>[0][number];
+  const tree = treeOf([process(1, 0), process(2, 1), process(3, 1), process(4, 2), process(5, 4)]);
+  expect(tree.map((row) => [row.process.pid, row.depth])).toEqual([
+    [1, 0],
+    [2, 1],
+    [4, 2],
+    [5, 3],
+    [3, 1],
+  ]);
+});
+
+test("browsers that pretend to be each other are told apart", () => {
+  const chromium =
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+  expect(platformOf(chromium)).toBe("Chromium on Linux");
+  expect(platformOf(`${chromium} Edg/140.0`)).toBe("Edge on Linux");
+  expect(
+    platformOf("Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:140.0) Gecko/20100101 Firefox/140.0"),
+  ).toBe("Firefox on macOS");
+});
