@@ -9,6 +9,7 @@ import { type Endpoint, startExecutors } from "../fabric/host/executor-worker.ts
 import { type Environment, RoostError } from "../fabric/index.ts";
 import { systemClock } from "../fabric/io/clock.ts";
 import { systemRandom } from "../fabric/io/random.ts";
+import { connectRelay } from "../fabric/io/rendezvous.ts";
 import { platformOf } from "./names.ts";
 
 let engine: Promise<Engine> | undefined;
@@ -40,6 +41,8 @@ function spawn(): Endpoint {
   };
 }
 
+const log = (sentence: string) => console.info(`roost: ${sentence}`);
+
 /** `relay` is the address of the relay's page. */
 export function tabEnvironment(name: string, relay: URL): Environment {
   return {
@@ -55,7 +58,7 @@ export function tabEnvironment(name: string, relay: URL): Environment {
         hostName,
       });
     },
-    rendezvous: (self) => undefined, // TODO-RENDEZVOUS relay
-    log: (sentence) => console.info(`roost: ${sentence}`),
+    rendezvous: (host) => connectRelay({ url: relay, host, log }),
+    log,
   };
 }

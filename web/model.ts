@@ -61,8 +61,6 @@ export class Model {
   /** Since when this tab has been taking work. */
   readonly donatingSinceMs: ReadonlySignal<number | undefined>;
   readonly hasBeenOnline: ReadonlySignal<boolean>;
-  /** When the relay was last lost, by this tab's clock. */
-  readonly relayLostAtMs: ReadonlySignal<number>;
   /** The last thing that went wrong here, as a sentence. */
   readonly trouble: Signal<string>;
   readonly marks = new HostMarks();
@@ -80,7 +78,6 @@ export class Model {
   readonly #receipts = signal<readonly DatedReceipt[]>([]);
   readonly #donatingSinceMs = signal<number | undefined>(undefined);
   readonly #hasBeenOnline = signal(false);
-  readonly #relayLostAtMs = signal(0);
   #fabric: Fabric;
   #unsubscribe: () => void = () => {};
   #receiptsSeen = 0;
@@ -113,7 +110,6 @@ export class Model {
     this.receipts = this.#receipts;
     this.donatingSinceMs = this.#donatingSinceMs;
     this.hasBeenOnline = this.#hasBeenOnline;
-    this.relayLostAtMs = this.#relayLostAtMs;
     this.launch = computed(
       () => this.#launches.value.find((l) => l.job.id === this.#chosen.value) ?? this.#launches.value[0],
     );
@@ -267,7 +263,6 @@ export class Model {
     batch(() => {
       this.#nowMs.value = Date.now();
       if (view.relay.state === "online") this.#hasBeenOnline.value = true;
-      else if (this.#view.value.relay.state === "online") this.#relayLostAtMs.value = Date.now();
       this.#view.value = this.#past.length > 0 ? { ...view, jobs: [...this.#past, ...view.jobs] } : view;
       if (view.donor.state === "off") this.#donatingSinceMs.value = undefined;
       if (fresh.length > 0) {

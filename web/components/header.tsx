@@ -81,7 +81,7 @@ function relayInWords(model: Model): { state: string; sentence: string } {
       return { state: "online", sentence: "relay: online" };
     case "connecting": {
       if (!model.hasBeenOnline.value) return { state: "connecting", sentence: "relay: connecting…" };
-      const gone = age(model.nowMs.value - model.relayLostAtMs.value);
+      const gone = age(model.nowMs.value - relay.sinceMs);
       return {
         state: "lost",
         sentence: `Relay lost ${gone} ago – links that exist keep working; reconnecting`,
