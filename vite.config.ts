@@ -52,7 +52,11 @@ export default defineConfig({
         emptyOutDir: true,
         target: "node20",
         ssr: true,
-        rolldownOptions: { input: nodeEntries },
+        rolldownOptions: {
+          input: nodeEntries,
+          // Side by side: every file finds its neighbours and the engine by its own address.
+          output: { entryFileNames: "[name].js", chunkFileNames: "[name]-[hash].js" },
+        },
       },
     },
   },

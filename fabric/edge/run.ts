@@ -1,6 +1,7 @@
 /** Launches a program and sees it through: `roost run`, and the demonstration of `npm start`. */
 import { RoostError } from "../base/errors.ts";
 import { FIRST_PID } from "../base/ids.ts";
+import type { JobEvent } from "../home/home.ts";
 import { Fabric } from "../host/fabric.ts";
 import type { Job } from "../host/job.ts";
 import { type JobView, viewOfJob } from "../host/view.ts";
@@ -65,6 +66,7 @@ export async function runLocal(run: LocalRun): Promise<Outcome> {
       disk: new NodeDisk(run.directory),
       terminal,
       preemptEvery: run.preemptEvery,
+      ...(process.env.ROOST_TRACE ? { onEvent: trace } : {}),
       ...(run.memoryBytesMax ? { memoryBytesMax: run.memoryBytesMax } : {}),
     });
     for (const host of others) await home.lend(job, host);
@@ -77,6 +79,11 @@ export async function runLocal(run: LocalRun): Promise<Outcome> {
     terminal.close();
     for (const host of hosts) host.close();
   }
+}
+
+/** With ROOST_TRACE set: everything that happens, as JSON lines on stderr. */
+function trace(event: JobEvent, atMs: number): void {
+  process.stderr.write(`${JSON.stringify({ atMs, ...event })}\n`);
 }
 
 /** Ctrl-C ends the whole job; a second one ends this process at once. */

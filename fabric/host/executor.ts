@@ -109,9 +109,13 @@ export class Executor {
     const before = this.#unfinished.get(key);
     const now = before ? before.then(act) : act();
     if (!now) return;
-    const done = now.finally(() => {
-      if (this.#unfinished.get(key) === done) this.#unfinished.delete(key);
-    });
+    const done = now
+      .catch((error) =>
+        this.#options.report({ type: "failed", key, code: "EIO", reason: `bug: ${String(error)}` }),
+      )
+      .finally(() => {
+        if (this.#unfinished.get(key) === done) this.#unfinished.delete(key);
+      });
     this.#unfinished.set(key, done);
   }
 
@@ -273,7 +277,8 @@ export class Executor {
         const snapshot = await this.#encodeSnapshot(p);
         const tookMs = this.#options.clock.monotonic() - stopped;
         if (forks) this.#reportCall(p, number, request, snapshot, tookMs);
-        if (p.preemptEvery > 0) this.#leave(p, "preempted", snapshot, tookMs);
+        // The home has a fork's snapshot already.
+        if (p.preemptEvery > 0) this.#leave(p, "preempted", forks ? undefined : snapshot, tookMs);
       });
     return undefined;
   }

@@ -37,7 +37,7 @@ export type Report =
       readonly type: "snapshot";
       readonly key: StayKey;
       readonly why: SnapshotReason;
-      /** Undefined: it has not begun, and can begin elsewhere from what it was placed with. */
+      /** Undefined: the home has one that is as good, or the process has not begun. */
       readonly snapshot: Snapshot | undefined;
       readonly learned: Learned;
       readonly tookMs: number;

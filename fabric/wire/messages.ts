@@ -126,7 +126,7 @@ const message = union({
   saved: [34, struct({ ...stay, snapshot })],
   /**
    * The host runs it no further, keeps it frozen until `release`, and asks the home to place it. Without a snapshot
-   * where it has not begun: then it can begin elsewhere from what it was placed with.
+   * where the home has one that is as good: the process has not begun, or has just forked.
    */
   returned: [
     35,

@@ -1,0 +1,56 @@
+/** Links between parties of one process. Messages arrive in tasks of their own, as they would from a network. */
+import type { Link, LinkEnd } from "../base/ports.ts";
+
+export function linkPair(): [Link, Link] {
+  const a = new MemoryEnd();
+  const b = new MemoryEnd();
+  a.other = b;
+  b.other = a;
+  return [a, b];
+}
+
+class MemoryEnd implements Link {
+  onMessage: (message: Uint8Array) => void = () => {};
+  onEnd: (end: LinkEnd) => void = () => {};
+  readonly queuedBytes = 0;
+  other: MemoryEnd | undefined;
+  #ended = false;
+
+  send(message: Uint8Array): void {
+    const { other } = this;
+    if (!this.#ended && other) later(() => !other.#ended && other.onMessage(message));
+  }
+
+  close(reason: string): void {
+    const { other } = this;
+    later(() => this.#end({ reason }));
+    if (other) later(() => other.#end({ reason }));
+  }
+
+  #end(how: LinkEnd): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.onEnd(how);
+  }
+}
+
+const waiting: (() => void)[] = [];
+let channel: MessageChannel | undefined;
+
+/** A task queue without the delays of timers; made when first used, so that importing this keeps no process alive. */
+function later(run: () => void): void {
+  if (!channel) {
+    channel = new MessageChannel();
+    channel.port1.onmessage = () => {
+      waiting.shift()?.();
+      if (waiting.length === 0) release(channel?.port1);
+    };
+    release(channel.port1);
+  }
+  if (waiting.push(run) === 1) hold(channel.port1);
+  channel.port2.postMessage(0);
+}
+
+/** Node's ports keep the process alive unless told not to; browsers' have no such method. */
+const release = (port: MessagePort | undefined) => (port as { unref?: () => void } | undefined)?.unref?.();
+const hold = (port: MessagePort) => (port as { ref?: () => void }).ref?.();
