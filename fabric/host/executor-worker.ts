@@ -2,6 +2,7 @@
  * The two ends of the pipe between a daemon and an executor in a worker: a Web Worker in a page, a worker thread
  * in Node. Plain messages; buffers are handed over, not copied.
  */
+import { RoostError } from "../base/errors.ts";
 import type { BaseId } from "../base/ids.ts";
 import type { Clock, Random } from "../base/ports.ts";
 import { bootBase, type Engine } from "../engine/index.ts";
@@ -79,10 +80,10 @@ function startExecutor(worker: Endpoint, boot: Boot["boot"]): Promise<{ port: Ex
       const message = received as FromWorker;
       if ("report" in message) port.onReport(message.report);
       else if ("ready" in message) resolve({ port, base: message.ready });
-      else reject(new Error(`the engine did not start: ${message.broken}`));
+      else reject(new RoostError("EIO", `the engine did not start: ${message.broken}`));
     });
     worker.onEnd((reason) => {
-      reject(new Error(`the engine's worker ended: ${reason}`));
+      reject(new RoostError("EIO", `the engine's worker ended: ${reason}`));
       port.onEnd(reason);
     });
     worker.post({ boot } satisfies FromOwner, []);

@@ -1,0 +1,182 @@
+/** The real command, in a process of its own: what it prints, and the exit code. */
+import { spawn } from "node:child_process";
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const COMMAND = join(ROOT, "fabric/edge/roost.mjs");
+let directory = "";
+
+beforeAll(() => {
+  directory = realpathSync(mkdtempSync(join(tmpdir(), "roost-command-")));
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function roost(
+  args: readonly string[],
+  options: { input?: string; interruptAt?: RegExp } = {},
+): Promise<Outcome> {
+  return new Promise((done) => {
+    const child = spawn(process.execPath, [COMMAND, ...args], {
+      cwd: directory,
+      env: { ...process.env, NO_COLOR: "1" },
+    });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (data) => {
+      stdout += data;
+      if (options.interruptAt?.test(stdout)) child.kill("SIGINT");
+    });
+    child.stderr.on("data", (data) => {
+      stderr += data;
+    });
+    child.stdin.end(options.input ?? "");
+    child.on("close", (code) => done({ code, stdout, stderr }));
+  });
+}
+
+function program(name: string, source: string): string {
+  writeFileSync(join(directory, name), source);
+  return name;
+}
+
+describe("queens", () => {
+  const queens = join(ROOT, "examples/queens.js");
+
+  test("is the same on one host, on three, and moved at every poll and every call", async () => {
+    const one = await roost(["run", queens, "7", "--local=1"]);
+    expect(one).toMatchObject({
+      code: 0,
+      stderr: "",
+      stdout: expect.stringContaining("7 queens: 40 solutions"),
+    });
+    expect(await roost(["run", queens, "7", "--local=3"])).toEqual(one);
+    expect(await roost(["run", queens, "7", "--local=3", "--preempt-every", "1"])).toEqual(one);
+  });
+});
+
+describe("run", () => {
+  test("forks on two hosts; exit values come back; the job's status is the exit code", async () => {
+    const file = program(
+      "family.js",
+      `import { fork, wait, getpid, getppid, hostname, exit } from "roost";
+       const pid = fork({ on: "remote" });
+       if (pid === 0) exit(7, { me: getpid(), parent: getppid(), where: hostname(), list: new Map([[1n, new Date(0)]]) });
+       const end = wait();
+       console.log(JSON.stringify([end.pid === pid, end.status, end.value.me, end.value.parent, end.value.where, hostname()]));
+       console.log(end.value.list.get(1n).toISOString());
+       process.exit(5);`,
+    );
+    expect(await roost(["run", file, "--local=2"])).toEqual({
+      code: 5,
+      stdout: '[true,7,2,1,"host 2","host 1"]\n1970-01-01T00:00:00.000Z\n',
+      stderr: "",
+    });
+  });
+
+  test("stdin is the job's, line by line; arguments are too", async () => {
+    const file = program(
+      "echo.js",
+      `import { readline } from "roost";
+       for (let line; (line = readline()) != null; ) console.log(process.argv[2] + line);`,
+    );
+    const outcome = await roost(["run", file, "> ", "--local=1"], { input: "one\ntwo\n" });
+    expect(outcome).toMatchObject({ code: 0, stdout: "> one\n> two\n" });
+  });
+
+  test("the directory is all a job sees of the disk", async () => {
+    const file = program(
+      "files.js",
+      `import { fs } from "roost";
+       fs.writeFileSync("made.txt", "hello");
+       console.log(fs.readFileSync("/made.txt", "utf8"));
+       try { fs.readFileSync("../" + "x") } catch (error) { console.log(error.code) }`,
+    );
+    expect(await roost(["run", file, "--local=1"])).toMatchObject({ code: 0, stdout: "hello\nEACCES\n" });
+  });
+
+  test("TypeScript and imports are bundled; Node's modules are refused with a sentence", async () => {
+    program("part.ts", "export const twice = (n: number): number => 2 * n;");
+    const good = program("typed.ts", `import { twice } from "./part.ts"; console.log(twice(21) as number);`);
+    expect(await roost(["run", good, "--local=1"])).toMatchObject({ code: 0, stdout: "42\n" });
+    const bad = program("net.js", `import net from "node:net"; net.connect(1);`);
+    const refused = await roost(["run", bad, "--local=1"]);
+    expect(refused).toMatchObject({ code: 1, stdout: "" });
+    expect(refused.stderr).toMatch(/node:net.*no Node modules/);
+  });
+
+  test("Ctrl-C ends the whole job", async () => {
+    const file = program("forever.js", `import { fork } from "roost"; fork(); console.log("on"); for (;;);`);
+    expect(await roost(["run", file, "--local=2"], { interruptAt: /on\n/ })).toMatchObject({ code: 130 });
+  });
+});
+
+describe("bad input", () => {
+  test("a program that does not parse: its file and line, status 1", async () => {
+    const file = program("wrong.js", "const a = 1;\nconst b = ;\n");
+    const outcome = await roost(["run", file, "--local=1"]);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toMatch(/SyntaxError[^]*wrong\.js:2/);
+  });
+
+  test("an uncaught error: the guest's own stack, status 1", async () => {
+    const file = program(
+      "throws.js",
+      "function inner() { throw new TypeError('no') }\nfunction outer() { inner() }\nouter();",
+    );
+    const outcome = await roost(["run", file, "--local=1"]);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toMatch(/TypeError: no[^]*inner[^]*throws\.js:1[^]*outer[^]*throws\.js:2/);
+  });
+
+  test("a fork bomb meets EAGAIN, and the hosts go on", async () => {
+    const file = program(
+      "bomb.js",
+      `import { fork, wait, exit } from "roost";
+       let children = 0;
+       for (;;) {
+         let pid;
+         try { pid = fork() } catch (error) { console.log(error.code); break }
+         if (pid === 0) { for (;;) try { if (fork() === 0) continue } catch { exit(0) } }
+         children++;
+       }
+       for (; children > 0; children--) wait();
+       console.log("survived");`,
+    );
+    const outcome = await roost(["run", file, "--local=2"]);
+    expect(outcome).toMatchObject({ code: 0, stdout: "EAGAIN\nsurvived\n" });
+  });
+
+  test("memory without end is ENOMEM for that process alone", async () => {
+    const file = program(
+      "hungry.js",
+      `import { fork, wait } from "roost";
+       if (fork() === 0) for (const hoard = []; ; ) hoard.push(new Uint8Array(1e6).fill(1));
+       console.log(wait().status);`,
+    );
+    const outcome = await roost(["run", file, "--local=2", "--memory", "32"]);
+    expect(outcome).toMatchObject({ code: 0, stdout: "1\n" });
+    expect(outcome.stderr).toMatch(/ENOMEM/);
+  });
+
+  test.each([
+    [["run", "nowhere.js"], /cannot read nowhere\.js/],
+    [["run", "."], /is a directory/],
+    [["run", "family.js", "--local=0"], /whole number from 1/],
+    [["run", "family.js", "--dir", "nowhere"], /nowhere/],
+    [["fly"], /unknown command/],
+  ])("%j", async (args, sentence) => {
+    const outcome = await roost(args);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toMatch(sentence);
+    expect(outcome.stderr).not.toMatch(/\n\s+at /);
+  });
+});
