@@ -1,0 +1,163 @@
+/**
+ * The WebSocket to the relay's directory: says hello, keeps what this host announces announced, answers the relay's
+ * questions, and comes back by itself after a loss, later and later (250 ms to 5 s, give or take a half).
+ */
+import { Invalid } from "../base/codec.ts";
+import { RoostError } from "../base/errors.ts";
+import type { HostId } from "../base/ids.ts";
+import type { Clock } from "../base/ports.ts";
+import {
+  DIRECTORY_LIMITS,
+  DIRECTORY_PATH,
+  DIRECTORY_VERSION,
+  decodeFromRelay,
+  type Entry,
+  encodeToRelay,
+  type FromRelay,
+  type ToRelay,
+} from "../wire/directory.ts";
+import { Silence } from "./silence.ts";
+
+const RETRY_MS = { first: 250, most: 5_000 };
+/** Announcements closer together than this go as one: the relay takes only so many a second. */
+const ANNOUNCE_MS = 100;
+
+export type Announcement = Omit<Entry, "host">;
+
+export interface DirectoryEvents {
+  /** The relay knows this host; the ticket opens its signalling. */
+  readonly onWelcome: (ticket: string) => void;
+  readonly onHosts: (hosts: readonly Entry[]) => void;
+  /** Once for each loss, and for each attempt that failed. A new attempt follows by itself. */
+  readonly onLost: (reason: string) => void;
+}
+
+export class DirectoryClient {
+  readonly #url: URL;
+  readonly #host: HostId;
+  readonly #secret: string;
+  readonly #clock: Clock;
+  readonly #events: DirectoryEvents;
+  #socket: WebSocket | undefined;
+  #welcome = false;
+  #silence: Silence;
+  #announcement: Announcement | undefined;
+  #announceTimer: (() => void) | undefined;
+  #retryMs = RETRY_MS.first;
+  #cancelTimer = () => {};
+
+  constructor(options: { url: URL; host: HostId; secret: string; clock: Clock; events: DirectoryEvents }) {
+    this.#url = new URL(DIRECTORY_PATH, options.url);
+    this.#url.protocol = options.url.protocol === "https:" ? "wss:" : "ws:";
+    this.#host = options.host;
+    this.#secret = options.secret;
+    this.#clock = options.clock;
+    this.#events = options.events;
+    this.#silence = this.#newSilence();
+    this.#cancelTimer = this.#clock.after(0, () => this.#open()); // the caller first gets to keep us
+  }
+
+  announce(announcement: Announcement): void {
+    this.#announcement = announcement;
+    this.#announceTimer ??= this.#clock.after(ANNOUNCE_MS, () => {
+      this.#announceTimer = undefined;
+      if (this.#welcome) this.#announceNow();
+    });
+  }
+
+  /** All is well for good: the next loss is retried quickly. */
+  steady(): void {
+    this.#retryMs = RETRY_MS.first;
+  }
+
+  /** Gives up the present connection, if there is one, and begins anew after a while. */
+  restart(reason: string): void {
+    if (this.#socket) this.#lose(reason);
+  }
+
+  close(): void {
+    this.#cancelTimer();
+    this.#announceTimer?.();
+    this.#drop();
+  }
+
+  #open(): void {
+    const socket = new WebSocket(this.#url);
+    this.#socket = socket;
+    this.#silence = this.#newSilence();
+    this.#tickLater();
+    socket.binaryType = "arraybuffer";
+    const current = () => this.#socket === socket;
+    socket.onopen = () => {
+      if (!current()) return;
+      this.#send({ type: "hello", version: DIRECTORY_VERSION, host: this.#host, secret: this.#secret });
+    };
+    socket.onmessage = ({ data }) => {
+      if (!current()) return;
+      this.#silence.heard();
+      const message =
+        data instanceof ArrayBuffer ? decodeFromRelay(new Uint8Array(data)) : new Invalid("text");
+      if (message instanceof Invalid)
+        this.#lose(
+          `the relay sent something that is no message (${message.reason}): is it of another version?`,
+        );
+      else this.#take(message);
+    };
+    socket.onclose = () => {
+      if (current())
+        this.#lose(this.#welcome ? "the relay closed the connection" : "the relay does not answer");
+    };
+  }
+
+  #take(message: FromRelay): void {
+    switch (message.type) {
+      case "welcome":
+        this.#welcome = true;
+        this.#announceNow();
+        return this.#events.onWelcome(message.ticket);
+      case "hosts":
+        return this.#events.onHosts(message.hosts);
+      case "ask":
+        return this.#send({ type: "alive" });
+      case "refused":
+        // Whatever it is, trying at once would not help.
+        this.#retryMs = RETRY_MS.most;
+        return this.#lose(new RoostError(message.code, message.reason).message);
+    }
+  }
+
+  #announceNow(): void {
+    if (this.#announcement) this.#send({ type: "announce", ...this.#announcement });
+  }
+
+  #send(message: ToRelay): void {
+    if (this.#socket?.readyState === WebSocket.OPEN)
+      this.#socket.send(encodeToRelay(message) as Uint8Array<ArrayBuffer>);
+  }
+
+  #newSilence(): Silence {
+    return new Silence(DIRECTORY_LIMITS.askMs, DIRECTORY_LIMITS.leaseMs, this.#clock.monotonic());
+  }
+
+  #tickLater(): void {
+    this.#cancelTimer = this.#clock.after(DIRECTORY_LIMITS.askMs, () => {
+      if (this.#silence.tick(this.#clock.monotonic())) this.#lose("the relay is silent");
+      else this.#tickLater();
+    });
+  }
+
+  #lose(reason: string): void {
+    this.#drop();
+    this.#cancelTimer();
+    this.#cancelTimer = this.#clock.after(this.#retryMs * (0.5 + Math.random()), () => this.#open());
+    this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MS.most);
+    this.#events.onLost(reason);
+  }
+
+  #drop(): void {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    this.#welcome = false;
+    socket?.close();
+  }
+}

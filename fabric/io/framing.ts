@@ -1,0 +1,115 @@
+/**
+ * Messages as frames that a data channel carries, and back. Pure.
+ *
+ * A frame is a byte that says what it is, and at most 64 KiB with that byte. A message that does not fit goes as
+ * `first` (with the whole length, 4 bytes, little-endian) and `more` frames, all full but the last: so the memory a
+ * hostile sender can make us hold is what it really sent, and no more than LIMITS.messageBytes.
+ */
+import { Invalid, utf8Decode, utf8Encode } from "../base/codec.ts";
+import { LIMITS } from "../base/limits.ts";
+
+/** The largest that every WebRTC implementation must take when the other says nothing about it (RFC 8841). */
+export const FRAME_BYTES = 64 * 1024;
+
+const WHOLE = 0;
+const FIRST = 1;
+const MORE = 2;
+const ALIVE = 3;
+const ASK = 4;
+const GOODBYE = 5;
+
+const FIRST_HEADER_BYTES = 5;
+const REASON_BYTES = 1024;
+
+export type Frame = Uint8Array<ArrayBuffer>;
+
+/** A sign of life that wants no answer. */
+export const alive = (): Frame => new Uint8Array([ALIVE]);
+/** Asks for a sign of life. */
+export const ask = (): Frame => new Uint8Array([ASK]);
+export const goodbye = (reason: string): Frame =>
+  frame([GOODBYE], utf8Encode(reason).subarray(0, REASON_BYTES));
+
+/** Bytes of its message that a frame carries. */
+export const payloadBytes = (frame: Frame) => frame.length - (frame[0] === FIRST ? FIRST_HEADER_BYTES : 1);
+
+/** The frames of one message, each made when it is wanted. */
+export function* framesOf(message: Uint8Array): Generator<Frame> {
+  const { length } = message;
+  if (length > LIMITS.messageBytes)
+    throw new RangeError(`a message of ${length} bytes, where ${LIMITS.messageBytes} are allowed`);
+  if (length < FRAME_BYTES) return yield frame([WHOLE], message);
+  let at = FRAME_BYTES - FIRST_HEADER_BYTES;
+  const bytes = [length & 255, (length >> 8) & 255, (length >> 16) & 255, (length >> 24) & 255];
+  yield frame([FIRST, ...bytes], message.subarray(0, at));
+  for (; at < length; at += FRAME_BYTES - 1) yield frame([MORE], message.subarray(at, at + FRAME_BYTES - 1));
+}
+
+function frame(header: readonly number[], payload: Uint8Array): Frame {
+  const out = new Uint8Array(header.length + payload.length);
+  out.set(header);
+  out.set(payload, header.length);
+  return out;
+}
+
+export type Received =
+  | { readonly type: "message"; readonly bytes: Uint8Array }
+  | { readonly type: "part" | "alive" | "ask" }
+  | { readonly type: "goodbye"; readonly reason: string };
+
+/** Puts frames together again. After an Invalid the sender is not to be listened to any more. */
+export class Reassembler {
+  #parts: Uint8Array[] = [];
+  /** Of the message under way: bytes in all, and bytes still to come; 0 between messages. */
+  #length = 0;
+  #missing = 0;
+
+  /** Keeps `frame`, which must not be changed afterwards. */
+  take(frame: Uint8Array): Received | Invalid {
+    if (frame.length > FRAME_BYTES) return new Invalid(`a frame of ${frame.length} bytes`);
+    const underWay = this.#missing > 0;
+    switch (frame[0]) {
+      case ALIVE:
+        return frame.length === 1 ? { type: "alive" } : new Invalid("a sign of life with something in it");
+      case ASK:
+        return frame.length === 1 ? { type: "ask" } : new Invalid("a question with something in it");
+      case GOODBYE:
+        if (frame.length > 1 + REASON_BYTES) return new Invalid("a goodbye without end");
+        return { type: "goodbye", reason: utf8Decode(frame.subarray(1)) };
+      case WHOLE:
+        if (underWay) return new Invalid("a message inside another");
+        return { type: "message", bytes: frame.subarray(1) };
+      case FIRST: {
+        if (underWay) return new Invalid("a message inside another");
+        if (frame.length < FRAME_BYTES) return new Invalid("a first frame that is not full");
+        const length = new DataView(frame.buffer, frame.byteOffset).getUint32(1, true);
+        if (length < FRAME_BYTES) return new Invalid("parts of a message that needs none");
+        if (length > LIMITS.messageBytes)
+          return new Invalid(`a message of ${length} bytes, where ${LIMITS.messageBytes} are allowed`);
+        this.#length = this.#missing = length;
+        return this.#add(frame.subarray(FIRST_HEADER_BYTES));
+      }
+      case MORE:
+        if (!underWay) return new Invalid("the middle of no message");
+        if (frame.length - 1 !== Math.min(this.#missing, FRAME_BYTES - 1))
+          return new Invalid(`${frame.length - 1} bytes of a message that lacks ${this.#missing}`);
+        return this.#add(frame.subarray(1));
+      default:
+        return new Invalid(`a frame of kind ${frame[0] ?? "nothing"}`);
+    }
+  }
+
+  #add(part: Uint8Array): Received {
+    this.#parts.push(part);
+    this.#missing -= part.length;
+    if (this.#missing > 0) return { type: "part" };
+    const bytes = new Uint8Array(this.#length);
+    let at = 0;
+    for (const part of this.#parts) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    this.#parts = [];
+    return { type: "message", bytes };
+  }
+}

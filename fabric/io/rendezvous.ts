@@ -1,0 +1,249 @@
+/**
+ * How participants find each other: the relay's directory says who is there, PeerJS negotiates a data channel
+ * through the relay, and what comes out is a Link. The relay may go and come back: links stay, the rest reconnects.
+ *
+ * Works in a page; in Node after `installNodeRtc` (node-rtc.ts).
+ */
+import type { DataConnection, Peer } from "peerjs";
+import { RoostError } from "../base/errors.ts";
+import { type HostId, idFromRandom } from "../base/ids.ts";
+import type { Clock, Link, Random } from "../base/ports.ts";
+import { type Entry, fitting, isHostId, SIGNALLING_PATH } from "../wire/directory.ts";
+import { systemClock } from "./clock.ts";
+import { DirectoryClient } from "./directory-client.ts";
+import { newPeer, tame } from "./peerjs-guard.ts";
+import { systemRandom } from "./random.ts";
+import { rtcLink } from "./rtc-link.ts";
+
+/** From the wish for a link to the link. A direct path takes 20–130 ms, one through TURN 250. */
+const CONNECT_MS = 10_000;
+/** From the ticket to the open signalling connection. */
+const SIGNALLING_MS = 10_000;
+
+export interface RelayOptions {
+  /** Of the relay's page. */
+  readonly url: URL;
+  readonly host: HostId;
+  /** STUN and TURN servers, as for RTCPeerConnection. None by default: nobody else is asked. */
+  readonly iceServers?: RTCIceServer[];
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly log?: (sentence: string) => void;
+}
+
+export type RelayConnection =
+  | { readonly state: "online" }
+  /** Links that exist go on working meanwhile. `sinceMs` by the clock's `now`. */
+  | { readonly state: "connecting"; readonly sinceMs: number; readonly reason: string };
+
+export interface Rendezvous {
+  readonly relay: RelayConnection;
+  /** Everybody who announced, this host included; nobody while the relay is away. */
+  readonly hosts: readonly Entry[];
+  /** Stays announced, over reconnections too, until the next call. `host` is this one. */
+  announce(entry: Entry): void;
+  /** A new link each time. Rejects with a RoostError (ENOHOST, ETIMEDOUT) within ten seconds. */
+  connect(host: HostId): Promise<Link>;
+  /** A link that another host made. Set once. */
+  onLink: (link: Link) => void;
+  /** `relay` or `hosts` changed. Set once. */
+  onChange: () => void;
+  /** Says goodbye on every link, and to the relay. */
+  close(): void;
+}
+
+export function connectRelay(options: RelayOptions): Rendezvous {
+  return new RelayRendezvous(options);
+}
+
+class RelayRendezvous implements Rendezvous {
+  relay: RelayConnection;
+  hosts: readonly Entry[] = [];
+  onLink: (link: Link) => void = (link) => link.close("this host takes no links");
+  onChange = () => {};
+
+  readonly #options: RelayOptions;
+  readonly #clock: Clock;
+  readonly #log: (sentence: string) => void;
+  readonly #directory: DirectoryClient;
+  readonly #links = new Set<Link>();
+  /** What ends an attempt at a link early. */
+  readonly #attempts = new Map<DataConnection, (error: RoostError) => void>();
+  #peer: Peer | undefined;
+  /** Of the present connection to the directory; empty without one. */
+  #ticket = "";
+  #cancelSignalling = () => {};
+  #closed = false;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#log = options.log ?? (() => {});
+    this.relay = { state: "connecting", sinceMs: this.#clock.now(), reason: "this is the first time" };
+    this.#directory = new DirectoryClient({
+      url: options.url,
+      host: options.host,
+      secret: idFromRandom((options.random ?? systemRandom).bytes(26)),
+      clock: this.#clock,
+      events: {
+        onWelcome: (ticket) => {
+          this.#ticket = ticket;
+          this.#signal().catch((error) => this.#directory.restart(`signalling: ${String(error)}`));
+        },
+        onHosts: (hosts) => {
+          this.hosts = hosts;
+          this.onChange();
+        },
+        onLost: (reason) => this.#lost(reason),
+      },
+    });
+  }
+
+  announce({ name, platform, taking }: Entry): void {
+    this.#directory.announce({ name: fitting(name, 64), platform: fitting(platform, 128), taking });
+  }
+
+  async connect(host: HostId): Promise<Link> {
+    const peer = this.#peer;
+    if (!peer?.open)
+      throw new RoostError("ENOHOST", "the relay is out of reach; new links have to wait until it is back");
+    // PeerJS answers `undefined` when it is not connected, whatever its types say.
+    const connection: DataConnection | undefined = peer.connect(host, {
+      reliable: true,
+      serialization: "raw",
+    });
+    if (!connection) throw new RoostError("ENOHOST", "the relay has just gone; try again when it is back");
+    return this.#opened(connection);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cancelSignalling();
+    this.#directory.close();
+    for (const link of this.#links) link.close("it left");
+    for (const fail of this.#attempts.values()) fail(new RoostError("ENOHOST", "this host has left"));
+    this.#peer?.disconnect(); // not `destroy`: that would take the goodbyes along
+  }
+
+  /** Settles when the connection is a link, or will never be one. */
+  #opened(connection: DataConnection): Promise<Link> {
+    tame(connection);
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        cancel();
+        this.#attempts.delete(connection);
+      };
+      const fail = (error: RoostError) => {
+        if (!this.#attempts.has(connection)) return;
+        settle();
+        connection.close();
+        reject(error);
+      };
+      this.#attempts.set(connection, fail);
+      const cancel = this.#clock.after(CONNECT_MS, () =>
+        fail(new RoostError("ETIMEDOUT", whyNot(connection))),
+      );
+      connection.on("error", ({ message }) => fail(new RoostError("ENOHOST", message)));
+      connection.on("close", () => fail(new RoostError("ENOHOST", `${connection.peer} hung up`)));
+      connection.on("open", () => {
+        if (!this.#attempts.has(connection)) return;
+        settle();
+        resolve(this.#link(connection));
+      });
+    });
+  }
+
+  /** From here on the channel is the link's; PeerJS only takes it down in the end. */
+  #link(connection: DataConnection): Link {
+    const link: Link = rtcLink({
+      channel: connection.dataChannel,
+      connection: connection.peerConnection,
+      clock: this.#clock,
+      release: () => {
+        this.#links.delete(link);
+        connection.close();
+      },
+    });
+    this.#links.add(link);
+    return link;
+  }
+
+  /** Opens the signalling connection with the newest ticket; an older one would be half open or refused. */
+  async #signal(): Promise<void> {
+    this.#cancelSignalling();
+    this.#cancelSignalling = this.#clock.after(SIGNALLING_MS, () =>
+      this.#directory.restart("the relay's signalling does not answer"),
+    );
+    const ticket = this.#ticket;
+    const present = this.#peer;
+    if (present && !present.destroyed) {
+      present.options.token = ticket;
+      this.#peer = undefined; // so that this disconnection is not taken for a loss
+      present.disconnect();
+      this.#peer = present;
+      present.reconnect();
+      return;
+    }
+    const { url, host, iceServers = [] } = this.#options;
+    const secure = url.protocol === "https:";
+    const peer = await newPeer(host, {
+      host: url.hostname,
+      port: Number(url.port) || (secure ? 443 : 80),
+      path: SIGNALLING_PATH,
+      secure,
+      token: ticket,
+      config: { iceServers },
+    });
+    if (this.#closed || this.#ticket !== ticket) return peer.disconnect();
+    this.#peer = peer;
+    const current = () => this.#peer === peer && !this.#closed;
+    peer.on("open", () => {
+      if (!current() || !this.#ticket) return;
+      this.#cancelSignalling();
+      this.#directory.steady();
+      this.relay = { state: "online" };
+      this.onChange();
+    });
+    peer.on("disconnected", () => current() && this.#directory.restart("the relay's signalling closed"));
+    peer.on("close", () => current() && this.#directory.restart("the relay's signalling ended"));
+    peer.on("error", (error) => {
+      if (error.type === "peer-unavailable") this.#unavailable(error.message);
+      else this.#log(`PeerJS: ${error.type}: ${error.message}`);
+    });
+    peer.on("connection", (connection) => {
+      if (this.#closed || !isHostId(connection.peer)) return connection.close();
+      this.#opened(connection).then(
+        (link) => this.onLink(link),
+        (error: RoostError) =>
+          this.#log(`a link from ${connection.peer} did not come about: ${error.message}`),
+      );
+    });
+  }
+
+  /** PeerJS names the host only in its sentence. */
+  #unavailable(sentence: string): void {
+    for (const [{ peer }, fail] of this.#attempts)
+      if (sentence.includes(peer)) fail(new RoostError("ENOHOST", `${peer} is not at this relay any more`));
+  }
+
+  #lost(reason: string): void {
+    this.#ticket = "";
+    this.#cancelSignalling();
+    const sinceMs = this.relay.state === "connecting" ? this.relay.sinceMs : this.#clock.now();
+    this.relay = { state: "connecting", sinceMs, reason };
+    this.hosts = [];
+    this.onChange();
+  }
+}
+
+function whyNot({ peer, peerConnection }: DataConnection): string {
+  switch (peerConnection?.iceConnectionState) {
+    case "checking":
+    case "failed":
+    case "disconnected":
+      return `no network path to ${peer} was found; two hosts behind strict routers need a TURN server (iceServers)`;
+    default:
+      return `${peer} did not answer within ${CONNECT_MS / 1000} s`;
+  }
+}

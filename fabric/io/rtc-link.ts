@@ -1,0 +1,186 @@
+/**
+ * A Link over an open WebRTC data channel: ordered, in frames of 64 KiB, never more than a mebibyte of them in the
+ * channel, so that a short message does not wait long behind what is in flight.
+ *
+ * It ends once, with a reason: a goodbye, a channel that closed, a path that failed, bytes that are no frame, or
+ * silence. WebRTC itself notices a dead peer only after 5–30 s, hence signs of life of our own (and any byte is one).
+ */
+import { Invalid } from "../base/codec.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { Clock, Link, LinkEnd } from "../base/ports.ts";
+import { alive, ask, type Frame, framesOf, goodbye, payloadBytes, Reassembler } from "./framing.ts";
+import { Silence } from "./silence.ts";
+
+/** Keeps the channel busy between two low-water events at 40 MB/s, and a short message's wait under 30 ms. */
+const HIGH_WATER_BYTES = 1024 * 1024;
+const LOW_WATER_BYTES = 256 * 1024;
+/** A channel that drains this much between two ticks has somebody at its other end; signs of life alone are less. */
+const DRAIN_BYTES = 4 * 1024;
+/** How long a goodbye may take to leave before the connection is taken down. */
+const FAREWELL_MS = 1_000;
+
+export interface RtcParts {
+  /** Open; made by an `ordered`, reliable negotiation. Nobody else sends on it or listens to it. */
+  readonly channel: RTCDataChannel;
+  readonly connection: RTCPeerConnection;
+  readonly clock: Clock;
+  /** Called once, when the connection can be taken down. */
+  readonly release: () => void;
+}
+
+export function rtcLink(parts: RtcParts): Link {
+  return new RtcLink(parts);
+}
+
+class RtcLink implements Link {
+  onMessage: (message: Uint8Array) => void = () => {};
+  onEnd: (end: LinkEnd) => void = () => {};
+
+  readonly #channel: RTCDataChannel;
+  readonly #clock: Clock;
+  #release: (() => void) | undefined;
+  readonly #incoming = new Reassembler();
+  readonly #silence: Silence;
+  /** Messages of which no frame has left, and the frames of the one that is leaving. */
+  readonly #queue: Uint8Array[] = [];
+  #leaving: Iterator<Frame> | undefined;
+  #waitingBytes = 0;
+  #ended = false;
+  #cancelTick = () => {};
+  // Since the last tick:
+  #heard = false;
+  #said = false;
+  #drainedBytes = 0;
+  #givenBytes = 0;
+
+  constructor({ channel, connection, clock, release }: RtcParts) {
+    this.#channel = channel;
+    this.#clock = clock;
+    this.#release = release;
+    this.#silence = new Silence(LIMITS.heartbeatMs, LIMITS.silenceMs, clock.monotonic());
+    channel.binaryType = "arraybuffer";
+    channel.bufferedAmountLowThreshold = LOW_WATER_BYTES;
+    channel.addEventListener("bufferedamountlow", () => this.#pump());
+    channel.addEventListener("message", ({ data }) => this.#take(data));
+    channel.addEventListener("error", () => this.#end("the connection failed"));
+    channel.addEventListener("close", () => {
+      this.#end("the connection closed without a goodbye");
+      this.#letGo();
+    });
+    connection.addEventListener("connectionstatechange", () => {
+      const { connectionState } = connection;
+      if (connectionState === "failed" || connectionState === "closed") this.#fail("the network path broke");
+    });
+    this.#tickLater();
+  }
+
+  get queuedBytes(): number {
+    return this.#ended ? 0 : this.#waitingBytes + this.#channel.bufferedAmount;
+  }
+
+  send(message: Uint8Array): void {
+    if (this.#ended) return;
+    if (message.length > LIMITS.messageBytes)
+      throw new RangeError(`a message of ${message.length} bytes, where ${LIMITS.messageBytes} are allowed`);
+    this.#waitingBytes += message.length;
+    this.#queue.push(message);
+    this.#pump();
+  }
+
+  /** What the channel has not taken yet is dropped; what it has, and the goodbye, still leave. */
+  close(reason: string): void {
+    if (this.#ended) return;
+    this.#give(goodbye(reason));
+    if (this.#ended) return;
+    this.#shut();
+    queueMicrotask(() => this.onEnd({ reason })); // not before the caller has finished
+  }
+
+  #pump(): void {
+    while (!this.#ended && this.#channel.bufferedAmount < HIGH_WATER_BYTES) {
+      this.#leaving ??= this.#next();
+      if (!this.#leaving) return;
+      const { value: frame, done } = this.#leaving.next();
+      if (done) this.#leaving = undefined;
+      else {
+        this.#waitingBytes -= payloadBytes(frame);
+        this.#give(frame);
+      }
+    }
+  }
+
+  #next(): Iterator<Frame> | undefined {
+    const message = this.#queue.shift();
+    return message && framesOf(message);
+  }
+
+  #give(frame: Frame): void {
+    try {
+      this.#channel.send(frame);
+      this.#givenBytes += frame.length;
+      this.#said = true;
+    } catch {
+      this.#fail("the connection does not take data any more");
+    }
+  }
+
+  #take(data: unknown): void {
+    if (this.#ended) return;
+    this.#heard = true;
+    this.#silence.heard();
+    if (!(data instanceof ArrayBuffer)) return this.#refuse("text");
+    const received = this.#incoming.take(new Uint8Array(data));
+    if (received instanceof Invalid) return this.#refuse(received.reason);
+    if (received.type === "message") this.onMessage(received.bytes);
+    else if (received.type === "ask") this.#give(alive());
+    else if (received.type === "goodbye") this.#end(received.reason);
+  }
+
+  #refuse(what: string): void {
+    this.close(`it sent ${what}`);
+  }
+
+  #tickLater(): void {
+    this.#cancelTick = this.#clock.after(LIMITS.heartbeatMs, () => this.#tick());
+  }
+
+  #tick(): void {
+    // A long transfer over a slow line: its end does not answer for seconds, but the channel drains.
+    const drainedBytes = this.#givenBytes - this.#channel.bufferedAmount;
+    if (drainedBytes - this.#drainedBytes >= DRAIN_BYTES) this.#silence.heard();
+    this.#drainedBytes = drainedBytes;
+    if (this.#silence.tick(this.#clock.monotonic()))
+      return this.#fail(`no sign of life for ${LIMITS.silenceMs / 1000} s`);
+    this.#pump(); // should a low-water event be missed
+    if (!this.#heard) this.#give(ask());
+    else if (!this.#said) this.#give(alive());
+    this.#heard = this.#said = false;
+    if (!this.#ended) this.#tickLater();
+  }
+
+  /** Ends without hope that anything still leaves. */
+  #fail(reason: string): void {
+    this.#end(reason);
+    this.#letGo();
+  }
+
+  #end(reason: string): void {
+    if (this.#ended) return;
+    this.#shut();
+    this.onEnd({ reason });
+  }
+
+  #shut(): void {
+    this.#ended = true;
+    this.#cancelTick();
+    this.#queue.length = 0;
+    this.#leaving = undefined;
+    this.#channel.close(); // after what it has taken has left
+    this.#clock.after(FAREWELL_MS, () => this.#letGo());
+  }
+
+  #letGo(): void {
+    this.#release?.();
+    this.#release = undefined;
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * What a host and the relay's directory say to each other over the WebSocket `/directory`: one binary frame a
+ * message. DIRECTORY.md beside this file says what each means. Bytes from either side are hostile until decoded.
+ */
+import {
+  bool,
+  branded,
+  type Carried,
+  type Codec,
+  decode,
+  encode,
+  Invalid,
+  list,
+  oneOf,
+  struct,
+  text,
+  union,
+} from "../base/codec.ts";
+import type { HostId } from "../base/ids.ts";
+
+/** Raised whenever a message changes its form or meaning. */
+export const DIRECTORY_VERSION = 1;
+
+/** Where on the relay things are. PeerJS appends a `peerjs` of its own to the path it is given. */
+export const DIRECTORY_PATH = "/directory";
+export const SIGNALLING_PATH = "/peerjs";
+
+export const DIRECTORY_LIMITS = {
+  /** One message to the relay; an announcement has at most 400. */
+  requestBytes: 1024,
+  /** Hosts of one relay: the list goes to everybody whenever it changes. */
+  hosts: 1_000,
+  /** The relay asks for a sign of life this often: a hidden page's own timers may sleep for a minute. */
+  askMs: 1_000,
+  /** Silent this long, a host leaves the list, and a relay is taken for lost. */
+  leaseMs: 5_000,
+} as const;
+
+const id = branded<HostId>(text(26));
+const presence = { name: text(64), platform: text(128), taking: bool };
+
+const entry = struct({ host: id, ...presence });
+/** What the directory says of a host that is reachable. */
+export type Entry = Carried<typeof entry>;
+
+const REFUSALS = ["EAGAIN", "EEXIST", "EINVAL", "EPERM", "EVERSION"] as const;
+
+/**
+ * The version comes first for ever, and nothing behind it is looked at when it is not ours, so that two versions
+ * can always tell each other which they are.
+ */
+const helloOfOurs = struct({ host: id, secret: text(64) });
+const hello: Codec<{ version: number; host: HostId; secret: string }> = {
+  write: (to, value) => {
+    to.varint(value.version);
+    helloOfOurs.write(to, value);
+  },
+  read: (from) => {
+    const version = from.varint();
+    if (version === DIRECTORY_VERSION) return { version, ...helloOfOurs.read(from) };
+    from.raw(from.left);
+    return { version, host: "" as HostId, secret: "" };
+  },
+};
+
+const toRelay = union({
+  hello: [0, hello],
+  announce: [1, struct(presence)],
+  alive: [2, struct({})],
+});
+export type ToRelay = Carried<typeof toRelay>;
+
+const fromRelay = union({
+  /** Like `hello`, never changed: every version must understand it. */
+  refused: [0, struct({ code: oneOf(REFUSALS), reason: text(1024) })],
+  welcome: [1, struct({ ticket: text(64) })],
+  hosts: [2, struct({ hosts: list(entry, DIRECTORY_LIMITS.hosts) })],
+  ask: [3, struct({})],
+});
+export type FromRelay = Carried<typeof fromRelay>;
+export type Refusal = (typeof REFUSALS)[number];
+
+export const encodeToRelay = (message: ToRelay): Uint8Array => encode(toRelay, message);
+export const encodeFromRelay = (message: FromRelay): Uint8Array => encode(fromRelay, message);
+
+export function decodeToRelay(bytes: Uint8Array): ToRelay | Invalid {
+  const message = decode(toRelay, bytes);
+  if (message instanceof Invalid || message.type !== "hello" || message.version !== DIRECTORY_VERSION)
+    return message;
+  if (!isHostId(message.host)) return new Invalid("a host's id is 26 characters of a–z and 2–7");
+  if (message.secret.length < 20) return new Invalid("a secret has at least 20 characters");
+  return message;
+}
+
+export function decodeFromRelay(bytes: Uint8Array): FromRelay | Invalid {
+  const message = decode(fromRelay, bytes);
+  if (message instanceof Invalid || message.type !== "hosts") return message;
+  return message.hosts.every(({ host }) => isHostId(host)) ? message : new Invalid("an id that is none");
+}
+
+export const isHostId = (text: string): text is HostId => /^[a-z2-7]{26}$/.test(text);
+
+/** Cuts a text to what a field holds, at a whole character. */
+export function fitting(words: string, bytesMax: number): string {
+  let out = "";
+  let left = bytesMax;
+  for (const character of words) {
+    const point = character.codePointAt(0) ?? 0;
+    left -= point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+    if (left < 0) break;
+    out += character;
+  }
+  return out;
+}

@@ -1,0 +1,98 @@
+/** The directory's WebSockets: carries out what `step` decides, and turns whatever arrives into its events. */
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Logger } from "pino";
+import { type RawData, type WebSocket, WebSocketServer } from "ws";
+import { Invalid } from "../fabric/base/codec.ts";
+import { unreachable } from "../fabric/base/errors.ts";
+import type { HostId } from "../fabric/base/ids.ts";
+import { DIRECTORY_LIMITS, decodeToRelay, encodeFromRelay } from "../fabric/wire/directory.ts";
+import { type ConnectionId, type Effect, type Event, listOf, newDirectory, step } from "./directory.ts";
+import { RELAY_LIMITS } from "./limits.ts";
+
+export interface DirectorySockets {
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Connections, and entries of the list. */
+  count(): { connections: number; hosts: number };
+  close(): void;
+}
+
+/** Tickets come from and go to signalling: one for each host that is connected here. */
+export interface Tickets {
+  issue(host: HostId): string;
+  revoke(host: HostId): void;
+}
+
+export function directorySockets(tickets: Tickets, log: Logger): DirectorySockets {
+  const state = newDirectory();
+  const sockets = new Map<ConnectionId, WebSocket>();
+  const server = new WebSocketServer({
+    noServer: true,
+    maxPayload: DIRECTORY_LIMITS.requestBytes,
+    perMessageDeflate: false,
+  });
+  let opened = 0;
+
+  const happen = (event: Event) => {
+    for (const effect of step(state, event, performance.now())) perform(effect);
+  };
+  const perform = (effect: Effect) => {
+    switch (effect.type) {
+      case "send": {
+        const bytes = encodeFromRelay(effect.message);
+        for (const id of effect.to) give(id, bytes);
+        return;
+      }
+      case "welcome":
+        return give(effect.to, encodeFromRelay({ type: "welcome", ticket: tickets.issue(effect.host) }));
+      case "refuse":
+        log.warn({ connection: effect.to, code: effect.code }, `refused: ${effect.reason}`);
+        give(effect.to, encodeFromRelay({ type: "refused", code: effect.code, reason: effect.reason }));
+        return sockets.get(effect.to)?.close(1008);
+      case "cut":
+        log.info({ connection: effect.connection }, "silent for too long");
+        return sockets.get(effect.connection)?.terminate();
+      case "gone":
+        log.debug({ host: effect.host }, "gone");
+        return tickets.revoke(effect.host);
+      default:
+        return unreachable(effect);
+    }
+  };
+  const give = (id: ConnectionId, bytes: Uint8Array) => {
+    const socket = sockets.get(id);
+    if (!socket) return;
+    if (socket.bufferedAmount > RELAY_LIMITS.unsentBytes) {
+      log.warn({ connection: id }, "takes its messages too slowly");
+      socket.terminate();
+    } else socket.send(bytes);
+  };
+
+  server.on("connection", (socket: WebSocket) => {
+    const connection = opened++;
+    sockets.set(connection, socket);
+    socket.binaryType = "nodebuffer";
+    socket.on("error", (error) => log.warn({ connection }, `refused: ${error.message}`)); // ws closes it by itself
+    socket.on("message", (data: RawData, isBinary) => {
+      const message = isBinary && data instanceof Uint8Array ? decodeToRelay(data) : new Invalid("text");
+      if (message instanceof Invalid) happen({ type: "garbage", connection, reason: message.reason });
+      else happen({ type: "message", connection, message });
+    });
+    socket.on("close", () => {
+      sockets.delete(connection);
+      happen({ type: "close", connection });
+    });
+    happen({ type: "open", connection });
+  });
+  const timer = setInterval(() => happen({ type: "tick" }), RELAY_LIMITS.tickMs);
+
+  return {
+    upgrade: (request, socket, head) =>
+      server.handleUpgrade(request, socket, head, (client) => server.emit("connection", client, request)),
+    count: () => ({ connections: state.connections.size, hosts: listOf(state).length }),
+    close() {
+      clearInterval(timer);
+      for (const socket of sockets.values()) socket.terminate();
+    },
+  };
+}

@@ -1,0 +1,176 @@
+/**
+ * Who is there: the relay's decisions, without sockets or timers. `step` changes nothing but the state it is given
+ * and answers with what is to be done, in order. DIRECTORY.md (fabric/wire) says what is promised.
+ */
+import { unreachable } from "../fabric/base/errors.ts";
+import type { HostId } from "../fabric/base/ids.ts";
+import {
+  DIRECTORY_LIMITS,
+  DIRECTORY_VERSION,
+  type Entry,
+  type FromRelay,
+  type Refusal,
+  type ToRelay,
+} from "../fabric/wire/directory.ts";
+import { Allowance, RELAY_LIMITS } from "./limits.ts";
+
+/** Names a connection; never used twice. */
+export type ConnectionId = number;
+
+interface Connection {
+  heardMs: number;
+  askedMs: number;
+  readonly allowance: Allowance;
+  /** Since `hello`. `secret` is never sent to anybody. */
+  host?: { readonly id: HostId; readonly secret: string };
+  /** Since `announce`; only with `host`. */
+  entry?: Entry;
+}
+
+export interface Directory {
+  readonly connections: Map<ConnectionId, Connection>;
+  /** The one connection of each host that said hello. */
+  readonly hosts: Map<HostId, ConnectionId>;
+  /** The list is another than the one sent last. */
+  changed: boolean;
+}
+
+export type Event =
+  | { readonly type: "open" | "close"; readonly connection: ConnectionId }
+  | { readonly type: "message"; readonly connection: ConnectionId; readonly message: ToRelay }
+  | { readonly type: "garbage"; readonly connection: ConnectionId; readonly reason: string }
+  /** Every RELAY_LIMITS.tickMs. */
+  | { readonly type: "tick" };
+
+export type Effect =
+  | { readonly type: "send"; readonly to: readonly ConnectionId[]; readonly message: FromRelay }
+  /** Makes a ticket for the host's signalling, and sends it. */
+  | { readonly type: "welcome"; readonly to: ConnectionId; readonly host: HostId }
+  /** Says why, and closes. */
+  | { readonly type: "refuse"; readonly to: ConnectionId; readonly code: Refusal; readonly reason: string }
+  /** Takes down a connection on which nobody answers. */
+  | { readonly type: "cut"; readonly connection: ConnectionId }
+  /** The host has no connection any more: its ticket ends. */
+  | { readonly type: "gone"; readonly host: HostId };
+
+export const newDirectory = (): Directory => ({ connections: new Map(), hosts: new Map(), changed: false });
+
+export function step(state: Directory, event: Event, nowMs: number): Effect[] {
+  switch (event.type) {
+    case "open":
+      return open(state, event.connection, nowMs);
+    case "close":
+      return forget(state, event.connection);
+    case "garbage":
+      return refuse(state, event.connection, "EINVAL", `not a message of the directory (${event.reason})`);
+    case "message": {
+      const connection = state.connections.get(event.connection);
+      if (!connection) return []; // what it sent before it was refused
+      connection.heardMs = nowMs;
+      if (!connection.allowance.take(1, nowMs))
+        return refuse(state, event.connection, "EAGAIN", "too many messages; send fewer");
+      return receive(state, event.connection, connection, event.message);
+    }
+    case "tick":
+      return tick(state, nowMs);
+    default:
+      return unreachable(event);
+  }
+}
+
+export const listOf = (state: Directory): Entry[] =>
+  [...state.connections.values()].flatMap(({ entry }) => entry ?? []);
+
+function open(state: Directory, id: ConnectionId, nowMs: number): Effect[] {
+  const { messagesAtOnce, messagesPerSecond, connections } = RELAY_LIMITS;
+  const allowance = new Allowance(messagesAtOnce, messagesPerSecond, nowMs);
+  state.connections.set(id, { heardMs: nowMs, askedMs: nowMs, allowance });
+  return state.connections.size > connections
+    ? refuse(state, id, "EAGAIN", "this relay is full; try another, or later")
+    : [];
+}
+
+function receive(state: Directory, id: ConnectionId, connection: Connection, message: ToRelay): Effect[] {
+  const { host } = connection;
+  if (message.type === "hello") {
+    if (host) return refuse(state, id, "EINVAL", "a second hello");
+    return hello(state, id, connection, message);
+  }
+  if (!host) return refuse(state, id, "EINVAL", `"${message.type}" before hello`);
+  if (message.type === "announce") {
+    const { name, platform, taking } = message;
+    const before = connection.entry;
+    if (before?.name === name && before.platform === platform && before.taking === taking) return [];
+    connection.entry = { host: host.id, name, platform, taking };
+    state.changed = true;
+  }
+  return [];
+}
+
+function hello(
+  state: Directory,
+  id: ConnectionId,
+  connection: Connection,
+  { version, host, secret }: Extract<ToRelay, { type: "hello" }>,
+): Effect[] {
+  if (version !== DIRECTORY_VERSION)
+    return refuse(
+      state,
+      id,
+      "EVERSION",
+      `this relay speaks version ${DIRECTORY_VERSION} of the directory's protocol, you speak ${version}: reload the page, or update the older one`,
+    );
+  const effects: Effect[] = [];
+  const olderId = state.hosts.get(host);
+  if (olderId === undefined) {
+    if (state.hosts.size >= DIRECTORY_LIMITS.hosts)
+      return refuse(state, id, "EAGAIN", "this relay has all the hosts it can take; try another, or later");
+  } else {
+    const older = state.connections.get(olderId);
+    if (older?.host?.secret !== secret) return refuse(state, id, "EPERM", "another host has this id");
+    if (older.entry) connection.entry = older.entry; // nobody sees it leave and come back
+    state.connections.delete(olderId);
+    effects.push({ type: "refuse", to: olderId, code: "EEXIST", reason: "this host has connected anew" });
+  }
+  connection.host = { id: host, secret };
+  state.hosts.set(host, id);
+  effects.push({ type: "welcome", to: id, host });
+  effects.push({ type: "send", to: [id], message: { type: "hosts", hosts: listOf(state) } });
+  return effects;
+}
+
+function tick(state: Directory, nowMs: number): Effect[] {
+  const effects: Effect[] = [];
+  const toAsk: ConnectionId[] = [];
+  for (const [id, connection] of state.connections) {
+    const silentMs = nowMs - connection.heardMs;
+    if (silentMs >= DIRECTORY_LIMITS.leaseMs)
+      effects.push({ type: "cut", connection: id }, ...forget(state, id));
+    else if (Math.min(silentMs, nowMs - connection.askedMs) >= DIRECTORY_LIMITS.askMs) {
+      connection.askedMs = nowMs;
+      toAsk.push(id);
+    }
+  }
+  if (toAsk.length > 0) effects.push({ type: "send", to: toAsk, message: { type: "ask" } });
+  if (state.changed) {
+    state.changed = false;
+    const to = [...state.hosts.values()];
+    effects.push({ type: "send", to, message: { type: "hosts", hosts: listOf(state) } });
+  }
+  return effects;
+}
+
+function refuse(state: Directory, id: ConnectionId, code: Refusal, reason: string): Effect[] {
+  if (!state.connections.has(id)) return [];
+  return [{ type: "refuse", to: id, code, reason }, ...forget(state, id)];
+}
+
+function forget(state: Directory, id: ConnectionId): Effect[] {
+  const connection = state.connections.get(id);
+  if (!connection) return [];
+  state.connections.delete(id);
+  if (connection.entry) state.changed = true;
+  if (!connection.host) return [];
+  state.hosts.delete(connection.host.id);
+  return [{ type: "gone", host: connection.host.id }];
+}

@@ -1,0 +1,136 @@
+/**
+ * The relay: one process, one port. It serves the page, introduces hosts to each other (PeerServer) and keeps the
+ * directory of who is there. Programs and their data never pass through it.
+ */
+import { existsSync } from "node:fs";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import express, { type RequestHandler } from "express";
+import { type Logger, pino } from "pino";
+import sirv from "sirv";
+import { RoostError } from "../fabric/base/errors.ts";
+import { DIRECTORY_PATH, DIRECTORY_VERSION, SIGNALLING_PATH } from "../fabric/wire/directory.ts";
+import { directorySockets } from "./directory-sockets.ts";
+import { signalling } from "./signalling.ts";
+
+export interface RelayOptions {
+  /** 0: any that is free. */
+  readonly port: number;
+  /** Without it, every interface. */
+  readonly host?: string;
+  /** The built page. Without it, only hosts can connect. */
+  readonly pageDirectory?: string;
+  /** Origins of pages served elsewhere that may connect too, like `http://localhost:5173`. */
+  readonly origins?: readonly string[];
+  /** By default warnings only, to stderr. No payload is ever logged. */
+  readonly log?: Logger;
+}
+
+export interface Relay extends AsyncDisposable {
+  readonly url: string;
+  readonly port: number;
+  /** Ends every connection; resolves when the port is free again. */
+  close(): Promise<void>;
+}
+
+export async function startRelay(options: RelayOptions): Promise<Relay> {
+  const { pageDirectory, origins = [] } = options;
+  const log = options.log ?? pino({ level: "warn" }, pino.destination(2));
+  if (pageDirectory !== undefined && !existsSync(pageDirectory))
+    throw new RoostError("ENOENT", `there is no page in ${pageDirectory}; build it with \`npm run build\``);
+
+  const app = express().disable("x-powered-by");
+  const server = createServer(app);
+  const signals = signalling(app, server, log);
+  const directory = directorySockets(signals, log);
+
+  const upgrades = new Map([
+    [DIRECTORY_PATH, directory.upgrade],
+    [`${SIGNALLING_PATH}/peerjs`, signals.upgrade],
+  ]);
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on("error", () => socket.destroy());
+    const upgrade = upgrades.get(request.url?.split("?")[0] ?? "");
+    if (!upgrade) return void socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
+    if (!mayConnect(request, origins)) {
+      log.warn({ origin: request.headers.origin }, "refused: a page of another origin");
+      return void socket.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n");
+    }
+    upgrade(request, socket, head);
+  });
+
+  app.use(secure);
+  app.get("/health", (_, response) => {
+    response.json({ ok: true, directoryVersion: DIRECTORY_VERSION, ...directory.count() });
+  });
+  if (pageDirectory !== undefined) app.use(page(pageDirectory));
+  app.use((_, response) => {
+    response.status(404).type("text").send("There is nothing here.\n");
+  });
+
+  const close = async () => {
+    directory.close();
+    signals.close();
+    server.closeAllConnections();
+    if (server.listening) await new Promise((resolve) => server.close(resolve));
+  };
+  try {
+    await listen(options, server);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://localhost:${port}`, port, close, [Symbol.asyncDispose]: close };
+}
+
+/** A page of any other site could else use its visitors' relay, one inside a firewall too. Node sends no origin. */
+function mayConnect({ headers }: IncomingMessage, origins: readonly string[]): boolean {
+  const { origin, host } = headers;
+  if (origin === undefined || origins.includes(origin)) return true;
+  return URL.canParse(origin) && new URL(origin).host === host;
+}
+
+/** The page may run what came with it, WebAssembly included, and speak to this relay only; nobody may embed it. */
+const secure: RequestHandler = (_, response, next) => {
+  response.set({
+    "content-security-policy": [
+      "default-src 'self'",
+      "script-src 'self' 'wasm-unsafe-eval'",
+      "worker-src 'self' blob:",
+      "img-src 'self' data: blob:",
+      "object-src 'none'",
+      "base-uri 'none'",
+      "form-action 'none'",
+      "frame-ancestors 'none'",
+    ].join("; "),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+  });
+  next();
+};
+
+const page = (directory: string): RequestHandler =>
+  sirv(directory, {
+    etag: true,
+    setHeaders(response, path) {
+      const hashed = path.startsWith("/assets/"); // the build puts a hash into these names
+      response.setHeader("cache-control", hashed ? "public, max-age=31536000, immutable" : "no-cache");
+    },
+  });
+
+function listen({ port, host }: RelayOptions, server: ReturnType<typeof createServer>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      if (cause.code === "EADDRINUSE")
+        reject(new RoostError("EEXIST", `port ${port} is in use: stop what uses it or set PORT`, { cause }));
+      else if (cause.code === "EACCES")
+        reject(
+          new RoostError("EACCES", `port ${port} is not for everybody: set PORT to 1024 or more`, { cause }),
+        );
+      else reject(new RoostError("EIO", `cannot listen on port ${port}: ${cause.message}`, { cause }));
+    });
+    server.listen(port, host, resolve);
+  });
+}

@@ -1,0 +1,41 @@
+/** What the relay bears, with the reason for each number. Limits of the protocol itself are in wire/directory.ts. */
+export const RELAY_LIMITS = {
+  /** Connections to the directory that may exist at once: hosts, and some that have not said who they are. */
+  connections: 1_200,
+  /** Messages to the directory: a host answers one question a second and announces a few changes. */
+  messagesPerSecond: 20,
+  messagesAtOnce: 40,
+  /** The list is sent this often at most; as often, leases are looked at. */
+  tickMs: 100,
+  /** A connection that takes its messages this slowly is closed; it may come back. */
+  unsentBytes: 4 * 1024 * 1024,
+  /** One signalling message. A session description has 1–3 KB, with many candidates 10. */
+  signalBytes: 64 * 1024,
+  /** Signalling of one host: a home that links to fifty hosts at once sends 300 KB. */
+  signalBytesPerSecond: 128 * 1024,
+  signalBytesAtOnce: 1024 * 1024,
+} as const;
+
+/** So much at once, and so much a second in the long run. */
+export class Allowance {
+  readonly #most: number;
+  readonly #perSecond: number;
+  #left: number;
+  #atMs: number;
+
+  constructor(most: number, perSecond: number, nowMs: number) {
+    this.#most = most;
+    this.#perSecond = perSecond;
+    this.#left = most;
+    this.#atMs = nowMs;
+  }
+
+  /** False when `amount` is more than is left; then nothing is taken. */
+  take(amount: number, nowMs: number): boolean {
+    this.#left = Math.min(this.#most, this.#left + ((nowMs - this.#atMs) * this.#perSecond) / 1000);
+    this.#atMs = nowMs;
+    if (amount > this.#left) return false;
+    this.#left -= amount;
+    return true;
+  }
+}

@@ -1,0 +1,117 @@
+/** Frames: what was sent comes out, whatever its size; what nobody of ours would send is refused. */
+import { expect, test } from "vitest";
+import { Invalid } from "../../fabric/base/codec.ts";
+import { LIMITS } from "../../fabric/base/limits.ts";
+import {
+  alive,
+  ask,
+  FRAME_BYTES,
+  framesOf,
+  goodbye,
+  payloadBytes,
+  Reassembler,
+} from "../../fabric/io/framing.ts";
+
+/** Bytes that differ everywhere, so that a part in the wrong place shows. */
+function pattern(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = (i * 31 + (i >> 8) * 7 + (i >> 16)) & 255;
+  return bytes;
+}
+
+/** Vitest's own comparison takes seconds for a megabyte. */
+const same = (received: unknown, message: Uint8Array) =>
+  Buffer.compare((received as { bytes: Uint8Array }).bytes, message) === 0;
+
+const reasonOf = (result: unknown) => (result instanceof Invalid ? result.reason : result);
+
+test.each([
+  0,
+  1,
+  FRAME_BYTES - 2,
+  FRAME_BYTES - 1,
+  FRAME_BYTES,
+  FRAME_BYTES + 1,
+  2 * FRAME_BYTES - 6,
+  2 * FRAME_BYTES - 5,
+  1_000_003,
+])("a message of %i bytes comes out as it went in", (length) => {
+  const message = pattern(length);
+  const frames = [...framesOf(message)];
+  expect(Math.max(...frames.map((frame) => frame.length))).toBeLessThanOrEqual(FRAME_BYTES);
+  expect(frames.reduce((sum, frame) => sum + payloadBytes(frame), 0)).toBe(length);
+  const incoming = new Reassembler();
+  const received = frames.map((frame) => incoming.take(frame));
+  expect(received.slice(0, -1).every((r) => !(r instanceof Invalid) && r.type === "part")).toBe(true);
+  expect(same(received.at(-1), message)).toBe(true);
+});
+
+test("messages of random sizes come out in order, with signs of life in between", () => {
+  let seed = 7;
+  const random = (below: number) => {
+    seed = (seed * 1103515245 + 12345) & 0x7fffffff;
+    return seed % below;
+  };
+  const incoming = new Reassembler();
+  for (let i = 0; i < 100; i++) {
+    const message = pattern(random(i % 2 ? 300 : 5 * FRAME_BYTES));
+    const out: unknown[] = [];
+    for (const frame of framesOf(message)) {
+      if (random(2)) expect(incoming.take(alive())).toEqual({ type: "alive" });
+      if (random(2)) expect(incoming.take(ask())).toEqual({ type: "ask" });
+      const received = incoming.take(frame);
+      if (!(received instanceof Invalid) && received.type === "message") out.push(received);
+      else expect(received).toEqual({ type: "part" });
+    }
+    expect(out.length).toBe(1);
+    expect(same(out[0], message)).toBe(true);
+  }
+});
+
+test("a goodbye carries its reason, in the middle of a message too", () => {
+  const incoming = new Reassembler();
+  const [first] = framesOf(pattern(200_000));
+  incoming.take(first ?? alive());
+  expect(incoming.take(goodbye("the tab was closed"))).toEqual({
+    type: "goodbye",
+    reason: "the tab was closed",
+  });
+  const long = incoming.take(goodbye("x".repeat(100_000)));
+  expect(long).toEqual({ type: "goodbye", reason: "x".repeat(1024) });
+});
+
+test("a message over the limit is neither sent nor begun to be received", () => {
+  const first = new Uint8Array(FRAME_BYTES);
+  first[0] = 1;
+  new DataView(first.buffer).setUint32(1, LIMITS.messageBytes + 1, true);
+  expect(reasonOf(new Reassembler().take(first))).toMatch(/where 201326592 are allowed/);
+  new DataView(first.buffer).setUint32(1, 0xffffffff, true);
+  expect(reasonOf(new Reassembler().take(first))).toMatch(/where 201326592 are allowed/);
+});
+
+test("hostile frames are refused", () => {
+  const frames = [...framesOf(pattern(3 * FRAME_BYTES))];
+  const [first, more, another, last] = frames;
+  const fresh = (...before: (Uint8Array | undefined)[]) => {
+    const incoming = new Reassembler();
+    for (const frame of before) if (frame) expect(incoming.take(frame)).toEqual({ type: "part" });
+    return (frame: Uint8Array = new Uint8Array()) => reasonOf(incoming.take(frame));
+  };
+  expect(fresh()()).toMatch(/kind nothing/);
+  expect(fresh()(new Uint8Array([6]))).toMatch(/kind 6/);
+  expect(fresh()(new Uint8Array(FRAME_BYTES + 1))).toMatch(/a frame of 65537/);
+  expect(fresh()(new Uint8Array([1]))).toMatch(/not full/);
+  expect(fresh()(new Uint8Array([1, 9, 0, 0, 0]))).toMatch(/not full/);
+  expect(fresh()(new Uint8Array([3, 0]))).toMatch(/something in it/);
+  expect(fresh()(more)).toMatch(/middle of no message/);
+  expect(fresh(first)(first)).toMatch(/inside another/);
+  expect(fresh(first)(new Uint8Array([0, 1, 2]))).toMatch(/inside another/);
+  expect(fresh(first)(more?.subarray(0, 100))).toMatch(/99 bytes of a message that lacks/);
+  expect(fresh(first)(new Uint8Array([2]))).toMatch(/0 bytes of a message/);
+  expect(fresh(first, more, another)(more)).toMatch(/65535 bytes of a message that lacks/);
+  const small = new Uint8Array(FRAME_BYTES);
+  small[0] = 1;
+  small[1] = 10;
+  expect(fresh()(small)).toMatch(/needs none/);
+  expect(last).toBeDefined();
+});

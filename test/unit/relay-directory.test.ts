@@ -1,0 +1,166 @@
+/** The directory's decisions: leases, the newest wins, limits. */
+import { beforeEach, expect, test } from "vitest";
+import { hostId } from "../../fabric/base/ids.ts";
+import { DIRECTORY_LIMITS, DIRECTORY_VERSION, type ToRelay } from "../../fabric/wire/directory.ts";
+import { type Directory, type Effect, listOf, newDirectory, step } from "../../relay/directory.ts";
+import { RELAY_LIMITS } from "../../relay/limits.ts";
+
+let directory: Directory;
+let now: number;
+beforeEach(() => {
+  directory = newDirectory();
+  now = 1_000;
+});
+
+const id = (name: string) => hostId(name.padEnd(26, "a"));
+const open = (connection: number) => step(directory, { type: "open", connection }, now);
+const close = (connection: number) => step(directory, { type: "close", connection }, now);
+const say = (connection: number, message: ToRelay) =>
+  step(directory, { type: "message", connection, message }, now);
+const hello = (
+  connection: number,
+  name: string,
+  secret = `secret of ${name}`,
+  version = DIRECTORY_VERSION,
+) => {
+  open(connection);
+  return say(connection, { type: "hello", version, host: id(name), secret });
+};
+const announce = (connection: number, name: string, taking = true) =>
+  say(connection, { type: "announce", name, platform: "test", taking });
+const tick = (ms: number = RELAY_LIMITS.tickMs) => {
+  now += ms;
+  return step(directory, { type: "tick" }, now);
+};
+const names = () => listOf(directory).map(({ name }) => name);
+const lists = (effects: Effect[]) =>
+  effects.flatMap((e) =>
+    e.type === "send" && e.message.type === "hosts"
+      ? [{ to: e.to, names: e.message.hosts.map(({ name }) => name) }]
+      : [],
+  );
+const refusals = (effects: Effect[]) => effects.flatMap((e) => (e.type === "refuse" ? [[e.to, e.code]] : []));
+
+test("who says hello is welcome, gets the list at once, and is on it after announcing", () => {
+  hello(1, "b");
+  announce(1, "bee");
+  const effects = hello(2, "c");
+  expect(effects[0]).toEqual({ type: "welcome", to: 2, host: id("c") });
+  expect(lists(effects)).toEqual([{ to: [2], names: ["bee"] }]);
+  announce(2, "cat");
+  expect(lists(tick())).toEqual([{ to: [1, 2], names: ["bee", "cat"] }]);
+});
+
+test("many changes between two ticks go as one list, and no change as none", () => {
+  hello(1, "b");
+  for (let i = 0; i < 9; i++) expect(announce(1, `name ${i}`)).toEqual([]);
+  expect(lists(tick())).toEqual([{ to: [1], names: ["name 8"] }]);
+  announce(1, "name 8");
+  expect(lists(tick())).toEqual([]);
+});
+
+test("an entry ends with its connection", () => {
+  hello(1, "b");
+  announce(1, "bee");
+  hello(2, "c");
+  tick();
+  expect(close(1)).toEqual([{ type: "gone", host: id("b") }]);
+  expect(lists(tick())).toEqual([{ to: [2], names: [] }]);
+});
+
+test("the silent are asked every second and leave after five; who answers stays", () => {
+  hello(1, "b");
+  hello(2, "c");
+  announce(1, "bee");
+  announce(2, "cat");
+  tick();
+  const asked: number[] = [];
+  const cut: Effect[] = [];
+  const begin = now;
+  while (now - begin < 6_000) {
+    for (const effect of tick()) {
+      if (effect.type === "cut") cut.push(effect);
+      if (effect.type !== "send" || effect.message.type !== "ask") continue;
+      asked.push(...effect.to);
+      if (effect.to.includes(2)) say(2, { type: "alive" });
+    }
+  }
+  expect(asked.filter((to) => to === 1).length).toBe(4);
+  expect(cut).toEqual([{ type: "cut", connection: 1 }]);
+  expect(names()).toEqual(["cat"]);
+});
+
+test("a connection that never says hello ends too", () => {
+  open(1);
+  expect(tick(DIRECTORY_LIMITS.leaseMs)).toContainEqual({ type: "cut", connection: 1 });
+});
+
+test("the newest connection of a host wins, without leaving the list", () => {
+  hello(1, "b");
+  announce(1, "bee");
+  tick();
+  const effects = hello(2, "b");
+  expect(refusals(effects)).toEqual([[1, "EEXIST"]]);
+  expect(effects).toContainEqual({ type: "welcome", to: 2, host: id("b") });
+  expect(effects.some((e) => e.type === "gone")).toBe(false);
+  expect(names()).toEqual(["bee"]);
+  expect(close(1)).toEqual([]); // the older one's end takes nothing along
+  expect(names()).toEqual(["bee"]);
+  expect(close(2)).toEqual([{ type: "gone", host: id("b") }]);
+});
+
+test("nobody takes another host's place without its secret", () => {
+  hello(1, "b");
+  announce(1, "bee");
+  expect(refusals(hello(2, "b", "a guess of the secret"))).toEqual([[2, "EPERM"]]);
+  expect(names()).toEqual(["bee"]);
+  announce(1, "still here");
+  expect(names()).toEqual(["still here"]);
+});
+
+test("another version is refused, and both are named", () => {
+  const [effect] = hello(1, "b", "secret", 99);
+  expect(effect).toMatchObject({ type: "refuse", to: 1, code: "EVERSION" });
+  expect(effect).toHaveProperty("reason", expect.stringMatching(/version 1 .* you speak 99/));
+  expect(directory.connections.size).toBe(0);
+});
+
+test("nothing but hello comes first, and hello only once", () => {
+  open(1);
+  expect(refusals(announce(1, "x"))).toEqual([[1, "EINVAL"]]);
+  hello(2, "b");
+  const again: ToRelay = { type: "hello", version: DIRECTORY_VERSION, host: id("b"), secret: "secret of b" };
+  expect(refusals(say(2, again))).toEqual([[2, "EINVAL"]]);
+  expect(directory.connections.size + directory.hosts.size).toBe(0);
+});
+
+test("what a refused connection still sends is nothing", () => {
+  hello(1, "b");
+  expect(refusals(step(directory, { type: "garbage", connection: 1, reason: "noise" }, now))).toEqual([
+    [1, "EINVAL"],
+  ]);
+  expect(announce(1, "x")).toEqual([]);
+  expect(listOf(directory)).toEqual([]);
+});
+
+test("too many messages are refused; a steady few are not", () => {
+  hello(1, "b");
+  for (let i = 0; i < 1_000; i++) {
+    now += 1000 / RELAY_LIMITS.messagesPerSecond;
+    expect(refusals(announce(1, `${i}`))).toEqual([]);
+  }
+  const refused: unknown[] = [];
+  for (let i = 0; i <= RELAY_LIMITS.messagesAtOnce; i++) refused.push(...refusals(announce(1, `x${i}`)));
+  expect(refused).toEqual([[1, "EAGAIN"]]);
+});
+
+test("hosts and connections have an end", () => {
+  for (let i = 0; i < DIRECTORY_LIMITS.hosts; i++) {
+    const name = `${String.fromCharCode(98 + (i % 20))}${"bcdefghijk"[Math.floor(i / 20) % 10]}${"bcdefghijk"[Math.floor(i / 200)]}`;
+    expect(refusals(hello(i, name))).toEqual([]);
+  }
+  expect(refusals(hello(5_000, "zzz"))).toEqual([[5_000, "EAGAIN"]]);
+  let connection = 10_000;
+  while (directory.connections.size < RELAY_LIMITS.connections) expect(open(connection++)).toEqual([]);
+  expect(refusals(open(connection))).toEqual([[connection, "EAGAIN"]]);
+});

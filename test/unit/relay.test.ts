@@ -1,0 +1,274 @@
+/** The relay over real sockets: what it serves, and what it does with those who misbehave. */
+import { once } from "node:events";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { hostId } from "../../fabric/base/ids.ts";
+import {
+  DIRECTORY_VERSION,
+  decodeFromRelay,
+  encodeToRelay,
+  type FromRelay,
+  type ToRelay,
+} from "../../fabric/wire/directory.ts";
+import { type Relay, startRelay } from "../../relay/index.ts";
+
+let relay: Relay;
+let lines: string[];
+const log = () => pino({ level: "info" }, { write: (line) => void lines.push(line) });
+beforeEach(async () => {
+  lines = [];
+  relay = await startRelay({ port: 0, log: log() });
+});
+afterEach(() => relay.close());
+
+const A = hostId("a".repeat(26));
+const B = hostId("b".repeat(26));
+const hello = (host = A, version = DIRECTORY_VERSION): ToRelay => ({
+  type: "hello",
+  version,
+  host,
+  secret: `the secret of ${host}`,
+});
+
+/** A WebSocket whose messages can be waited for one by one. */
+async function connect(path: string, options?: { origin?: string; text?: boolean }) {
+  const socket = new WebSocket(
+    relay.url.replace("http", "ws") + path,
+    options?.origin ? { origin: options.origin } : {},
+  );
+  const arrived: (FromRelay | string)[] = [];
+  let wake = () => {};
+  socket.on("message", (data: Buffer, binary) => {
+    const message = binary ? decodeFromRelay(data) : data.toString();
+    arrived.push(message as FromRelay | string);
+    wake();
+  });
+  const closed = once(socket, "close").then(([code]) => code as number);
+  await once(socket, "open");
+  return {
+    socket,
+    closed,
+    say: (message: ToRelay) => socket.send(encodeToRelay(message)),
+    async next(): Promise<FromRelay | string> {
+      while (arrived.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+      return arrived.shift() as FromRelay | string;
+    },
+    /** The next message of that type. */
+    async find<T extends FromRelay["type"]>(type: T): Promise<Extract<FromRelay, { type: T }>> {
+      for (;;) {
+        const message = await this.next();
+        if (typeof message === "object" && message.type === type)
+          return message as Extract<FromRelay, { type: T }>;
+      }
+    },
+  };
+}
+
+const refusedUpgrade = async (path: string, origin?: string) => {
+  const socket = new WebSocket(relay.url.replace("http", "ws") + path, origin ? { origin } : {});
+  const [error] = (await once(socket, "error")) as [Error];
+  return error.message;
+};
+
+const stillServes = async () => {
+  const client = await connect("/directory");
+  client.say(hello(B));
+  expect(await client.find("welcome")).toBeDefined();
+  client.socket.terminate();
+};
+
+test("hosts see each other come and go", async () => {
+  const a = await connect("/directory");
+  a.say(hello(A));
+  a.say({ type: "announce", name: "ann", platform: "test", taking: true });
+  await a.find("welcome");
+  const b = await connect("/directory");
+  b.say(hello(B));
+  for (;;) {
+    const { hosts } = await b.find("hosts");
+    if (hosts.length === 0) continue; // the announcement may be on its way
+    expect(hosts).toEqual([{ host: A, name: "ann", platform: "test", taking: true }]);
+    break;
+  }
+  expect(await (await fetch(`${relay.url}/health`)).json()).toMatchObject({
+    ok: true,
+    connections: 2,
+    hosts: 1,
+  });
+  a.socket.terminate();
+  expect((await b.find("hosts")).hosts).toEqual([]);
+  b.socket.terminate();
+});
+
+test("another version is refused by name, whatever follows the version", async () => {
+  const client = await connect("/directory");
+  client.socket.send(Buffer.from([0, 77, 1, 2, 3, 4, 5]));
+  expect(await client.next()).toMatchObject({ type: "refused", code: "EVERSION" });
+  expect(await client.closed).toBe(1008);
+});
+
+test.each([
+  ["noise", Buffer.from([250, 1, 2, 3])],
+  ["nothing", Buffer.alloc(0)],
+  ["half a hello", Buffer.from(encodeToRelay(hello())).subarray(0, 12)],
+  ["a hello and more", Buffer.concat([encodeToRelay(hello()), Buffer.from([0])])],
+  ["a host that is none", Buffer.from(encodeToRelay(hello(hostId("Not an id, but 26 letters."))))],
+  ["text", "hello"],
+])("%s is refused with a reason, and logged", async (_, data) => {
+  const client = await connect("/directory");
+  client.socket.send(data);
+  expect(await client.next()).toMatchObject({ type: "refused", code: "EINVAL" });
+  expect(await client.closed).toBe(1008);
+  expect(lines.join("")).toContain("refused");
+  await stillServes();
+});
+
+test("an oversize frame closes its connection only", async () => {
+  const client = await connect("/directory");
+  client.socket.on("error", () => {});
+  client.socket.send(Buffer.alloc(1_000_000));
+  expect([1006, 1009]).toContain(await client.closed);
+  expect(lines.join("")).toContain("refused");
+  await stillServes();
+});
+
+test("a flood is refused", async () => {
+  const client = await connect("/directory");
+  client.say(hello());
+  for (let i = 0; i < 200; i++) client.say({ type: "alive" });
+  expect(await client.find("refused")).toMatchObject({ code: "EAGAIN" });
+  expect(await client.closed).toBe(1008);
+  await stillServes();
+});
+
+test("nobody signals without a ticket, with another's, or with one that has ended", async () => {
+  const path = (id: string, token: string) => `/peerjs/peerjs?key=peerjs&id=${id}&token=${token}`;
+  expect(await refusedUpgrade(path(A, "x"))).toContain("403");
+  const a = await connect("/directory");
+  a.say(hello(A));
+  const { ticket } = await a.find("welcome");
+  expect(await refusedUpgrade(path(B, ticket))).toContain("403");
+  const signalling = await connect(path(A, ticket));
+  expect(await signalling.next()).toBe('{"type":"OPEN"}');
+  a.socket.close();
+  await signalling.closed; // ends with the ticket
+  expect(await refusedUpgrade(path(A, ticket))).toContain("403");
+});
+
+/** A host with both its connections. */
+async function host(id: typeof A) {
+  const directory = await connect("/directory");
+  directory.say(hello(id));
+  const { ticket } = await directory.find("welcome");
+  const open = async () => {
+    const signalling = await connect(`/peerjs/peerjs?key=peerjs&id=${id}&token=${ticket}`);
+    expect(await signalling.next()).toBe('{"type":"OPEN"}');
+    return signalling;
+  };
+  return { directory, signalling: await open(), open };
+}
+
+test("signalling forwards offers with their true sender, and knows at once who is not there", async () => {
+  const a = await host(A);
+  const b = await host(B);
+  a.signalling.socket.send(
+    JSON.stringify({ type: "OFFER", src: "somebody else", dst: B, payload: { x: 1 } }),
+  );
+  expect(JSON.parse(String(await b.signalling.next()))).toEqual({
+    type: "OFFER",
+    src: A,
+    dst: B,
+    payload: { x: 1 },
+  });
+  const nobody = "c".repeat(26);
+  a.signalling.socket.send(JSON.stringify({ type: "OFFER", dst: nobody, payload: {} }));
+  expect(JSON.parse(String(await a.signalling.next()))).toEqual({ type: "EXPIRE", src: nobody, dst: A });
+});
+
+test("a host that signals anew is greeted, though its older connection is half open", async () => {
+  const a = await host(A);
+  a.signalling.socket.pause(); // answers nothing any more, not even a close
+  const anew = await a.open();
+  const b = await host(B);
+  b.signalling.socket.send(JSON.stringify({ type: "OFFER", dst: A, payload: 7 }));
+  expect(JSON.parse(String(await anew.next()))).toMatchObject({ type: "OFFER", src: B, payload: 7 });
+});
+
+test.each(["{", "null", "[]", '"x"', '{"type":5}', '{"type":"OFFER","dst":{}}'])(
+  "signalling refuses %s and goes on",
+  async (text) => {
+    const a = await host(A);
+    a.signalling.socket.send(text);
+    expect(await a.signalling.closed).toBe(1008);
+    await host(B);
+  },
+);
+
+test("signalling has a limit for a frame, and for many", async () => {
+  const a = await host(A);
+  a.signalling.socket.on("error", () => {});
+  a.signalling.socket.send("x".repeat(100_000));
+  expect([1006, 1009]).toContain(await a.signalling.closed);
+  const b = await host(B);
+  b.signalling.socket.on("error", () => {});
+  for (let i = 0; i < 50; i++)
+    b.signalling.socket.send(JSON.stringify({ type: "OFFER", dst: A, payload: "x".repeat(60_000) }));
+  expect(await b.signalling.closed).toBe(1008);
+});
+
+test("pages of other origins may not connect; the relay's own may", async () => {
+  expect(await refusedUpgrade("/directory", "https://evil.example")).toContain("403");
+  const own = await connect("/directory", { origin: relay.url });
+  own.say(hello());
+  expect(await own.find("welcome")).toBeDefined();
+});
+
+test("unknown paths are 404, for sockets too", async () => {
+  expect((await fetch(`${relay.url}/nothing`)).status).toBe(404);
+  expect(await refusedUpgrade("/nothing")).toContain("404");
+});
+
+test("a taken port is said in a sentence", async () => {
+  await expect(startRelay({ port: relay.port, log: log() })).rejects.toThrow(
+    `port ${relay.port} is in use: stop what uses it or set PORT`,
+  );
+});
+
+test("a page that was not built is said in a sentence", async () => {
+  await expect(startRelay({ port: 0, pageDirectory: "/nowhere/at/all", log: log() })).rejects.toThrow(
+    /npm run build/,
+  );
+});
+
+test("the page is served so that nobody can embed it, and what has a hash in its name is kept", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "roost-page-"));
+  try {
+    await mkdir(join(directory, "assets"));
+    await writeFile(join(directory, "index.html"), "<p>the page");
+    await writeFile(join(directory, "assets", "engine-abc123.wasm"), "\0asm");
+    await using other = await startRelay({ port: 0, pageDirectory: directory, log: log() });
+    const page = await fetch(other.url);
+    expect(await page.text()).toBe("<p>the page");
+    expect(page.headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
+    expect(page.headers.get("cache-control")).toBe("no-cache");
+    const engine = await fetch(`${other.url}/assets/engine-abc123.wasm`);
+    expect(engine.headers.get("cache-control")).toContain("immutable");
+    expect(engine.headers.get("content-type")).toBe("application/wasm");
+    expect((await fetch(`${other.url}/%2e%2e/%2e%2e/etc/passwd`)).status).toBe(404);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+test("closing frees the port and ends every connection", async () => {
+  const a = await host(A);
+  const { port } = relay;
+  await relay.close();
+  await Promise.all([a.directory.closed, a.signalling.closed]);
+  relay = await startRelay({ port, log: log() });
+  expect(relay.port).toBe(port);
+});
