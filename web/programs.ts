@@ -21,7 +21,7 @@ export const PROGRAMS: readonly Program[] = [
     summary:
       "Counts the ways to put N queens on an N × N board. It forks in the middle of a recursive search, so whole call stacks fly.",
     fileName: "queens.js",
-    args: "8",
+    args: "10",
     argsHint: "size of the board",
     source: async () => (await import("../examples/queens.js?program")).default,
   },

@@ -50,7 +50,7 @@ export function App({ model }: { model: Model }) {
           <LaunchCard model={model} />
         </div>
         <div class="stage">
-          {model.launches.value.length === 0 && model.view.value.donor.state === "off" && <Welcome />}
+          {isNew(model) && <Welcome />}
           <FabricPanel model={model} open={open} />
           <JobPanel model={model} open={open} />
         </div>
@@ -67,6 +67,12 @@ export function App({ model }: { model: Model }) {
     </>
   );
 }
+
+/** Nothing was donated or launched here yet. */
+const isNew = (model: Model) =>
+  model.launches.value.length === 0 &&
+  model.receipts.value.length === 0 &&
+  model.view.value.donor.state === "off";
 
 const Welcome = () => (
   <ol class="welcome" aria-label="How it works">

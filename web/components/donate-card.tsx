@@ -121,7 +121,7 @@ function Donating({ model }: { model: Model }) {
       ) : (
         <p class="why" data-testid="why">
           {donor.state === "donating"
-            ? "Nothing runs here yet: no program on this relay has asked for a host."
+            ? "Nothing runs here: no program on this relay wants a host right now."
             : donor.reason}
         </p>
       )}
@@ -134,7 +134,7 @@ function Donating({ model }: { model: Model }) {
 }
 
 function headline(state: string, guests: number): string {
-  const holds = guests === 0 ? "nobody’s work is here" : `${count(guests, "guest")} here`;
+  const holds = guests === 0 ? "nothing is here" : `${count(guests, "guest")} here`;
   if (state === "starting") return "Starting the engine…";
   if (state === "leaving") return "Reclaimed: everything is stopped and moving out";
   if (state === "off") return `Paused: takes no more, ${holds}`;
@@ -154,7 +154,7 @@ const GuestList = ({ guests }: { guests: Guests }) => (
         <b>{guest.jobName}</b> process {guest.pid}, for <b>{guest.homeName}</b>
         <span class="label">
           {[
-            `${duration(guest.cpuMs)} of CPU`,
+            guest.cpuMs > 0 ? `${duration(guest.cpuMs)} of CPU` : "",
             guest.memoryBytes > 0 ? bytes(guest.memoryBytes) : "",
             guest.leaving ? "leaving" : `here for ${age(guest.hereMs)}`,
           ]

@@ -6,6 +6,7 @@ import { type Guest, type Place, placesOf } from "../places.ts";
 import { count } from "../words.ts";
 import { useFlights } from "./flight.ts";
 import { type Glyph, glyphOf, HostMark, StateGlyph } from "./icons.tsx";
+import { TabName } from "./tab-name.tsx";
 
 export type OpenProcess = (pid: number, from: Element) => void;
 
@@ -15,6 +16,9 @@ const LEGEND: readonly (readonly [Glyph, string])[] = [
   ["moving", "flying"],
   ["stopped", "stopped"],
 ];
+
+/** With more processes than this in one place, they are drawn smaller. */
+const CHIPS_ROOMY_MAX = 20;
 
 export function FabricPanel({ model, open }: { model: Model; open: OpenProcess }) {
   const container = useRef<HTMLDivElement>(null);
@@ -29,6 +33,7 @@ export function FabricPanel({ model, open }: { model: Model; open: OpenProcess }
       .join(" "),
   );
   const alive = (job?.processes ?? []).some((p) => p.state !== "ended");
+  const most = Math.max(...places.map((place) => place.processes.length + place.guests.length));
   const alone = places.length + resting.length === 1;
   return (
     <section class="fabric" aria-labelledby="fabric-title">
@@ -44,7 +49,7 @@ export function FabricPanel({ model, open }: { model: Model; open: OpenProcess }
           </ul>
         )}
       </div>
-      <div class="places" ref={container}>
+      <div class="places" ref={container} data-dense={most > CHIPS_ROOMY_MAX}>
         {places.map((place) => (
           <PlaceCard key={place.id} place={place} model={model} open={open} />
         ))}
@@ -93,10 +98,12 @@ function PlaceCard({ place, model, open }: { place: Place; model: Model; open: O
     >
       <header>
         <HostMark mark={mark} />
-        <h3>{name}</h3>
-        {here && <span class="tag">this tab</span>}
+        <h3>{here ? <TabName model={model} /> : name}</h3>
       </header>
-      <p class="label">{[platform, slots ? `runs ${slots} at once` : ""].filter(Boolean).join(" · ")}</p>
+      <p class="label">
+        {here && <b class="tag">this tab</b>}
+        {[platform, slots ? count(slots, "worker") : ""].filter(Boolean).join(" · ")}
+      </p>
       <div class="chips">
         {processes.map((process) => (
           <Chip key={process.pid} process={process} place={id} open={open} />

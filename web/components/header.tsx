@@ -1,5 +1,4 @@
-/** The top of the page: what this is, what this tab is called, and whether the relay is there. */
-import { useSignal } from "@preact/signals";
+/** The top of the page: what this is, and whether the relay is there. */
 import type { Model } from "../model.ts";
 import { age } from "../words.ts";
 import { type Mood, Nest } from "./icons.tsx";
@@ -9,60 +8,11 @@ export const Header = ({ model, mood }: { model: Model; mood: Mood }) => (
     <Nest mood={mood} />
     <h1>Roost</h1>
     <p class="tagline">Programs that fork across browser tabs, and leave when you want yours back.</p>
-    <TabName model={model} />
     <RelayChip model={model} />
   </header>
 );
 
-function TabName({ model }: { model: Model }) {
-  const editing = useSignal(false);
-  const { name } = model.view.value.self;
-  if (!editing.value)
-    return (
-      <button
-        type="button"
-        class="quiet tab-name"
-        data-testid="tab-name"
-        disabled={!model.canReconfigure()}
-        title={
-          model.canReconfigure()
-            ? "What others call this tab. Click to change."
-            : "The name can change when nothing runs here."
-        }
-        onClick={() => {
-          editing.value = true;
-        }}
-      >
-        <span class="label">this tab</span> {name}
-      </button>
-    );
-  return (
-    <form
-      class="tab-name"
-      onSubmit={(event) => {
-        event.preventDefault();
-        model.setName(String(new FormData(event.currentTarget).get("name")));
-        editing.value = false;
-      }}
-    >
-      <input
-        name="name"
-        aria-label="What others call this tab"
-        value={name}
-        maxLength={60}
-        ref={(input) => input?.select()}
-        onKeyDown={(event) => {
-          if (event.key !== "Escape") return;
-          event.stopPropagation();
-          editing.value = false;
-        }}
-        onBlur={(event) => event.currentTarget.form?.requestSubmit()}
-      />
-    </form>
-  );
-}
-
-export function RelayChip({ model }: { model: Model }) {
+function RelayChip({ model }: { model: Model }) {
   const { state, sentence } = relayInWords(model);
   return (
     <p class="relay" data-testid="relay" data-state={state} role="status">

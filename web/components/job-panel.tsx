@@ -87,7 +87,7 @@ function Progress({ model, job }: { model: Model; job: JobView }) {
       <span>
         {ended} of {count(job.processes.length, "process", "processes")} ended
       </span>
-      <span>{duration(cpuMs)} of CPU</span>
+      {cpuMs > 0 && <span>{duration(cpuMs)} of CPU</span>}
       <span>{count(hosts, "host")} used</span>
       {flights > 0 && <span>{count(flights, "move")}</span>}
     </p>

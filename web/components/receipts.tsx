@@ -34,13 +34,26 @@ function Receipt({ dated, testid }: { dated: DatedReceipt; testid: string }) {
       </p>
       {left.length > 0 && (
         <ul>
-          {left.map(({ jobName, pid, to }) => (
-            <li key={`${jobName} ${pid}`}>
-              {jobName} <b>{pid}</b> → {to}
+          {byDestination(left).map(({ jobName, pids, to }) => (
+            <li key={`${jobName} ${to}`}>
+              {jobName} <b>{pids.join(", ")}</b> → {to}
             </li>
           ))}
         </ul>
       )}
     </div>
   );
+}
+
+type Left = DatedReceipt["receipt"]["left"];
+
+/** One line for all that went from one job to one place. */
+function byDestination(left: Left): { jobName: string; to: string; pids: number[] }[] {
+  const lines = new Map<string, { jobName: string; to: string; pids: number[] }>();
+  for (const { jobName, pid, to } of left) {
+    const line = lines.get(`${jobName} ${to}`);
+    if (line) line.pids.push(pid);
+    else lines.set(`${jobName} ${to}`, { jobName, to, pids: [pid] });
+  }
+  return [...lines.values()];
 }
