@@ -2,8 +2,6 @@
  * WebRTC and WebSocket for Node, under the names that browsers have, so that `connectRelay` works there unchanged.
  * Nothing is loaded until it is asked for: the binary module keeps threads of its own.
  */
-import type { RTCPeerConnection as NodePeerConnection } from "node-datachannel/polyfill";
-
 /** Returns what ends WebRTC in this process; without that, Node does not exit by itself. */
 export async function installNodeRtc(): Promise<() => void> {
   const [native, rtc, { WebSocket }] = await Promise.all([
@@ -11,9 +9,15 @@ export async function installNodeRtc(): Promise<() => void> {
     import("node-datachannel/polyfill"),
     import("ws"),
   ]);
-  const { RTCPeerConnection, RTCSessionDescription, RTCIceCandidate } = rtc satisfies {
-    RTCPeerConnection: typeof NodePeerConnection;
-  };
-  Object.assign(globalThis, { WebSocket, RTCPeerConnection, RTCSessionDescription, RTCIceCandidate });
+  const { RTCPeerConnection, RTCSessionDescription, RTCIceCandidate } = rtc;
+  /** A browser's socket that nobody listens to fails quietly; Node's would end the process. `close` follows. */
+  class QuietWebSocket extends WebSocket {
+    constructor(url: string | URL) {
+      super(url);
+      this.on("error", () => {});
+    }
+  }
+  const globals = { WebSocket: QuietWebSocket, RTCPeerConnection, RTCSessionDescription, RTCIceCandidate };
+  Object.assign(globalThis, globals);
   return () => native.cleanup();
 }

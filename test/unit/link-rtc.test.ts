@@ -1,0 +1,191 @@
+/** The rendezvous and its links in Node, through a real relay and real WebRTC. */
+
+import { pino } from "pino";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { hostId, idFromRandom } from "../../fabric/base/ids.ts";
+import type { Link } from "../../fabric/base/ports.ts";
+import { systemClock } from "../../fabric/io/clock.ts";
+import { ask } from "../../fabric/io/framing.ts";
+import { installNodeRtc } from "../../fabric/io/node-rtc.ts";
+import { systemRandom } from "../../fabric/io/random.ts";
+import { connectRelay, type Rendezvous } from "../../fabric/io/rendezvous.ts";
+import { rtcLink } from "../../fabric/io/rtc-link.ts";
+import { type Relay, startRelay } from "../../relay/index.ts";
+
+const log = pino({ level: "silent" });
+let cleanup = () => {};
+beforeAll(async () => {
+  cleanup = await installNodeRtc();
+});
+afterAll(() => cleanup());
+
+let relay: Relay;
+let here: Rendezvous[];
+beforeEach(async () => {
+  relay = await startRelay({ port: 0, log });
+  here = [];
+});
+afterEach(async () => {
+  for (const rendezvous of here) rendezvous.close();
+  await relay.close();
+});
+
+const newId = () => hostId(idFromRandom(systemRandom.bytes(26)));
+
+function join(id = newId()) {
+  const rendezvous = connectRelay({ url: new URL(relay.url), host: id });
+  here.push(rendezvous);
+  const waiting = new Set<() => void>();
+  rendezvous.onChange = () => {
+    for (const look of waiting) look();
+  };
+  /** Resolves as soon as `condition` holds. */
+  const until = (condition: () => boolean) =>
+    new Promise<void>((resolve) => {
+      const look = () => {
+        if (!condition()) return;
+        waiting.delete(look);
+        resolve();
+      };
+      waiting.add(look);
+      look();
+    });
+  const links: Link[] = [];
+  let arrived = () => {};
+  rendezvous.onLink = (link) => {
+    links.push(link);
+    arrived();
+  };
+  const nextLink = async () => {
+    while (links.length === 0) await new Promise<void>((resolve) => (arrived = resolve));
+    return links.shift() as Link;
+  };
+  return { id, rendezvous, until, online: () => until(() => rendezvous.relay.state === "online"), nextLink };
+}
+
+async function linked() {
+  const a = join();
+  const b = join();
+  await Promise.all([a.online(), b.online()]);
+  const [ours, theirs] = await Promise.all([a.rendezvous.connect(b.id), b.nextLink()]);
+  return { a, b, ours, theirs };
+}
+
+const received = (link: Link) => new Promise<Uint8Array>((resolve) => (link.onMessage = resolve));
+const ended = (link: Link) =>
+  new Promise<string>((resolve) => (link.onEnd = ({ reason }) => resolve(reason)));
+
+test("hosts find each other in the directory and link up", async () => {
+  const { a, b, ours, theirs } = await linked();
+  b.rendezvous.announce({ host: b.id, name: "bee", platform: "Node", taking: true });
+  await a.until(() => a.rendezvous.hosts.some(({ name }) => name === "bee"));
+  expect(a.rendezvous.hosts).toEqual([{ host: b.id, name: "bee", platform: "Node", taking: true }]);
+  const message = received(theirs);
+  ours.send(new TextEncoder().encode("hello"));
+  expect(new TextDecoder().decode(await message)).toBe("hello");
+});
+
+test("a goodbye ends both ends at once, with the reason, once", async () => {
+  const { ours, theirs } = await linked();
+  let ends = 0;
+  const own = new Promise<string>((resolve) => {
+    ours.onEnd = ({ reason }) => {
+      ends++;
+      resolve(reason);
+    };
+  });
+  const other = ended(theirs);
+  ours.close("its owner is back");
+  ours.close("again");
+  ours.send(new Uint8Array(10));
+  expect(await own).toBe("its owner is back");
+  expect(await other).toBe("its owner is back");
+  expect(ends).toBe(1);
+  expect(ours.queuedBytes).toBe(0);
+});
+
+test("a host that leaves says goodbye on its links and vanishes from the directory", async () => {
+  const { a, b, ours } = await linked();
+  b.rendezvous.announce({ host: b.id, name: "bee", platform: "Node", taking: true });
+  await a.until(() => a.rendezvous.hosts.length === 1);
+  const reason = ended(ours);
+  b.rendezvous.close();
+  expect(await reason).toBe("it left");
+  await a.until(() => a.rendezvous.hosts.length === 0);
+});
+
+test("a host that is not there is said to be so", async () => {
+  const a = join();
+  await a.online();
+  await expect(a.rendezvous.connect(newId())).rejects.toThrow(/ENOHOST: .* is not at this relay any more/);
+});
+
+test("a relay out of reach: connecting, with a reason; new links fail with a sentence", async () => {
+  await relay.close();
+  const a = join();
+  await a.until(
+    () => a.rendezvous.relay.state === "connecting" && /does not answer/.test(a.rendezvous.relay.reason),
+  );
+  await expect(a.rendezvous.connect(newId())).rejects.toThrow(/ENOHOST: the relay is out of reach/);
+});
+
+/** A link whose other end is a bare data channel in the hands of the test. */
+async function linkToStranger() {
+  const [a, b] = [new RTCPeerConnection({ iceServers: [] }), new RTCPeerConnection({ iceServers: [] })];
+  a.onicecandidate = ({ candidate }) => candidate && b.addIceCandidate(candidate);
+  b.onicecandidate = ({ candidate }) => candidate && a.addIceCandidate(candidate);
+  const channel = a.createDataChannel("test");
+  const opened = new Promise((resolve) => channel.addEventListener("open", resolve));
+  const stranger = new Promise<RTCDataChannel>((resolve) => {
+    b.ondatachannel = ({ channel }) => resolve(channel);
+  });
+  await a.setLocalDescription(await a.createOffer());
+  await b.setRemoteDescription(a.localDescription as RTCSessionDescription);
+  await b.setLocalDescription(await b.createAnswer());
+  await a.setRemoteDescription(b.localDescription as RTCSessionDescription);
+  await opened;
+  let letGo = () => {};
+  const released = new Promise<void>((resolve) => (letGo = resolve));
+  const link = rtcLink({
+    channel,
+    connection: a,
+    clock: systemClock,
+    release: () => {
+      a.close();
+      b.close();
+      letGo();
+    },
+  });
+  return { link, stranger: await stranger, released };
+}
+
+test.each([
+  ["a frame of no kind", new Uint8Array([99]), /it sent a frame of kind 99/],
+  ["the middle of nothing", new Uint8Array([2, 1]), /it sent the middle of no message/],
+  ["text", "hello", /it sent text/],
+])("%s ends the link, and the connection is let go", async (_, data, reason) => {
+  const { link, stranger, released } = await linkToStranger();
+  const end = ended(link);
+  stranger.send(data as string);
+  expect(await end).toMatch(reason);
+  await released;
+});
+
+test("a peer that answers nothing is taken for dead", async () => {
+  const { link, stranger, released } = await linkToStranger();
+  const asked = new Promise<Uint8Array>((resolve) => {
+    stranger.binaryType = "arraybuffer";
+    stranger.onmessage = ({ data }) => resolve(new Uint8Array(data as ArrayBuffer));
+  });
+  expect(await ended(link)).toBe("no sign of life for 3 s");
+  expect(await asked).toEqual(ask());
+  await released;
+});
+
+test("a channel that closes without a word ends the link", async () => {
+  const { link, stranger, released } = await linkToStranger();
+  const end = ended(link);
+  stranger.close();
+  expect(await end).toBe("the connection closed without a goodbye");
+  await released;
+});
