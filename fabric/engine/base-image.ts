@@ -165,18 +165,24 @@ class Guest {
     exports.free(text);
   }
 
+  /** A property that must be a function. */
   functionOf(object: Value, name: string): Value {
-    const { exports } = this.#instance;
-    const value = this.#valid(this.#instance.property(this.#context, object, name));
-    const type = exports.QTS_Typeof(this.#context, value);
-    const isFunction = this.#instance.cString(type) === "function";
-    exports.free(type);
-    if (!isFunction)
+    const value =
+      this.#typeOf(object) === "object" ? this.#instance.property(this.#context, object, name) : 0;
+    if (value === 0 || this.#typeOf(this.#valid(value)) !== "function")
       throw new RoostError(
         "EINVAL",
         `the prelude must set globalThis.__hooks to { started, tick }, and ${name} is no function`,
       );
     return value;
+  }
+
+  #typeOf(value: Value): string {
+    const { exports } = this.#instance;
+    const at = exports.QTS_Typeof(this.#context, value);
+    const type = this.#instance.cString(at);
+    exports.free(at);
+    return type;
   }
 
   runJobs(runtime: number): void {

@@ -47,24 +47,28 @@ export interface Image {
 
 export interface Page {
   readonly number: number;
-  readonly bytes: Uint8Array;
+  /** The page's words, exclusive or those of the base's page. */
+  readonly difference: Int32Array;
 }
 
 // ------------------------------------------------------------------------------------------------------------------ pages
 
 const PAGE_WORDS = PAGE_BYTES / 4;
 
-/** Copies of the pages in which a machine's memory differs from the base's (zeros beyond its end). */
+/**
+ * The pages in which a machine's memory differs from the base's (zeros beyond its end), each as its exclusive or with the
+ * base's page: most differences are a few words in a page, and what is left deflates to almost nothing.
+ */
 export function pagesThatDiffer({ memory }: Instance, base: BaseImage): Page[] {
   const now = new Int32Array(memory.buffer);
   const then = new Int32Array(base.memory.buffer, base.memory.byteOffset, base.memory.byteLength >> 2);
   const pages: Page[] = [];
   for (let at = 0; at < now.length; at += PAGE_WORDS)
-    if (at < then.length ? differs(now, then, at) : isUsed(now, at))
-      pages.push({
-        number: at / PAGE_WORDS,
-        bytes: new Uint8Array(memory.buffer.slice(4 * at, 4 * at + PAGE_BYTES)),
-      });
+    if (at < then.length ? differs(now, then, at) : isUsed(now, at)) {
+      const difference = now.slice(at, at + PAGE_WORDS);
+      for (let i = 0; i < PAGE_WORDS; i++) difference[i] = (difference[i] ?? 0) ^ (then[at + i] ?? 0);
+      pages.push({ number: at / PAGE_WORDS, difference });
+    }
   return pages;
 }
 
@@ -78,9 +82,12 @@ function isUsed(a: Int32Array, at: number): boolean {
   return false;
 }
 
-/** Puts an image's pages over a memory that is the base's. */
-export function applyPages({ bytes: memory }: Instance, { pages }: Image): void {
-  for (const page of pages) memory.set(page.bytes, page.number * PAGE_BYTES);
+/** Puts an image's pages into a memory that is the base's. */
+export function applyPages({ memory }: Instance, { pages }: Image): void {
+  for (const { number, difference } of pages) {
+    const page = new Int32Array(memory.buffer, number * PAGE_BYTES, PAGE_WORDS);
+    for (let i = 0; i < PAGE_WORDS; i++) page[i] = (page[i] ?? 0) ^ (difference[i] ?? 0);
+  }
 }
 
 // ------------------------------------------------------------------------------------------------------------------ bytes
@@ -123,10 +130,11 @@ const body = struct({
 
 export async function encodeImage(image: Image): Promise<Uint8Array> {
   const { registers, pages, base } = image;
-  const contents = new Uint8Array(pages.length * PAGE_BYTES);
+  const words = new Int32Array(pages.length * PAGE_WORDS);
   pages.forEach((page, i) => {
-    contents.set(page.bytes, i * PAGE_BYTES);
+    words.set(page.difference, i * PAGE_WORDS);
   });
+  const contents = new Uint8Array(words.buffer);
   const plain = encode(body, {
     ...registers,
     held: [...registers.held],
@@ -185,6 +193,7 @@ function checked(base: BaseImage, fields: Carried<typeof body>): Image | Invalid
     return new Invalid(`${framesBytes} is no possible size of frames`);
   if (held.some((at) => at >= memoryBytes)) return new Invalid("an address is outside the memory");
 
+  const words = new Int32Array(contents.slice().buffer, 0, contents.length >> 2);
   const pages: Page[] = [];
   let number = 0;
   for (const { skip, count } of runs) {
@@ -192,8 +201,8 @@ function checked(base: BaseImage, fields: Carried<typeof body>): Image | Invalid
     if ((number + count) * PAGE_BYTES > memoryBytes) return new Invalid("a page is outside the memory");
     if ((pages.length + count) * PAGE_BYTES > contents.length) return new Invalid("fewer pages than listed");
     for (let i = 0; i < count; i++, number++) {
-      const at = pages.length * PAGE_BYTES;
-      pages.push({ number, bytes: contents.subarray(at, at + PAGE_BYTES) });
+      const at = pages.length * PAGE_WORDS;
+      pages.push({ number, difference: words.subarray(at, at + PAGE_WORDS) });
     }
   }
   if (pages.length * PAGE_BYTES !== contents.length) return new Invalid("more pages than listed");

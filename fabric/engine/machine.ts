@@ -336,8 +336,9 @@ export class Machine implements Disposable {
 
 /** What ends a machine, said for the person whose program it was. */
 function fault(error: unknown): Stop {
-  if (error instanceof Halt || error instanceof RoostError)
-    return { kind: "fault", code: error.code, message: error.message };
+  if (error instanceof Halt) return { kind: "fault", code: error.code, message: error.message };
+  if (error instanceof RoostError)
+    return { kind: "fault", code: error.code, message: error.message.slice(error.code.length + 2) };
   if (error instanceof WebAssembly.RuntimeError)
     return { kind: "fault", code: "EIO", message: `the interpreter broke down (${error.message})` };
   if (error instanceof RangeError)

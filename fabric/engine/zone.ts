@@ -5,8 +5,8 @@
 import { RoostError } from "../base/errors.ts";
 
 const QUARTER_HOUR_SECONDS = 900;
-/** The years Intl writes without an era: offsets before are those of the first of them, local mean time anyway. */
-const EARLIEST_SECONDS = Date.UTC(2000, 0, 1) / 1000 - 1999 * 366 * 86_400;
+/** Before our era Intl counts years backwards. Local mean time applies there, as it does in the first years of it. */
+const EARLIEST_SECONDS = new Date(0).setUTCFullYear(2) / 1000;
 const LATEST_SECONDS = 8.64e12;
 const CACHED_MAX = 4096;
 

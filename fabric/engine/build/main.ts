@@ -45,13 +45,22 @@ async function inputsKey({ wasm, glue }: StockFiles): Promise<string> {
   return hash.digest("hex");
 }
 
-/** The text of this build's modules: what was bundled, or the sources themselves where they run unbundled. */
+/** The sources of this build, so that it makes no difference whether it runs bundled or (in tests) as it is. */
 async function buildCode(): Promise<string> {
-  const here = fileURLToPath(import.meta.url);
-  if (!here.endsWith(".ts")) return readFile(here, "utf8");
-  const folder = dirname(here);
+  const folder = new URL("fabric/engine/build/", await packageRoot());
   const files = (await readdir(folder)).filter((name) => name.endsWith(".ts")).sort();
-  return (await Promise.all(files.map((name) => readFile(resolve(folder, name), "utf8")))).join("\0");
+  return (await Promise.all(files.map((name) => readFile(new URL(name, folder), "utf8")))).join("\0");
+}
+
+/** The nearest folder above this file that holds Roost's package.json. */
+async function packageRoot(): Promise<URL> {
+  for (let at = new URL(".", import.meta.url), above: URL; ; at = above) {
+    const note = await readFile(new URL("package.json", at), "utf8").catch(() => "{}");
+    if (JSON.parse(note).name === "roost") return at;
+    above = new URL("..", at);
+    if (above.href === at.href)
+      throw new Error("The engine is built inside a checkout of Roost, and there is none here.");
+  }
 }
 
 /** The length of an engine that is there, whole, and made from the same inputs. */

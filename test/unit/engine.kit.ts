@@ -1,0 +1,117 @@
+/** What the engine's tests share: the real engine, a guest library of twenty lines, and a host that answers calls. */
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { Invalid } from "../../fabric/base/codec.ts";
+import { ensureEngine } from "../../fabric/engine/build/main.ts";
+import {
+  type BaseImage,
+  bootBase,
+  decodeImage,
+  type Engine,
+  encodeImage,
+  type Image,
+  loadEngine,
+  Machine,
+  type Stop,
+  type World,
+} from "../../fabric/engine/index.ts";
+
+export const ENGINE_FILE = fileURLToPath(new URL("../../dist/engine/engine.wasm", import.meta.url));
+
+/** Calls are words in ASCII: `ask("name rest")` gives the host's answer, `print` is a call whose answer is ignored. */
+export const PRELUDE = {
+  source: `
+    const { __sys } = globalThis;
+    export function ask(words) {
+      const request = Uint8Array.from(words, (c) => c.charCodeAt(0));
+      return String.fromCharCode(...new Uint8Array(__sys(request.buffer)));
+    }
+    export const raw = __sys;
+    export const print = (...values) => void ask("print " + values.join(" "));
+    const end = (error) => ask(error === undefined ? "exit" : "exit " + error + "\\n" + (error?.stack ?? ""));
+    globalThis.__hooks = {
+      started: (threw, value) => threw ? end(value) : void Promise.resolve(value).then(() => end(), end),
+      tick: () => void ask("tick"),
+    };`,
+};
+
+let engine: Promise<Engine> | undefined;
+let base: Promise<BaseImage> | undefined;
+
+export const theEngine = () =>
+  (engine ??= ensureEngine(ENGINE_FILE).then(async () => loadEngine(await readFile(ENGINE_FILE))));
+export const theBase = () => (base ??= theEngine().then((e) => bootBase(e, PRELUDE)));
+
+export const OPTIONS = { memoryBytesMax: 32 << 20 };
+export const NEVER = (): World => ({ now: () => 1_000_000, zone: "UTC", poll: () => false });
+export const ALWAYS = (): World => ({ ...NEVER(), poll: () => true });
+
+export const program = (source: string) => ({
+  source: `import { ask, print, raw } from "roost";\n${source}`,
+  fileName: "job.js",
+});
+export const words = (request: Uint8Array) => String.fromCharCode(...request);
+export const bytesOf = (text: string) => new TextEncoder().encode(text);
+
+export function imageOf(decoded: Image | Invalid): Image {
+  if (decoded instanceof Invalid) throw new Error(decoded.reason);
+  return decoded;
+}
+
+export interface Finished {
+  /** What it printed, a line each, and how it ended. */
+  readonly output: string[];
+  readonly end: string;
+  readonly moves: number;
+  readonly machine: Machine;
+}
+
+export interface HostOptions {
+  readonly world?: World;
+  /** "instance": every stop continues in another instance. "bytes": by way of an encoded image as well. */
+  readonly move?: "no" | "instance" | "bytes";
+  /** The answer to `ask`. */
+  readonly answer?: (words: string) => string;
+}
+
+/** Runs a machine, stopped at `stop`, to its exit. */
+export async function finish(machine: Machine, stop: Stop, options: HostOptions = {}): Promise<Finished> {
+  const { world = NEVER(), move = "no", answer = (text) => `answer to ${text}` } = options;
+  const output: string[] = [];
+  let moves = 0;
+  let at = machine;
+  for (let now = stop; ; ) {
+    if (now.kind === "fault") return { output, end: `fault ${now.code}: ${now.message}`, moves, machine: at };
+    let reply: Uint8Array | undefined;
+    if (now.kind === "call") {
+      const text = words(now.request);
+      if (text.startsWith("exit")) return { output, end: text, moves, machine: at };
+      if (text.startsWith("print ")) output.push(text.slice(6));
+      reply = bytesOf(answer(text));
+    }
+    if (move !== "no") {
+      const image = at.image();
+      const whole =
+        move === "bytes" ? imageOf(await decodeImage(image.base, await encodeImage(image))) : image;
+      at = Machine.restore(image.base, whole, OPTIONS);
+      moves++;
+    }
+    now = at.resume(world, reply);
+  }
+}
+
+export async function run(source: string, options: HostOptions = {}): Promise<Finished> {
+  const machine = Machine.fresh(await theBase(), OPTIONS);
+  return finish(machine, machine.start(program(source), options.world ?? NEVER()), options);
+}
+
+/** Runs a program up to its first `ask(mark)`. */
+export async function runTo(mark: string, source: string, world = NEVER()): Promise<Machine> {
+  const machine = Machine.fresh(await theBase(), OPTIONS);
+  let stop = machine.start(program(source), world);
+  while (stop.kind !== "call" || words(stop.request) !== mark) {
+    if (stop.kind === "fault") throw new Error(stop.message);
+    stop = machine.resume(world, stop.kind === "call" ? new Uint8Array() : undefined);
+  }
+  return machine;
+}
