@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import type { Browser, Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Relay } from "../../relay/index.ts";
-import { openTab, startChromium, startPageRelay } from "./page-harness.ts";
+import { openTab, startChromium, startPageRelay } from "./harness.ts";
 
 let browser: Browser;
 let relay: Relay;
@@ -95,6 +95,24 @@ test("Cancel ends the job and everything it forked", async () => {
   await status(page).toBe("ended by SIGKILL");
   for (const pid of [1, 2])
     expect(await page.getByTestId(`process-${pid}`).getAttribute("data-state")).toBe("ended");
+  await page.context().close();
+});
+
+test("one process is killed from its menu, by keyboard; the rest goes on", async () => {
+  const { page } = await openTab(browser, relay);
+  await runOwn(
+    page,
+    'import { fork, wait } from "roost";\nif (fork() === 0) for (;;);\nconsole.log("ended by", wait().signal);\n',
+  );
+  const process = page.getByTestId("process-2");
+  await process.getByRole("button").focus();
+  await page.keyboard.press("Enter");
+  const kill = page.getByTestId("process-menu").getByTestId("kill");
+  await kill.focus();
+  await page.keyboard.press("Enter");
+  await status(page).toBe("exit 0");
+  expect(await process.getAttribute("data-signal")).toBe("SIGKILL");
+  expect(await output(page)).toBe("ended by SIGKILL");
   await page.context().close();
 });
 

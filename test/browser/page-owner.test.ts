@@ -2,7 +2,7 @@
 import type { Browser } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Relay } from "../../relay/index.ts";
-import { openTab, startChromium, startPageRelay } from "./page-harness.ts";
+import { openTab, startChromium, startPageRelay } from "./harness.ts";
 
 let browser: Browser;
 let relay: Relay;

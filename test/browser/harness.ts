@@ -8,11 +8,33 @@ const PAGE_DIRECTORY = fileURLToPath(new URL("../../dist/web", import.meta.url))
 export const startPageRelay = (port = 0): Promise<Relay> =>
   startRelay({ port, pageDirectory: PAGE_DIRECTORY });
 
-export const startChromium = (): Promise<Browser> =>
-  chromium.launch({
-    executablePath: process.env.ROOST_CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"],
-  });
+const LAUNCH = {
+  executablePath: process.env.ROOST_CHROMIUM ?? "/usr/bin/chromium",
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
+};
+
+export const startChromium = (): Promise<Browser> => chromium.launch(LAUNCH);
+
+/** A browser that can be killed with everything in it, so that nothing can say goodbye. */
+export async function startMortalChromium(): Promise<{ browser: Browser; kill: () => void }> {
+  const server = await chromium.launchServer(LAUNCH);
+  const browser = await chromium.connect(server.wsEndpoint());
+  return {
+    browser,
+    kill: () => {
+      const { pid } = server.process();
+      if (pid !== undefined) process.kill(-pid, "SIGKILL"); // the group: renderers too
+    },
+  };
+}
 
 /** A tab in a browser profile of its own, and what went wrong in it or left its origin. */
 export async function openTab(

@@ -1,0 +1,160 @@
+/**
+ * Links between pages in two Chromium processes, through a real relay and real WebRTC; and between a page and Node.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { pino } from "pino";
+import type { Browser, Page } from "playwright";
+import { build } from "vite";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { hostId, idFromRandom } from "../../fabric/base/ids.ts";
+import type { Link } from "../../fabric/base/ports.ts";
+import { installNodeRtc } from "../../fabric/io/node-rtc.ts";
+import { systemRandom } from "../../fabric/io/random.ts";
+import { connectRelay } from "../../fabric/io/rendezvous.ts";
+import { type Relay, startRelay } from "../../relay/index.ts";
+import { EXCHANGED, exchange } from "./exchange.ts";
+import { startChromium, startMortalChromium } from "./harness.ts";
+import type {} from "./pages/link/main.ts";
+
+const NO_PATH =
+  "WebRTC found no path between two browsers on this machine. It needs a network interface besides loopback (a veth pair with a default route will do).";
+
+let pageDirectory: string;
+let relay: Relay;
+let near: Browser;
+let far: Browser;
+let kill: () => void;
+
+const serve = (port = 0) => startRelay({ port, pageDirectory, log: pino({ level: "silent" }) });
+
+beforeAll(async () => {
+  pageDirectory = await mkdtemp(join(tmpdir(), "roost-links-"));
+  await build({
+    configFile: false,
+    root: resolve(import.meta.dirname, "pages/link"),
+    logLevel: "warn",
+    build: { outDir: pageDirectory, emptyOutDir: true, target: "es2023" },
+  });
+});
+afterAll(() => rm(pageDirectory, { recursive: true }));
+beforeEach(async () => {
+  const [first, second] = await Promise.all([startChromium(), startMortalChromium()]);
+  near = first;
+  far = second.browser;
+  kill = second.kill;
+  relay = await serve();
+});
+afterEach(async () => {
+  await Promise.all([near.close(), far.close()]);
+  await relay.close();
+});
+
+async function open(browser: Browser): Promise<Page> {
+  const page = await browser.newPage();
+  await page.goto(relay.url);
+  await page.evaluate(() => window.links.relay("online"));
+  return page;
+}
+
+/** Both pages' number of the new link. */
+async function connect(from: Page, to: Page): Promise<number> {
+  const host = await to.evaluate(() => window.links.host);
+  return from
+    .evaluate((host) => window.links.connect(host), host)
+    .catch((error: Error) => {
+      throw new Error(/no network path/.test(error.message) ? NO_PATH : error.message);
+    });
+}
+
+const exchanged = (page: Page, link: number, seed: number) =>
+  page.evaluate(([link, seed]) => window.links.exchange(link, seed), [link, seed] as const);
+
+test("two browsers find each other and exchange 20 MiB and 1,000 short messages both ways, in order", async () => {
+  const [a, b] = await Promise.all([open(near), open(far)]);
+  await b.evaluate(() => window.links.meet("bee"));
+  const found = await a.evaluate(() => window.links.find("bee"));
+  expect(found).toBe(await b.evaluate(() => window.links.host));
+  const link = await connect(a, b);
+  const [ours, theirs] = await Promise.all([exchanged(a, link, 1), exchanged(b, link, 2)]);
+  expect(ours).toMatchObject(EXCHANGED);
+  expect(theirs).toMatchObject(EXCHANGED);
+  expect(ours.bytes).toBeGreaterThan(20 * 1024 * 1024);
+  console.info(`both ways at once: ${Math.round((2 * ours.bytes) / 1024 / 1024 / (ours.ms / 1000))} MiB/s`);
+});
+
+test("a browser that is killed is noticed by its silence", async () => {
+  const [a, b] = await Promise.all([open(near), open(far)]);
+  const link = await connect(a, b);
+  const end = a.evaluate((link) => window.links.ended(link), link);
+  kill();
+  expect(await end).toBe("no sign of life for 3 s");
+});
+
+test("a tab that is closed says goodbye", async () => {
+  const [a, b] = await Promise.all([open(near), open(far)]);
+  const link = await connect(a, b);
+  const end = a.evaluate((link) => window.links.ended(link), link);
+  await b.close();
+  expect(await end).toBe("it left");
+});
+
+test("links survive the relay, and when it is back new ones can be made", async () => {
+  const [a, b] = await Promise.all([open(near), open(far)]);
+  const link = await connect(a, b);
+  const { port } = relay;
+  await relay.close();
+  await Promise.all([a, b].map((page) => page.evaluate(() => window.links.relay("connecting"))));
+  const [ours, theirs] = await Promise.all([exchanged(a, link, 1), exchanged(b, link, 2)]);
+  expect([ours, theirs]).toMatchObject([EXCHANGED, EXCHANGED]);
+  await expect(connect(a, b)).rejects.toThrow(/the relay is out of reach/);
+
+  relay = await serve(port);
+  await Promise.all([a, b].map((page) => page.evaluate(() => window.links.relay("online"))));
+  await b.evaluate(() => window.links.meet("bee"));
+  await a.evaluate(() => window.links.find("bee"));
+  const another = await connect(a, b);
+  expect(another).toBe(link + 1);
+  const again = await Promise.all([exchanged(a, another, 1), exchanged(b, another, 2)]);
+  expect(again).toMatchObject([EXCHANGED, EXCHANGED]);
+  const old = await Promise.all([exchanged(a, link, 1), exchanged(b, link, 2)]);
+  expect(old).toMatchObject([EXCHANGED, EXCHANGED]);
+});
+
+test("two hosts that call each other at once get two links", async () => {
+  const [a, b] = await Promise.all([open(near), open(far)]);
+  await Promise.all([connect(a, b), connect(b, a)]);
+  const ends = [0, 1].map((link) => a.evaluate((link) => window.links.ended(link), link));
+  await b.close();
+  expect(await Promise.all(ends)).toEqual(["it left", "it left"]);
+});
+
+test("a page and a Node process link up, whoever calls", async () => {
+  const cleanup = await installNodeRtc();
+  const host = hostId(idFromRandom(systemRandom.bytes(26)));
+  const rendezvous = connectRelay({ url: new URL(relay.url), host });
+  try {
+    const incoming = new Promise<Link>((resolve) => {
+      rendezvous.onLink = resolve;
+    });
+    await new Promise<void>((resolve) => {
+      rendezvous.onChange = () => rendezvous.relay.state === "online" && resolve();
+    });
+    const page = await open(near);
+    const called = await rendezvous.connect(await page.evaluate(() => window.links.host));
+    expect(await Promise.all([exchange(called, 1), exchanged(page, 0, 2)])).toMatchObject([
+      EXCHANGED,
+      EXCHANGED,
+    ]);
+    await page.evaluate((host) => window.links.connect(host), host);
+    const calling = await incoming;
+    expect(await Promise.all([exchange(calling, 1), exchanged(page, 1, 2)])).toMatchObject([
+      EXCHANGED,
+      EXCHANGED,
+    ]);
+  } finally {
+    rendezvous.close();
+    cleanup();
+  }
+});

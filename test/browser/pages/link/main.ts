@@ -1,0 +1,81 @@
+/** A participant without a fabric: only the rendezvous and its links, steered by the test through `window.links`. */
+import { type HostId, hostId, idFromRandom } from "../../../../fabric/base/ids.ts";
+import type { Link } from "../../../../fabric/base/ports.ts";
+import { systemRandom } from "../../../../fabric/io/random.ts";
+import { connectRelay, type Rendezvous } from "../../../../fabric/io/rendezvous.ts";
+import { type Exchange, exchange } from "../../exchange.ts";
+
+export class LinkTest {
+  readonly host = hostId(idFromRandom(systemRandom.bytes(26)));
+  readonly #rendezvous: Rendezvous;
+  readonly #links: Link[] = [];
+  readonly #ends: Promise<string>[] = [];
+  #wake: (() => void)[] = [];
+
+  constructor() {
+    this.#rendezvous = connectRelay({ url: new URL(location.origin), host: this.host });
+    this.#rendezvous.onLink = (link) => this.#keep(link);
+    this.#rendezvous.onChange = () => this.#changed();
+    addEventListener("pagehide", () => this.#rendezvous.close());
+  }
+
+  /** Resolves when the relay is online, or away. */
+  relay(state: "online" | "connecting"): Promise<void> {
+    return this.#until(() => this.#rendezvous.relay.state === state);
+  }
+
+  async meet(name: string): Promise<void> {
+    this.#rendezvous.announce({ host: this.host, name, platform: "Chromium", taking: true });
+    await this.#until(() => this.#rendezvous.hosts.some((entry) => entry.name === name));
+  }
+
+  /** The host of that name in the directory. */
+  async find(name: string): Promise<HostId> {
+    const entry = () => this.#rendezvous.hosts.find((entry) => entry.name === name);
+    await this.#until(() => entry() !== undefined);
+    return entry()?.host ?? this.host;
+  }
+
+  /** The number of the new link. */
+  async connect(host: HostId): Promise<number> {
+    return this.#keep(await this.#rendezvous.connect(host));
+  }
+
+  /** Waits for the link of that number, whoever made it. */
+  async exchange(number: number, seed: number): Promise<Exchange> {
+    return exchange(await this.#link(number), seed);
+  }
+
+  /** Resolves with the reason when that link has ended. */
+  async ended(number: number): Promise<string> {
+    await this.#link(number);
+    return this.#ends[number] ?? "no such link";
+  }
+
+  async #link(number: number): Promise<Link> {
+    await this.#until(() => this.#links.length > number);
+    return this.#links[number] as Link;
+  }
+
+  #keep(link: Link): number {
+    this.#ends.push(new Promise((resolve) => (link.onEnd = ({ reason }) => resolve(reason))));
+    const number = this.#links.push(link) - 1;
+    this.#changed();
+    return number;
+  }
+
+  #changed(): void {
+    for (const look of this.#wake.splice(0)) look();
+  }
+
+  async #until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => this.#wake.push(resolve));
+  }
+}
+
+declare global {
+  interface Window {
+    links: LinkTest;
+  }
+}
+window.links = new LinkTest();
