@@ -7,7 +7,6 @@
  * reclaimed, no process runs until the owner starts again; nothing of a process stays after its release.
  */
 import { unreachable } from "../base/errors.ts";
-import type { JobId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import { type Departure, freeze, offer, overdue } from "../migrate/departure.ts";
 import { type Message, type MessageOf, type Stay, type StayKey, stayKey, stayOf } from "../wire/messages.ts";
@@ -310,7 +309,3 @@ function forget(state: KernelState, guest: Guest, to: string, out: Out): void {
   out({ type: "command", executor: guest.executor, command: { type: "drop", key: guest.key } });
   out({ type: "changed" });
 }
-
-/** Jobs that have processes here. */
-export const jobsHere = (state: KernelState): Set<JobId> =>
-  new Set([...state.guests.values()].map((guest) => guest.job));

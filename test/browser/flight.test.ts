@@ -116,7 +116,7 @@ test("Reclaim on C stops its processes at once, they go on elsewhere, and the re
   await c.getByTestId("reclaim").click();
   const receipt = c.getByTestId("receipt");
   await receipt.waitFor();
-  expect(await receipt.innerText()).toMatch(/Stopped in .*ms[^]*process(es)? left in[^]*→ tab [AB]/);
+  expect(await receipt.innerText()).toMatch(/Stopped in .*ms[\s\S]*process(es)? left in[\s\S]*→ tab [AB]/);
   expect(await c.locator("[data-testid^=guest-]").count()).toBe(0);
   // From here on nothing is placed on C.
   await ended("exit 0");

@@ -124,7 +124,7 @@ describe("bad input", () => {
     const file = program("wrong.js", "const a = 1;\nconst b = ;\n");
     const outcome = await roost(["run", file, "--local=1"]);
     expect(outcome.code).toBe(1);
-    expect(outcome.stderr).toMatch(/SyntaxError[^]*wrong\.js:2/);
+    expect(outcome.stderr).toMatch(/SyntaxError[\s\S]*wrong\.js:2/);
   });
 
   test("an uncaught error: the guest's own stack, status 1", async () => {
@@ -134,7 +134,9 @@ describe("bad input", () => {
     );
     const outcome = await roost(["run", file, "--local=1"]);
     expect(outcome.code).toBe(1);
-    expect(outcome.stderr).toMatch(/TypeError: no[^]*inner[^]*throws\.js:1[^]*outer[^]*throws\.js:2/);
+    expect(outcome.stderr).toMatch(
+      /TypeError: no[\s\S]*inner[\s\S]*throws\.js:1[\s\S]*outer[\s\S]*throws\.js:2/,
+    );
   });
 
   test("a fork bomb meets EAGAIN, and the hosts go on", async () => {
