@@ -15,6 +15,8 @@ export interface Place {
   readonly here: boolean;
   /** How many processes it runs at once; undefined when that is not known yet. */
   readonly slots: number | undefined;
+  /** Whether a process could go there now. */
+  readonly taking: boolean;
   /** Why it takes nothing, or what it is about to do; empty when it simply works. */
   readonly note: string;
   /** The job's processes there, oldest first. */
@@ -62,6 +64,7 @@ export function placesOf(view: FabricView, job: JobView | undefined): Places {
       name: here ? self.name : (known?.name ?? nameIn(job, id)),
       platform: known?.platform ?? "",
       here,
+      taking: host ? host.slots > 0 : presence?.taking === true,
       slots: host?.slots ?? (here ? donor.workers : undefined),
       note: here ? "" : noteOf(host, presence, running),
       processes: at.get(id) ?? [],
@@ -70,11 +73,7 @@ export function placesOf(view: FabricView, job: JobView | undefined): Places {
     };
   });
   const active = (place: Place) =>
-    place.here ||
-    place.processes.length > 0 ||
-    place.endedCount > 0 ||
-    (linked.get(place.id)?.slots ?? 0) > 0 ||
-    listed.get(place.id)?.taking === true;
+    place.here || place.taking || place.processes.length > 0 || place.endedCount > 0;
   return { places: places.filter(active), resting: places.filter((place) => !active(place)), waiting };
 }
 
@@ -117,9 +116,14 @@ export function treeOf(
 export class HostMarks {
   readonly #order = new Map<string, number>();
 
-  markOf(host: string): { readonly letter: string; readonly hue: number } {
+  orderOf(host: string): number {
     const n = this.#order.get(host) ?? this.#order.size;
     this.#order.set(host, n);
+    return n;
+  }
+
+  markOf(host: string): { readonly letter: string; readonly hue: number } {
+    const n = this.orderOf(host);
     const round = Math.floor(n / 26);
     // The golden angle keeps any number of neighbours apart.
     return {

@@ -156,7 +156,11 @@ const GuestList = ({ guests }: { guests: Guests }) => (
           {[
             guest.cpuMs > 0 ? `${duration(guest.cpuMs)} of CPU` : "",
             guest.memoryBytes > 0 ? bytes(guest.memoryBytes) : "",
-            guest.leaving ? "leaving" : `here for ${age(guest.hereMs)}`,
+            guest.leaving
+              ? "leaving"
+              : guest.hereMs < 1000
+                ? "just arrived"
+                : `here for ${age(guest.hereMs)}`,
           ]
             .filter(Boolean)
             .join(" · ")}

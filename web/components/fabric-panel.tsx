@@ -23,8 +23,9 @@ const CHIPS_ROOMY_MAX = 20;
 export function FabricPanel({ model, open }: { model: Model; open: OpenProcess }) {
   const container = useRef<HTMLDivElement>(null);
   const job = model.job.value;
-  const { places, waiting, resting } = placesOf(model.view.value, job);
-  for (const { id } of [...places, ...resting]) model.marks.markOf(id); // letters in the order of places
+  const { waiting, resting, ...active } = placesOf(model.view.value, job);
+  // In the order of their letters, so that a place never jumps.
+  const places = active.places.toSorted((a, b) => model.marks.orderOf(a.id) - model.marks.orderOf(b.id));
   useFlights(
     container,
     places
@@ -38,7 +39,9 @@ export function FabricPanel({ model, open }: { model: Model; open: OpenProcess }
   return (
     <section class="fabric" aria-labelledby="fabric-title">
       <div class="title-row">
-        <h2 id="fabric-title">The fabric</h2>
+        <h2 id="fabric-title">
+          The fabric <span class="label">{takersInWords(places)}</span>
+        </h2>
         {alive && (
           <ul class="legend label" aria-label="What the signs mean">
             {LEGEND.map(([glyph, word]) => (
@@ -83,6 +86,11 @@ export function FabricPanel({ model, open }: { model: Model; open: OpenProcess }
   );
 }
 
+function takersInWords(places: readonly Place[]): string {
+  const takers = places.filter((place) => !place.here && place.taking).length;
+  return takers === 0 ? "" : `${count(takers, "other host takes", "other hosts take")} work`;
+}
+
 function PlaceCard({ place, model, open }: { place: Place; model: Model; open: OpenProcess }) {
   const { id, name, platform, here, slots, note, processes, endedCount, guests } = place;
   const mark = model.marks.markOf(id);
@@ -102,7 +110,7 @@ function PlaceCard({ place, model, open }: { place: Place; model: Model; open: O
       </header>
       <p class="label">
         {here && <b class="tag">this tab</b>}
-        {[platform, slots ? count(slots, "worker") : ""].filter(Boolean).join(" · ")}
+        {[here ? "" : platform, slots ? count(slots, "worker") : ""].filter(Boolean).join(" · ")}
       </p>
       <div class="chips">
         {processes.map((process) => (
