@@ -62,11 +62,10 @@ class RtcLink implements Link {
     channel.bufferedAmountLowThreshold = LOW_WATER_BYTES;
     channel.addEventListener("bufferedamountlow", () => this.#pump());
     channel.addEventListener("message", ({ data }) => this.#take(data));
-    channel.addEventListener("error", () => this.#end("the connection failed"));
-    channel.addEventListener("close", () => {
-      this.#end("the connection closed without a goodbye");
-      this.#letGo();
-    });
+    // A tab that closes may take its goodbye along; then an `error` (aborted) or a `close` is what arrives.
+    const closed = () => this.#fail("the connection closed without a goodbye");
+    channel.addEventListener("error", closed);
+    channel.addEventListener("close", closed);
     connection.addEventListener("connectionstatechange", () => {
       const { connectionState } = connection;
       if (connectionState === "failed" || connectionState === "closed") this.#fail("the network path broke");

@@ -27,32 +27,54 @@ function message(n: number, seed: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** A link and what has arrived on it; to be made when the link is, so that nothing is missed. */
+export class Mailbox {
+  readonly link: Link;
+  readonly #arrived: Uint8Array[] = [];
+  #wake = () => {};
+
+  constructor(link: Link) {
+    this.link = link;
+    link.onMessage = (message) => {
+      this.#arrived.push(message);
+      this.#wake();
+    };
+  }
+
+  async next(): Promise<Uint8Array> {
+    for (;;) {
+      const message = this.#arrived.shift();
+      if (message) return message;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+}
+
 /** To be called on both sides, with seeds 1 and 2. Resolves when everything of the other has arrived, and ours too. */
-export async function exchange(link: Link, seed: number): Promise<Exchange> {
+export async function exchange(mailbox: Mailbox, seed: number): Promise<Exchange> {
   const begin = performance.now();
-  let count = 0;
+  for (let n = 0; n < MESSAGES; n++) mailbox.link.send(message(n, seed));
   let bytes = 0;
   let wrong = "";
-  let othersDone = false;
-  const done = new Promise<void>((resolve) => {
-    link.onMessage = (got) => {
-      if (got.length === 0) othersDone = true;
-      else {
-        const expected = message(count, 3 - seed);
-        const differs =
-          got.length !== expected.length ? -1 : expected.findIndex((byte, i) => byte !== got[i]);
-        if (!wrong && (got.length !== expected.length || differs >= 0))
-          wrong = `message ${count}: ${got.length} bytes instead of ${expected.length}, or another at ${differs}`;
-        count++;
-        bytes += got.length;
-        if (count === MESSAGES) link.send(new Uint8Array(0));
-      }
-      if (othersDone && count === MESSAGES) resolve();
-    };
-  });
-  for (let n = 0; n < MESSAGES; n++) link.send(message(n, seed));
-  await done;
-  return { messages: count, bytes, wrong, ms: performance.now() - begin };
+  for (let n = 0; n < MESSAGES; n++) {
+    const got = await mailbox.next();
+    bytes += got.length;
+    const expected = message(n, 3 - seed);
+    if (!wrong && !same(got, expected)) wrong = `message ${n} is not what was sent`;
+  }
+  const ms = performance.now() - begin;
+  mailbox.link.send(new Uint8Array(0));
+  const last = await mailbox.next();
+  if (last.length > 0) wrong ||= "a message too many";
+  return { messages: MESSAGES, bytes, wrong, ms };
+}
+
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 export const EXCHANGED = {

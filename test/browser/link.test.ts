@@ -9,12 +9,11 @@ import type { Browser, Page } from "playwright";
 import { build } from "vite";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { hostId, idFromRandom } from "../../fabric/base/ids.ts";
-import type { Link } from "../../fabric/base/ports.ts";
 import { installNodeRtc } from "../../fabric/io/node-rtc.ts";
 import { systemRandom } from "../../fabric/io/random.ts";
 import { connectRelay } from "../../fabric/io/rendezvous.ts";
 import { type Relay, startRelay } from "../../relay/index.ts";
-import { EXCHANGED, exchange } from "./exchange.ts";
+import { EXCHANGED, exchange, Mailbox } from "./exchange.ts";
 import { startChromium, startMortalChromium } from "./harness.ts";
 import type {} from "./pages/link/main.ts";
 
@@ -92,12 +91,15 @@ test("a browser that is killed is noticed by its silence", async () => {
   expect(await end).toBe("no sign of life for 3 s");
 });
 
-test("a tab that is closed says goodbye", async () => {
+/** Whether a closing tab's goodbye gets out is a race that Chromium decides; that the link ends at once is not. */
+const LEFT = /^it left$|^the connection closed without a goodbye$/;
+
+test("a tab that is closed ends its links at once", async () => {
   const [a, b] = await Promise.all([open(near), open(far)]);
   const link = await connect(a, b);
   const end = a.evaluate((link) => window.links.ended(link), link);
   await b.close();
-  expect(await end).toBe("it left");
+  expect(await end).toMatch(LEFT);
 });
 
 test("links survive the relay, and when it is back new ones can be made", async () => {
@@ -127,7 +129,7 @@ test("two hosts that call each other at once get two links", async () => {
   await Promise.all([connect(a, b), connect(b, a)]);
   const ends = [0, 1].map((link) => a.evaluate((link) => window.links.ended(link), link));
   await b.close();
-  expect(await Promise.all(ends)).toEqual(["it left", "it left"]);
+  for (const end of ends) expect(await end).toMatch(LEFT);
 });
 
 test("a page and a Node process link up, whoever calls", async () => {
@@ -135,14 +137,14 @@ test("a page and a Node process link up, whoever calls", async () => {
   const host = hostId(idFromRandom(systemRandom.bytes(26)));
   const rendezvous = connectRelay({ url: new URL(relay.url), host });
   try {
-    const incoming = new Promise<Link>((resolve) => {
-      rendezvous.onLink = resolve;
+    const incoming = new Promise<Mailbox>((resolve) => {
+      rendezvous.onLink = (link) => resolve(new Mailbox(link));
     });
     await new Promise<void>((resolve) => {
       rendezvous.onChange = () => rendezvous.relay.state === "online" && resolve();
     });
     const page = await open(near);
-    const called = await rendezvous.connect(await page.evaluate(() => window.links.host));
+    const called = new Mailbox(await rendezvous.connect(await page.evaluate(() => window.links.host)));
     expect(await Promise.all([exchange(called, 1), exchanged(page, 0, 2)])).toMatchObject([
       EXCHANGED,
       EXCHANGED,

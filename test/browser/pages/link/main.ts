@@ -3,12 +3,12 @@ import { type HostId, hostId, idFromRandom } from "../../../../fabric/base/ids.t
 import type { Link } from "../../../../fabric/base/ports.ts";
 import { systemRandom } from "../../../../fabric/io/random.ts";
 import { connectRelay, type Rendezvous } from "../../../../fabric/io/rendezvous.ts";
-import { type Exchange, exchange } from "../../exchange.ts";
+import { type Exchange, exchange, Mailbox } from "../../exchange.ts";
 
 export class LinkTest {
   readonly host = hostId(idFromRandom(systemRandom.bytes(26)));
   readonly #rendezvous: Rendezvous;
-  readonly #links: Link[] = [];
+  readonly #links: Mailbox[] = [];
   readonly #ends: Promise<string>[] = [];
   #wake: (() => void)[] = [];
 
@@ -52,14 +52,14 @@ export class LinkTest {
     return this.#ends[number] ?? "no such link";
   }
 
-  async #link(number: number): Promise<Link> {
+  async #link(number: number): Promise<Mailbox> {
     await this.#until(() => this.#links.length > number);
-    return this.#links[number] as Link;
+    return this.#links[number] as Mailbox;
   }
 
   #keep(link: Link): number {
     this.#ends.push(new Promise((resolve) => (link.onEnd = ({ reason }) => resolve(reason))));
-    const number = this.#links.push(link) - 1;
+    const number = this.#links.push(new Mailbox(link)) - 1;
     this.#changed();
     return number;
   }
