@@ -1,6 +1,7 @@
 /** A relay with the built page, and real Chromium tabs on it, for tests of the page. */
 import { fileURLToPath } from "node:url";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright";
+import { expect } from "vitest";
 import { type Relay, startRelay } from "../../relay/index.ts";
 
 const PAGE_DIRECTORY = fileURLToPath(new URL("../../dist/web", import.meta.url));
@@ -52,3 +53,6 @@ export async function openTab(
   await page.getByTestId("relay").and(page.locator("[data-state=online]")).waitFor();
   return { page, requests, errors };
 }
+
+/** Polls until it holds; generous, for machines that are busy. */
+export const eventually = <T>(get: () => T | Promise<T>) => expect.poll(get, { timeout: 30_000 });

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import type { Browser, Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Relay } from "../../relay/index.ts";
-import { openTab, startChromium, startPageRelay } from "./harness.ts";
+import { eventually, openTab, startChromium, startPageRelay } from "./harness.ts";
 
 let browser: Browser;
 let relay: Relay;
@@ -22,7 +22,7 @@ async function runOwn(page: Page, source: string): Promise<void> {
   await page.getByTestId("run").click();
 }
 
-const status = (page: Page) => expect.poll(() => page.getByTestId("status").innerText(), { timeout: 30_000 });
+const status = (page: Page) => eventually(() => page.getByTestId("status").innerText());
 const output = (page: Page) => page.getByTestId("output").innerText();
 
 test("the first example runs by keyboard alone", async () => {
@@ -62,7 +62,7 @@ test("files given to the page reach the program, and what it writes can be saved
     .locator("input[type=file][multiple]")
     .first()
     .setInputFiles({ name: "words.txt", mimeType: "text/plain", buffer: Buffer.from("wren\nrook\n") });
-  await expect.poll(() => page.getByTestId("files").innerText()).toContain("1 file of yours");
+  await eventually(() => page.getByTestId("files").innerText()).toContain("1 file of yours");
   await runOwn(
     page,
     'import { fs } from "roost";\nfs.writeFileSync("upper.txt", fs.readFileSync("words.txt", "utf8").toUpperCase());\n',
@@ -107,8 +107,11 @@ test("one process is killed from its menu, by keyboard; the rest goes on", async
   const process = page.getByTestId("process-2");
   await process.getByRole("button").focus();
   await page.keyboard.press("Enter");
-  const kill = page.getByTestId("process-menu").getByTestId("kill");
-  await kill.focus();
+  const menu = page.getByTestId("process-menu");
+  await eventually(() => menu.evaluate((element) => element === document.activeElement)).toBe(true);
+  await page.keyboard.press("Enter"); // by mistake: does nothing
+  await page.keyboard.press("Tab");
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("Kill it");
   await page.keyboard.press("Enter");
   await status(page).toBe("exit 0");
   expect(await process.getAttribute("data-signal")).toBe("SIGKILL");

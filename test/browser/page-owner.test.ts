@@ -1,8 +1,8 @@
 /** What the page promises to the owner of a tab. */
-import type { Browser } from "playwright";
+import type { Browser, Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Relay } from "../../relay/index.ts";
-import { openTab, startChromium, startPageRelay } from "./harness.ts";
+import { eventually, openTab, startChromium, startPageRelay } from "./harness.ts";
 
 let browser: Browser;
 let relay: Relay;
@@ -15,13 +15,32 @@ afterAll(async () => {
   await relay?.close();
 });
 
+/** What the page keeps in this browser under a key. */
+const kept = (page: Page, key: string): Promise<unknown> =>
+  page.evaluate(
+    (key) =>
+      new Promise((resolve, reject) => {
+        const opening = indexedDB.open("roost");
+        opening.onerror = () => reject(opening.error);
+        opening.onsuccess = () => {
+          const reading = opening.result.transaction("values").objectStore("values").get(key);
+          reading.onerror = () => reject(reading.error);
+          reading.onsuccess = () => {
+            opening.result.close();
+            resolve(reading.result);
+          };
+        };
+      }),
+    key,
+  );
+
 test("a newcomer reads what will run, in what cage and how to stop, and nothing runs or loads before", async () => {
   const { page, requests, errors } = await openTab(browser, relay);
   const consent = await page.getByTestId("consent").innerText();
   expect(consent).toContain("What will run");
   expect(consent).toContain("no network, no files");
   expect(consent).toContain("Esc Esc");
-  await expect.poll(() => page.getByTestId("why").innerText()).toBe("Nothing runs here before you press it.");
+  await eventually(() => page.getByTestId("why").innerText()).toBe("Nothing runs here before you press it.");
 
   expect(page.workers()).toEqual([]);
   expect(requests.filter((url) => url.endsWith(".wasm"))).toEqual([]);
@@ -37,17 +56,17 @@ test("a newcomer reads what will run, in what cage and how to stop, and nothing 
 test("Escape twice takes the tab back, wherever the keyboard is, and there is a receipt", async () => {
   const { page } = await openTab(browser, relay);
   await page.getByTestId("donate").click();
-  await expect.poll(() => page.getByTestId("donor-state").innerText()).toContain("Donating");
-  await expect.poll(() => page.title()).toBe("○ donating – Roost");
+  await eventually(() => page.getByTestId("donor-state").innerText()).toContain("Donating");
+  await eventually(() => page.title()).toBe("○ donating – Roost");
 
   await page.getByTestId("args").focus();
   await page.keyboard.press("Escape");
   await page.keyboard.press("Escape");
-  await expect
-    .poll(() => page.getByTestId("receipt").innerText())
-    .toMatch(/Stopped in .* ms\. Nothing was here\./);
+  await eventually(() => page.getByTestId("receipt").innerText()).toMatch(
+    /Stopped in .* ms\. Nothing was here\./,
+  );
   expect(await page.getByTestId("why").innerText()).toBe("Nothing runs here: its owner is back.");
-  await expect.poll(() => page.title()).toBe("Roost");
+  await eventually(() => page.title()).toBe("Roost");
   await page.context().close();
 });
 
@@ -55,11 +74,9 @@ test("pausing takes no more and can be undone", async () => {
   const { page } = await openTab(browser, relay);
   await page.getByTestId("donate").click();
   await page.getByTestId("pause").click();
-  await expect
-    .poll(() => page.getByTestId("why").innerText())
-    .toBe("Nothing runs here: paused by its owner.");
+  await eventually(() => page.getByTestId("why").innerText()).toBe("Nothing runs here: paused by its owner.");
   await page.getByTestId("donate").click();
-  await expect.poll(() => page.getByTestId("donor-state").innerText()).toContain("Donating");
+  await eventually(() => page.getByTestId("donor-state").innerText()).toContain("Donating");
   await page.context().close();
 });
 
@@ -86,8 +103,10 @@ test("settings survive a reload", async () => {
   await page.getByTestId("workers").press("End");
   const workers = await page.getByTestId("workers").inputValue();
   const name = await page.getByTestId("tab-name").innerText();
+  // A reload may cut off what is just being written.
+  await eventually(() => kept(page, "settings")).toMatchObject({ workers: Number(workers) });
   await page.reload();
-  await expect.poll(() => page.getByTestId("example").inputValue()).toBe("pmake");
+  await eventually(() => page.getByTestId("example").inputValue()).toBe("pmake");
   expect(await page.getByTestId("args").inputValue()).toBe("fabric out/elsewhere");
   expect(await page.getByTestId("workers").inputValue()).toBe(workers);
   expect(await page.getByTestId("tab-name").innerText()).toBe(name);
@@ -99,11 +118,11 @@ test("a lost relay is said in a sentence, and found again", async () => {
   const { port } = own;
   const { page } = await openTab(browser, own);
   await own.close();
-  await expect
-    .poll(() => page.getByTestId("relay").innerText(), { timeout: 20_000 })
-    .toMatch(/^Relay lost .* ago – links that exist keep working; reconnecting$/);
+  await eventually(() => page.getByTestId("relay").innerText()).toMatch(
+    /^Relay lost .* ago – links that exist keep working; reconnecting$/,
+  );
   own = await startPageRelay(port);
-  await expect.poll(() => page.getByTestId("relay").innerText(), { timeout: 60_000 }).toBe("relay: online");
+  await eventually(() => page.getByTestId("relay").innerText()).toBe("relay: online");
   await page.context().close();
   await own.close();
 });

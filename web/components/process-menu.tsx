@@ -31,7 +31,7 @@ export function ProcessMenu({
     menu.style.top = above ? "auto" : `${beside.bottom + 6}px`;
     menu.style.bottom = above ? `${innerHeight - beside.top + 6}px` : "auto";
     if (!menu.matches(":popover-open")) menu.showPopover();
-    menu.querySelector("button")?.focus();
+    menu.focus(); // not a button: a second press of Enter must not do anything
   }, [target]);
 
   const launch = model.launch.value;
@@ -48,6 +48,7 @@ export function ProcessMenu({
     <div
       ref={box}
       popover="auto"
+      tabIndex={-1}
       class="menu"
       style={{ width: `${WIDTH_PX}px` }}
       role="dialog"
