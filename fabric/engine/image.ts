@@ -20,8 +20,9 @@ import {
 import { LIMITS } from "../base/limits.ts";
 import { type BaseImage, PAGE_BYTES } from "./base-image.ts";
 import { fromHex, hex } from "./engine.ts";
-import { type Instance, WASM_PAGE_BYTES } from "./instance.ts";
+import { WASM_PAGE_BYTES } from "./instance.ts";
 import { C_STACK_BYTES, FRAMES_BYTES } from "./memory-map.ts";
+import { changesSince, PAGE_WORDS, type Page, withChanges } from "./pages.ts";
 
 /** Everything of a stopped machine that is not in its memory. */
 export interface Registers {
@@ -45,51 +46,6 @@ export interface Image {
   readonly pages: readonly Page[];
 }
 
-export interface Page {
-  readonly number: number;
-  /** The page's words, exclusive or those of the base's page. */
-  readonly difference: Int32Array;
-}
-
-// ------------------------------------------------------------------------------------------------------------------ pages
-
-const PAGE_WORDS = PAGE_BYTES / 4;
-
-/**
- * The pages in which a machine's memory differs from the base's (zeros beyond its end), each as its exclusive or with the
- * base's page: most differences are a few words in a page, and what is left deflates to almost nothing.
- */
-export function pagesThatDiffer({ memory }: Instance, base: BaseImage): Page[] {
-  const now = new Int32Array(memory.buffer);
-  const then = new Int32Array(base.memory.buffer, base.memory.byteOffset, base.memory.byteLength >> 2);
-  const pages: Page[] = [];
-  for (let at = 0; at < now.length; at += PAGE_WORDS)
-    if (at < then.length ? differs(now, then, at) : isUsed(now, at)) {
-      const difference = now.slice(at, at + PAGE_WORDS);
-      for (let i = 0; i < PAGE_WORDS; i++) difference[i] = (difference[i] ?? 0) ^ (then[at + i] ?? 0);
-      pages.push({ number: at / PAGE_WORDS, difference });
-    }
-  return pages;
-}
-
-function differs(a: Int32Array, b: Int32Array, at: number): boolean {
-  for (let i = at; i < at + PAGE_WORDS; i++) if (a[i] !== b[i]) return true;
-  return false;
-}
-
-function isUsed(a: Int32Array, at: number): boolean {
-  for (let i = at; i < at + PAGE_WORDS; i++) if (a[i] !== 0) return true;
-  return false;
-}
-
-/** Puts an image's pages into a memory that is the base's. */
-export function applyPages({ memory }: Instance, { pages }: Image): void {
-  for (const { number, difference } of pages) {
-    const page = new Int32Array(memory.buffer, number * PAGE_BYTES, PAGE_WORDS);
-    for (let i = 0; i < PAGE_WORDS; i++) page[i] = (page[i] ?? 0) ^ (difference[i] ?? 0);
-  }
-}
-
 // ------------------------------------------------------------------------------------------------------------------ bytes
 
 const VERSION = 1;
@@ -107,7 +63,9 @@ const header = struct({
   version: u8,
   engine: exactly(32),
   base: exactly(32),
-  /** SHA-256 of all the rest: the header's fields above, and the body before compression. */
+  /** The integrity of the image whose pages this one's are changes of; zeros: the base's. */
+  since: exactly(32),
+  /** SHA-256 of all the rest: the header's fields above, and the body before compression. Names the image. */
   integrity: exactly(32),
   bodyBytes: varint,
   deflated: bytes(LIMITS.messageBytes),
@@ -128,8 +86,24 @@ const body = struct({
   contents: bytes(LIMITS.messageBytes),
 });
 
-export async function encodeImage(image: Image): Promise<Uint8Array> {
-  const { registers, pages, base } = image;
+/** An image that both sides have, and its name. */
+export interface NamedImage {
+  readonly id: string;
+  readonly image: Image;
+}
+
+/** The name of encoded bytes: 64 hexadecimal digits. Undefined where they are no image. */
+export function imageId(encoded: Uint8Array): string | undefined {
+  const head = decode(header, encoded);
+  return head instanceof Invalid || head.magic !== MAGIC ? undefined : hex(head.integrity);
+}
+
+const NONE = new Uint8Array(32);
+
+/** With `since`: only what has changed since that image, readable by those who have it. The image is read before this returns. */
+export async function encodeImage(image: Image, since?: NamedImage): Promise<Uint8Array> {
+  const { registers, base } = image;
+  const pages = since ? changesSince(since.image.pages, image.pages) : image.pages;
   const words = new Int32Array(pages.length * PAGE_WORDS);
   pages.forEach((page, i) => {
     words.set(page.difference, i * PAGE_WORDS);
@@ -144,19 +118,26 @@ export async function encodeImage(image: Image): Promise<Uint8Array> {
   });
   const engine = fromHex(base.engine.id);
   const id = fromHex(base.id);
-  const [integrity, deflated] = await Promise.all([integrityOf(engine, id, plain), deflate(plain)]);
+  const parent = since ? fromHex(since.id) : NONE;
+  const [integrity, deflated] = await Promise.all([integrityOf(engine, id, parent, plain), deflate(plain)]);
   return encode(header, {
     magic: MAGIC,
     version: VERSION,
     engine,
     base: id,
+    since: parent,
     integrity,
     bodyBytes: plain.length,
     deflated,
   });
 }
 
-export async function decodeImage(base: BaseImage, encoded: Uint8Array): Promise<Image | Invalid> {
+/** `since` is the image it continues; not needed where it continues none. */
+export async function decodeImage(
+  base: BaseImage,
+  encoded: Uint8Array,
+  since?: NamedImage,
+): Promise<Image | Invalid> {
   const head = decode(header, encoded);
   if (head instanceof Invalid) return head;
   if (head.magic !== MAGIC) return new Invalid("these bytes are no image of a process");
@@ -170,14 +151,21 @@ export async function decodeImage(base: BaseImage, encoded: Uint8Array): Promise
     return new Invalid(
       `the image is based on ${short(hex(head.base))} where this host booted ${short(base.id)}; both sides need the same version`,
     );
+  const parent = hex(head.since);
+  const continues = parent !== hex(NONE);
+  if (continues && parent !== since?.id)
+    return new Invalid(`the image continues ${short(parent)}, which is not here`);
   if (head.bodyBytes > LIMITS.messageBytes)
     return new Invalid(`a body of ${head.bodyBytes} bytes is too long`);
   const plain = await inflate(head.deflated, head.bodyBytes);
   if (plain instanceof Invalid) return plain;
-  const integrity = await integrityOf(head.engine, head.base, plain);
+  const integrity = await integrityOf(head.engine, head.base, head.since, plain);
   if (integrity.some((b, i) => b !== head.integrity[i])) return new Invalid("the image is damaged");
   const fields = decode(body, plain);
-  return fields instanceof Invalid ? fields : checked(base, fields);
+  if (fields instanceof Invalid) return fields;
+  const image = checked(base, fields);
+  if (image instanceof Invalid || !continues || !since) return image;
+  return { ...image, pages: withChanges(since.image.pages, image.pages) };
 }
 
 /** Every field that the host itself goes by. */
@@ -228,12 +216,8 @@ function runsOf(pages: readonly Page[]): { skip: number; count: number }[] {
 
 const short = (id: string) => id.slice(0, 12);
 
-async function integrityOf(engine: Uint8Array, base: Uint8Array, plain: Uint8Array): Promise<Uint8Array> {
-  const all = new Uint8Array(64 + plain.length);
-  all.set(engine);
-  all.set(base, 32);
-  all.set(plain, 64);
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", all));
+async function integrityOf(...parts: Uint8Array[]): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", join(parts) as Uint8Array<ArrayBuffer>));
 }
 
 async function deflate(plain: Uint8Array): Promise<Uint8Array> {

@@ -7,10 +7,11 @@ import type { ErrorCode } from "../base/errors.ts";
 import { RoostError } from "../base/errors.ts";
 import { type BaseImage, EVAL_MODULE, FRAMES_HEADER_BYTES, writeRandomState } from "./base-image.ts";
 import type { Borrowed, Value } from "./exports.ts";
-import { applyPages, type Image, pagesThatDiffer, type Registers } from "./image.ts";
+import type { Image, Registers } from "./image.ts";
 import { Halt, type Host } from "./imports.ts";
 import { Instance } from "./instance.ts";
 import { FRAMES_BYTES } from "./memory-map.ts";
+import { applyPages, pagesThatDiffer } from "./pages.ts";
 
 /** What a host supplies while a machine runs. */
 export interface World {
@@ -91,7 +92,7 @@ export class Machine implements Disposable {
       );
     const machine = new Machine(base, image.registers, options);
     machine.#fill(image.memoryBytes);
-    applyPages(machine.#instance, image);
+    applyPages(machine.#instance, image.pages);
     machine.#writeFramesHeader();
     machine.#instance.exports.stackRestore(image.registers.stackPointer);
     machine.#limitMemory(options);

@@ -6,7 +6,14 @@ import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { Invalid } from "../../fabric/base/codec.ts";
 import { ensureEngine } from "../../fabric/engine/build/main.ts";
-import { bootBase, decodeImage, encodeImage, loadEngine, Machine } from "../../fabric/engine/index.ts";
+import {
+  bootBase,
+  decodeImage,
+  encodeImage,
+  imageId,
+  loadEngine,
+  Machine,
+} from "../../fabric/engine/index.ts";
 import {
   ALWAYS,
   bytesOf,
@@ -332,6 +339,28 @@ describe("images", () => {
     const again = imageOf(await decodeImage(await theBase(), await encodeImage(image)));
     expect(again).toEqual(image);
     expect(Machine.restore(await theBase(), again, OPTIONS).image()).toEqual(image);
+  });
+
+  test("can be told as what has changed since an earlier one, by those who have that", async () => {
+    const machine = await runTo(
+      "first",
+      `let kept = [1]; for (let i = 0; i < 3000; i++) kept.push({ i }); ask("first"); kept[7].more = "x"; kept = kept.slice(0, 9); ask("second");`,
+    );
+    const first = machine.image();
+    const whole = await encodeImage(first);
+    const since = { id: imageId(whole) ?? "", image: first };
+    machine.resume(NEVER(), bytesOf("go on"));
+    const second = machine.image();
+    const changes = await encodeImage(second, since);
+    expect(changes.length).toBeLessThan(whole.length / 2);
+    expect(imageOf(await decodeImage(await theBase(), changes, since))).toEqual(second);
+    expect(await decodeImage(await theBase(), changes)).toMatchObject({
+      reason: expect.stringMatching(/is not here/),
+    });
+    const wrong = { id: imageId(changes) ?? "", image: second };
+    expect(await decodeImage(await theBase(), changes, wrong)).toMatchObject({
+      reason: expect.stringMatching(/is not here/),
+    });
   });
 
   test("cut short anywhere are invalid", async () => {
