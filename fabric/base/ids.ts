@@ -16,11 +16,15 @@ export type CallNumber = Brand<number, "CallNumber">;
 /** SHA-256 of a booted, empty interpreter's memory, in hexadecimal. Two hosts with the same one can trade images. */
 export type BaseId = Brand<string, "BaseId">;
 
+/** The name of an encoded image: a hash of it and of all those it continues. */
+export type ImageId = Brand<string, "ImageId">;
+
 export const hostId = (text: string) => text as HostId;
 export const jobId = (text: string) => text as JobId;
 export const pid = (n: number) => n as Pid;
 export const epoch = (n: number) => n as Epoch;
 export const callNumber = (n: number) => n as CallNumber;
+export const imageId = (text: string) => text as ImageId;
 export const baseId = (text: string) => text as BaseId;
 
 /** The process every job begins with; it adopts orphans, as init does. */

@@ -14,6 +14,10 @@ export const LIMITS = {
   programBytes: 16 * MIB,
   /** One message on a link, images included: a full guest memory, hardly compressible, and its log. */
   messageBytes: 192 * MIB,
+  /** Images in a chain, each holding what changed since the one before; then a new chain is begun. */
+  imageChain: 8,
+  /** Images a host keeps for one home, so that they need not be sent again; beyond it, it forgets them all. */
+  imageCacheBytes: 256 * MIB,
   /** The argument or answer of one system call: a large file written whole. */
   callBytes: 32 * MIB,
   /** Written to the terminal but not yet taken by the home: beyond it, writing blocks the guest. */

@@ -7,11 +7,21 @@
  *  - every call takes effect once: (pid, call number) names it, and its answer is kept as long as a second run might ask again
  *  - nothing is lost with a host: a process goes on from its last snapshot, and is given the same answers as before
  */
-import { RoostError } from "../base/errors.ts";
-import { type CallNumber, type Epoch, epoch, FIRST_PID, type HostId, type Pid, pid } from "../base/ids.ts";
+import { must, RoostError } from "../base/errors.ts";
+import {
+  type CallNumber,
+  type Epoch,
+  epoch,
+  FIRST_PID,
+  type HostId,
+  type ImageId,
+  type Pid,
+  pid,
+} from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import { type Call, decodeCall, encodeAnswer, encodeError, type SignalName } from "../wire/calls.ts";
 import {
+  type EncodedImage,
   type Learned,
   type Message,
   type MessageOf,
@@ -85,7 +95,14 @@ export type Out = (effect: HomeEffect) => void;
 const BALANCE_EVERY_MS = 250;
 
 export function newHome(spec: JobSpec, nowMs: number): HomeState {
-  const state: HomeState = { spec, processes: new Map(), hosts: new Map(), nextPid: FIRST_PID, ended: false };
+  const state: HomeState = {
+    spec,
+    processes: new Map(),
+    hosts: new Map(),
+    images: new Map(),
+    nextPid: FIRST_PID,
+    ended: false,
+  };
   newProcess(state, pid(0), "any", undefined, "started", nowMs);
   return state;
 }
@@ -151,6 +168,7 @@ export function step(state: HomeState, event: HomeEvent, nowMs: number): HomeEff
         slots: 0, // until it says what it takes
         reason: "not heard from yet",
         linkedMs: nowMs,
+        images: new Set(),
       });
       out({
         type: "event",
@@ -253,7 +271,8 @@ function place(state: HomeState, p: Process, host: HostId, why: PlacedWhy, out: 
   p.epoch = epoch(p.epoch + 1);
   p.where = { kind: "at", host, sinceMs: nowMs, recalledTo: undefined };
   p.saveAsked = false;
-  const imageBytes = p.snapshot?.image.length ?? 0;
+  const images = imagesFor(state, host, p.snapshot);
+  const imageBytes = images.reduce((sum, image) => sum + image.bytes.length, 0);
   p.stays.push({
     host,
     hostName: state.hosts.get(host)?.name ?? host,
@@ -269,6 +288,7 @@ function place(state: HomeState, p: Process, host: HostId, why: PlacedWhy, out: 
     ...stayIn(state, p),
     program: p.snapshot ? undefined : { ...spec.program },
     snapshot: p.snapshot,
+    images,
     seed: p.seed,
     learned: { answers: Array.from(p.answers, ([call, answer]) => ({ call, answer })), clock: p.clock },
     jobName: spec.name,
@@ -280,6 +300,18 @@ function place(state: HomeState, p: Process, host: HostId, why: PlacedWhy, out: 
   };
   out({ type: "send", host, message });
   out({ type: "event", event: { type: "placed", pid: p.pid, epoch: p.epoch, host, why, imageBytes } });
+}
+
+/** Those of a snapshot's images that the host has not seen. */
+function imagesFor(state: HomeState, host: HostId, snapshot: Snapshot | undefined): EncodedImage[] {
+  const known = state.hosts.get(host)?.images;
+  const images: EncodedImage[] = [];
+  for (const id of snapshot?.chain ?? []) {
+    if (known?.has(id)) continue;
+    images.push({ id, bytes: must(state.images.get(id), "image of a snapshot") });
+    known?.add(id);
+  }
+  return images;
 }
 
 export function recall(state: HomeState, p: Process, to: HostId | undefined, out: Out): void {
@@ -319,6 +351,8 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
     out({ type: "send", host, message: { type: "release", ...stayOf(message), to: "elsewhere" } });
     return;
   }
+  if ("snapshot" in message && message.snapshot && !receive(state, host, p, message.snapshot, message.images))
+    return lost(state, p, "it sent an image that continues one it never sent", out, nowMs);
   const last = p.stays.at(-1);
   switch (message.type) {
     case "running":
@@ -333,11 +367,10 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       return onCall(state, p, message, out, nowMs);
     case "saved":
       p.saveAsked = false;
-      return adopt(p, message.snapshot);
+      return;
     case "returned": {
       const next = p.where.recalledTo;
       learn(p, message.learned);
-      if (message.snapshot) adopt(p, message.snapshot);
       leave(p, message.why, out, nowMs);
       const before = stayIn(state, p);
       // "recalledTo" its own host means: anywhere.
@@ -351,6 +384,12 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
     }
     case "refuse": {
       const record = state.hosts.get(host);
+      if (message.code === "ENOENT" && record && record.images.size > 0) {
+        record.images.clear(); // it has forgotten what it had: send everything again
+        leave(p, message.reason, out, nowMs);
+        p.where = { kind: "nowhere", why: "refused", next: host };
+        return;
+      }
       if (message.code === "EIO") return lost(state, p, message.reason, out, nowMs);
       if (record) {
         record.slots = 0; // until it says that it takes again
@@ -388,8 +427,23 @@ function remember(p: Process, call: CallNumber, answer: Uint8Array): void {
   p.answers.set(call, answer);
 }
 
-/** From here on the process would be started from this snapshot: what it learned before is in it. */
-function adopt(p: Process, snapshot: Snapshot): void {
+/**
+ * A snapshot of a process has come: from here on it would be started from that, and what it learned before is in it.
+ * False where images of its chain are missing.
+ */
+function receive(
+  state: HomeState,
+  host: HostId,
+  p: Process,
+  snapshot: Snapshot,
+  images: readonly EncodedImage[],
+): boolean {
+  const record = state.hosts.get(host);
+  for (const { id, bytes } of images) {
+    state.images.set(id, bytes);
+    record?.images.add(id);
+  }
+  if (snapshot.chain.length === 0 || !snapshot.chain.every((id) => state.images.has(id))) return false;
   p.snapshot = snapshot;
   p.seed = undefined;
   const firstNeeded = snapshot.calls - (snapshot.waiting ? 1 : 0);
@@ -399,6 +453,15 @@ function adopt(p: Process, snapshot: Snapshot): void {
       p.answersBytes -= answer.length;
     }
   p.clock = p.clock.filter((reading) => reading.poll >= snapshot.polls);
+  forgetImages(state);
+  return true;
+}
+
+/** Drops the images that no snapshot is made of any more. */
+function forgetImages(state: HomeState): void {
+  const used = new Set<ImageId>();
+  for (const p of state.processes.values()) for (const id of p.snapshot?.chain ?? []) used.add(id);
+  for (const id of state.images.keys()) if (!used.has(id)) state.images.delete(id);
 }
 
 // ---- calls ----
@@ -428,7 +491,6 @@ function fork(
   const child = newProcess(state, p.pid, on, snapshot, "forked", nowMs);
   const inChild = encodeAnswer("fork", { child: 0, self: child.pid, parent: p.pid });
   remember(child, message.call, inChild);
-  adopt(p, snapshot); // the fork's image is as good for the parent
   out({ type: "filesForked", parent: p.pid, child: child.pid });
   out({ type: "event", event: { type: "forked", pid: child.pid, ppid: p.pid, tookMs: message.tookMs } });
   answer(
@@ -516,6 +578,7 @@ export function end(state: HomeState, p: Process, how: End, out: Out, nowMs: num
   p.endedMs = nowMs;
   p.pending = undefined;
   p.snapshot = undefined;
+  forgetImages(state);
   p.answers.clear();
   p.clock = [];
   out({ type: "filesClosed", pid: p.pid });

@@ -1,5 +1,5 @@
 /** What a job's home knows: its processes, where each is, and how each could be started again. */
-import type { CallNumber, Epoch, HostId, JobId, Pid } from "../base/ids.ts";
+import type { CallNumber, Epoch, HostId, ImageId, JobId, Pid } from "../base/ids.ts";
 import type { CallArgs, SignalName } from "../wire/calls.ts";
 import type { Learned, Snapshot } from "../wire/messages.ts";
 
@@ -97,12 +97,16 @@ export interface HostRecord {
   /** Why it takes nothing, in words. */
   reason: string;
   readonly linkedMs: number;
+  /** What it was sent, or sent: it need not be sent again. */
+  readonly images: Set<ImageId>;
 }
 
 export interface HomeState {
   readonly spec: JobSpec;
   readonly processes: Map<Pid, Process>;
   readonly hosts: Map<HostId, HostRecord>;
+  /** All that the processes' snapshots are made of. */
+  readonly images: Map<ImageId, Uint8Array>;
   nextPid: number;
   ended: boolean;
 }

@@ -92,8 +92,10 @@ function startExecutor(worker: Endpoint, boot: Boot["boot"]): Promise<{ port: Ex
 
 /** Only images are large enough to be worth handing over. */
 function buffersOf(report: Report): ArrayBuffer[] {
-  const image = "snapshot" in report ? report.snapshot?.image : undefined;
-  return image && image.byteLength === image.buffer.byteLength ? [image.buffer as ArrayBuffer] : [];
+  if (!("images" in report)) return [];
+  return report.images.flatMap(({ bytes }) =>
+    bytes.byteLength === bytes.buffer.byteLength ? [bytes.buffer as ArrayBuffer] : [],
+  );
 }
 
 /** Runs things one task later each, without the delays that timers have in pages. */

@@ -10,7 +10,14 @@ import { LIMITS } from "../base/limits.ts";
 import type { Clock, Random } from "../base/ports.ts";
 import type { Command, Report, SnapshotReason } from "../kernel/executor-messages.ts";
 import { CALLS, type Call, decodeCall, encodeAnswer, encodeError } from "../wire/calls.ts";
-import type { Learned, MessageOf, Snapshot, StayKey } from "../wire/messages.ts";
+import {
+  type EncodedImage,
+  type Learned,
+  type MessageOf,
+  NOTHING_LEARNED,
+  type Snapshot,
+  type StayKey,
+} from "../wire/messages.ts";
 import type { Machines, RunningMachine, World } from "./machines.ts";
 import { ProcessClock } from "./process-clock.ts";
 
@@ -55,6 +62,13 @@ interface Resident {
   cpuMs: number;
   cpuReportedMs: number;
 }
+
+/** A snapshot, and those of its images that nobody has yet. */
+interface Taken {
+  readonly snapshot: Snapshot | undefined;
+  readonly images: EncodedImage[];
+}
+const NOT_NEEDED: Taken = { snapshot: undefined, images: [] };
 
 const USAGE_EVERY_MS = 200;
 
@@ -122,9 +136,7 @@ export class Executor {
   async #place(key: StayKey, place: MessageOf<"place">): Promise<void> {
     const { machines, clock: hostClock } = this.#options;
     const options = { memoryBytesMax: place.memoryBytesMax };
-    const machine = place.snapshot
-      ? await machines.restore(place.snapshot.image, options)
-      : machines.fresh(options);
+    const machine = place.snapshot ? await machines.restore(place.images, options) : machines.fresh(options);
     if (machine instanceof Invalid)
       return this.#options.report({
         type: "failed",
@@ -239,11 +251,7 @@ export class Executor {
       break;
     }
     p.cpuMs += this.#options.clock.monotonic() - began;
-    if (p.cpuMs - p.cpuReportedMs >= USAGE_EVERY_MS) {
-      p.cpuReportedMs = p.cpuMs;
-      const { memoryBytes, polls } = p.machine;
-      this.#options.report({ type: "usage", key: p.key, cpuMs: p.cpuMs, memoryBytes, polls });
-    }
+    if (p.cpuMs - p.cpuReportedMs >= USAGE_EVERY_MS) this.#reportUsage(p);
   }
 
   /** The answer where it can be given without waiting, or undefined: then the process waits for the home. */
@@ -264,21 +272,21 @@ export class Executor {
       p.posted.set(number, request.length);
       p.postedBytes += request.length;
       if (p.postedBytes <= LIMITS.postedBytes && p.preemptEvery === 0) {
-        this.#reportCall(p, number, request, undefined, 0);
+        this.#reportCall(p, number, request);
         return encodeAnswer("print", undefined);
       }
     }
     p.state = { kind: "waiting" };
     const stopped = this.#options.clock.monotonic();
     const forks = call.name === "fork";
-    if (!forks) this.#reportCall(p, number, request, undefined, 0);
+    if (!forks) this.#reportCall(p, number, request);
     if (forks || p.preemptEvery > 0)
       this.#inOrder(p.key, async () => {
-        const snapshot = await this.#encodeSnapshot(p);
+        const taken = await this.#encodeSnapshot(p);
         const tookMs = this.#options.clock.monotonic() - stopped;
-        if (forks) this.#reportCall(p, number, request, snapshot, tookMs);
+        if (forks) this.#reportCall(p, number, request, taken, tookMs);
         // The home has a fork's snapshot already.
-        if (p.preemptEvery > 0) this.#leave(p, "preempted", forks ? undefined : snapshot, tookMs);
+        if (p.preemptEvery > 0) this.#leave(p, "preempted", forks ? NOT_NEEDED : taken, tookMs);
       });
     return undefined;
   }
@@ -303,54 +311,49 @@ export class Executor {
     return learned;
   }
 
-  #reportCall(
-    p: Resident,
-    call: CallNumber,
-    request: Uint8Array,
-    snapshot: Snapshot | undefined,
-    tookMs: number,
-  ) {
+  #reportCall(p: Resident, call: CallNumber, request: Uint8Array, taken = NOT_NEEDED, tookMs = 0) {
     const learned = this.#takeLearned(p);
-    this.#options.report({ type: "call", key: p.key, call, request, learned, snapshot, tookMs });
+    this.#options.report({ type: "call", key: p.key, call, request, learned, ...taken, tookMs });
   }
 
-  /** Undefined where it has not begun. */
-  async #encodeSnapshot(p: Resident): Promise<Snapshot | undefined> {
-    if (p.program) return undefined;
-    const { calls, machine } = p;
+  /** The memory is read before this returns. */
+  async #encodeSnapshot(p: Resident): Promise<Taken> {
+    if (p.program) return NOT_NEEDED; // it has not begun, and can begin elsewhere from what it was placed with
+    const { machine } = p;
+    const calls = callNumber(p.calls);
     const waiting = p.state.kind === "waiting" || (p.state.kind === "ready" && p.state.answer !== undefined);
     const { polls } = machine;
     const clockMs = p.clock.latestMs;
-    const image = await machine.encodeImage();
-    return { image, calls: callNumber(calls), waiting, polls, clockMs };
+    const { chain, images } = await machine.encodeImage();
+    return { snapshot: { chain, calls, waiting, polls, clockMs }, images };
   }
 
   async #sendSnapshot(p: Resident, why: SnapshotReason): Promise<void> {
     const began = this.#options.clock.monotonic();
-    const encoding = this.#encodeSnapshot(p); // the image is taken before this returns
+    const encoding = this.#encodeSnapshot(p);
     if (why !== "save") p.state = { kind: "frozen" };
-    const snapshot = await encoding;
+    const taken = await encoding;
     const tookMs = this.#options.clock.monotonic() - began;
-    if (why !== "save") return this.#leave(p, why, snapshot, tookMs);
+    if (why !== "save") return this.#leave(p, why, taken, tookMs);
+    this.#options.report({ type: "snapshot", key: p.key, why, ...taken, learned: NOTHING_LEARNED, tookMs });
+  }
+
+  #leave(p: Resident, why: SnapshotReason, taken: Taken, tookMs: number): void {
+    p.state = { kind: "frozen" };
+    this.#reportUsage(p);
     this.#options.report({
       type: "snapshot",
       key: p.key,
       why,
-      snapshot,
-      learned: { answers: [], clock: [] },
+      ...taken,
+      learned: this.#takeLearned(p),
       tookMs,
     });
   }
 
-  #leave(p: Resident, why: SnapshotReason, snapshot: Snapshot | undefined, tookMs: number): void {
-    p.state = { kind: "frozen" };
-    this.#options.report({
-      type: "snapshot",
-      key: p.key,
-      why,
-      snapshot,
-      learned: this.#takeLearned(p),
-      tookMs,
-    });
+  #reportUsage(p: Resident): void {
+    p.cpuReportedMs = p.cpuMs;
+    const { memoryBytes, polls } = p.machine;
+    this.#options.report({ type: "usage", key: p.key, cpuMs: p.cpuMs, memoryBytes, polls });
   }
 }

@@ -55,7 +55,7 @@ export class HostDaemon {
       (peer) => {
         const id = this.#nextLink++ as HomeLink;
         this.#links.set(id, link);
-        this.#step({ type: "linked", link: id, home: { own, name: peer.name } });
+        this.#step({ type: "linked", link: id, own, name: peer.name });
         return {
           onMessage: (message) => this.#step({ type: "message", link: id, message }),
           onEnd: () => {

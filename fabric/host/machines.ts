@@ -3,7 +3,9 @@
  * executor itself can be put under ten thousand seeds.
  */
 import type { Invalid } from "../base/codec.ts";
+import type { ImageId } from "../base/ids.ts";
 import type { Stop, World } from "../engine/index.ts";
+import type { EncodedImage } from "../wire/messages.ts";
 
 export type { Stop, World };
 
@@ -14,11 +16,18 @@ export interface RunningMachine extends Disposable {
   start(program: { readonly source: string; readonly fileName: string }, world: World): Stop;
   resume(world: World, answer?: Uint8Array): Stop;
   seedRandom(seed: bigint): void;
-  /** The memory is read before this returns; the machine may run on while the rest is done. */
-  encodeImage(): Promise<Uint8Array>;
+  /**
+   * Its memory as a chain of images, and those of them that were made now; the others left with an earlier one, or came
+   * when it was restored. The memory is read before this returns; one at a time.
+   */
+  encodeImage(): Promise<{ readonly chain: ImageId[]; readonly images: EncodedImage[] }>;
 }
 
 export interface Machines {
   fresh(options: { memoryBytesMax: number }): RunningMachine;
-  restore(image: Uint8Array, options: { memoryBytesMax: number }): Promise<RunningMachine | Invalid>;
+  /** From a whole chain. */
+  restore(
+    chain: readonly EncodedImage[],
+    options: { memoryBytesMax: number },
+  ): Promise<RunningMachine | Invalid>;
 }

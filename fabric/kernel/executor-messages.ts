@@ -1,12 +1,13 @@
 /** What a host's daemon and its executors (workers that own interpreters) say to each other: plain data, cloned or transferred. */
 import type { ErrorCode } from "../base/errors.ts";
 import type { CallNumber } from "../base/ids.ts";
-import type { Learned, MessageOf, Snapshot, StayKey } from "../wire/messages.ts";
+import type { EncodedImage, Learned, MessageOf, Snapshot, StayKey } from "../wire/messages.ts";
 
 /** Why a snapshot is taken. After "save" the process goes on; after the others it stays frozen until dropped. */
 export type SnapshotReason = "save" | "reclaimed" | "recalled" | "preempted";
 
 export type Command =
+  /** `place.images` is the whole chain. */
   | { readonly type: "place"; readonly key: StayKey; readonly place: MessageOf<"place"> }
   | {
       readonly type: "answer";
@@ -31,6 +32,8 @@ export type Report =
       readonly request: Uint8Array;
       readonly learned: Learned;
       readonly snapshot: Snapshot | undefined;
+      /** Those of its chain that nobody has yet. */
+      readonly images: EncodedImage[];
       readonly tookMs: number;
     }
   | {
@@ -39,6 +42,7 @@ export type Report =
       readonly why: SnapshotReason;
       /** Undefined: the home has one that is as good, or the process has not begun. */
       readonly snapshot: Snapshot | undefined;
+      readonly images: EncodedImage[];
       readonly learned: Learned;
       readonly tookMs: number;
     }

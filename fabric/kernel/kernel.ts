@@ -7,9 +7,18 @@
  * reclaimed, no process runs until the owner starts again; nothing of a process stays after its release.
  */
 import { unreachable } from "../base/errors.ts";
+import type { ImageId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import { type Departure, freeze, offer, overdue } from "../migrate/departure.ts";
-import { type Message, type MessageOf, type Stay, type StayKey, stayKey, stayOf } from "../wire/messages.ts";
+import {
+  type EncodedImage,
+  type Message,
+  type MessageOf,
+  type Stay,
+  type StayKey,
+  stayKey,
+  stayOf,
+} from "../wire/messages.ts";
 import type { Command, Report } from "./executor-messages.ts";
 
 /** A link to a home, numbered by the daemon. */
@@ -31,6 +40,9 @@ export interface Home {
   /** The launcher's own host always serves its own jobs. */
   readonly own: boolean;
   readonly name: string;
+  /** Images of its processes that came through here. */
+  readonly images: Map<ImageId, Uint8Array>;
+  imagesBytes: number;
 }
 
 /** What a reclaim (or a plain eviction) came to, for the owner. */
@@ -69,7 +81,7 @@ export const newKernel = (executors: Iterable<number>): KernelState => ({
 });
 
 export type KernelEvent =
-  | { readonly type: "linked"; readonly link: HomeLink; readonly home: Home }
+  | { readonly type: "linked"; readonly link: HomeLink; readonly own: boolean; readonly name: string }
   | { readonly type: "unlinked"; readonly link: HomeLink }
   | { readonly type: "message"; readonly link: HomeLink; readonly message: Message }
   | { readonly type: "report"; readonly executor: number; readonly report: Report }
@@ -92,10 +104,12 @@ export function step(state: KernelState, event: KernelEvent, nowMs: number): Ker
   const effects: KernelEffect[] = [];
   const out = (effect: KernelEffect) => effects.push(effect);
   switch (event.type) {
-    case "linked":
-      state.homes.set(event.link, event.home);
-      out({ type: "send", link: event.link, message: statusFor(state, event.home) });
+    case "linked": {
+      const home: Home = { own: event.own, name: event.name, images: new Map(), imagesBytes: 0 };
+      state.homes.set(event.link, home);
+      out({ type: "send", link: event.link, message: statusFor(state, home) });
       break;
+    }
     case "unlinked":
       state.homes.delete(event.link);
       // Its home counts these processes as lost and starts them elsewhere: they must not go on here.
@@ -199,15 +213,18 @@ function place(
   out: Out,
   nowMs: number,
 ): void {
-  const refuse = (reason: string) =>
-    out({ type: "send", link, message: { type: "refuse", ...stayOf(message), code: "EAGAIN", reason } });
+  const refuse = (reason: string, code: "EAGAIN" | "ENOENT" = "EAGAIN") =>
+    out({ type: "send", link, message: { type: "refuse", ...stayOf(message), code, reason } });
   const { slots, reason } = statusFor(state, home);
-  if (slots === 0) return void refuse(reason);
-  if (state.reclaim && !home.own) return void refuse("its owner is back");
+  if (slots === 0) return refuse(reason);
+  if (state.reclaim && !home.own) return refuse("its owner is back");
   if ((message.program === undefined) === (message.snapshot === undefined))
-    return void refuse("bug: a placement has either a program or an image");
+    return refuse("bug: a placement has either a program or an image");
   const key = stayKey(message);
   if (state.guests.has(key)) return; // said twice
+  keep(home, message.images);
+  const images = chainOf(home, message.snapshot?.chain ?? []);
+  if (!images) return refuse("some of its images are not here any more", "ENOENT");
   const executor = leastLoaded(state);
   state.guests.set(key, {
     ...stayOf(message),
@@ -220,8 +237,29 @@ function place(
     cpuMs: 0,
     memoryBytes: 0,
   });
-  out({ type: "command", executor, command: { type: "place", key, place: message } });
+  out({ type: "command", executor, command: { type: "place", key, place: { ...message, images } } });
   out({ type: "changed" });
+}
+
+function keep(home: Home, images: readonly EncodedImage[]): void {
+  for (const { id, bytes } of images) {
+    if (home.images.has(id)) continue;
+    if (home.imagesBytes + bytes.length > LIMITS.imageCacheBytes) {
+      home.images.clear();
+      home.imagesBytes = 0;
+    }
+    home.images.set(id, bytes);
+    home.imagesBytes += bytes.length;
+  }
+}
+
+/** Undefined where one is missing. */
+function chainOf(home: Home, chain: readonly ImageId[]): EncodedImage[] | undefined {
+  const images = chain.flatMap((id) => {
+    const bytes = home.images.get(id);
+    return bytes ? [{ id, bytes }] : [];
+  });
+  return images.length === chain.length ? images : undefined;
 }
 
 function leastLoaded(state: KernelState): number {
@@ -238,19 +276,22 @@ function onReport(state: KernelState, executor: number, report: Report, out: Out
   const guest = state.guests.get(report.key);
   if (!guest) return; // dropped while the report was on its way
   const stay = stayOf(guest);
+  const home = state.homes.get(guest.home);
   const send = (message: Message) => out({ type: "send", link: guest.home, message });
   switch (report.type) {
     case "running":
       return send({ type: "running", ...stay });
     case "call": {
-      const { call, request, learned, snapshot, tookMs } = report;
-      return send({ type: "call", ...stay, call, request, learned, snapshot, tookMs });
+      const { call, request, learned, snapshot, images, tookMs } = report;
+      if (home) keep(home, images);
+      return send({ type: "call", ...stay, call, request, learned, snapshot, images, tookMs });
     }
     case "snapshot": {
-      const { why, snapshot, learned, tookMs } = report;
-      if (why === "save") return snapshot && send({ type: "saved", ...stay, snapshot });
+      const { why, snapshot, images, learned, tookMs } = report;
+      if (home) keep(home, images);
+      if (why === "save") return snapshot && send({ type: "saved", ...stay, snapshot, images });
       guest.departure = offer(guest.departure, why, nowMs);
-      return send({ type: "returned", ...stay, snapshot, learned, why, tookMs });
+      return send({ type: "returned", ...stay, snapshot, images, learned, why, tookMs });
     }
     case "failed":
       send({ type: "failed", ...stay, code: report.code, reason: report.reason });

@@ -20,13 +20,13 @@ import {
   varint,
 } from "../base/codec.ts";
 import { ERROR_CODES } from "../base/errors.ts";
-import type { BaseId, CallNumber, Epoch, HostId, JobId, Pid } from "../base/ids.ts";
+import type { BaseId, CallNumber, Epoch, HostId, ImageId, JobId, Pid } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 
 /** Raised whenever a message changes its form or meaning; hosts of different versions refuse each other. */
 export const PROTOCOL_VERSION = 1;
 
-const id = <T extends HostId | JobId | BaseId>() => branded<T>(text(64));
+const id = <T extends HostId | JobId | BaseId | ImageId>() => branded<T>(text(64));
 const words = text(1024);
 
 /** Which stay of which process a message speaks of. A message with another epoch than the home's is refused. */
@@ -36,10 +36,16 @@ const stay = {
   epoch: branded<Epoch>(varint),
 };
 
+/** An image as `encodeImage` made it. */
+const image = struct({ id: id<ImageId>(), bytes: bytes(LIMITS.messageBytes) });
+export type EncodedImage = Carried<typeof image>;
+/** Those of a snapshot's chain that the receiver is thought to lack. */
+const images = list(image, LIMITS.imageChain);
+
 /** A process, stopped: its memory and what memory cannot hold. */
 const snapshot = struct({
-  /** As `encodeImage` made it. */
-  image: bytes(LIMITS.messageBytes),
+  /** The images that make up its memory: the first whole, each other what changed since the one before. */
+  chain: list(id<ImageId>(), LIMITS.imageChain),
   /** System calls made so far; the next one has this number. */
   calls: branded<CallNumber>(varint),
   /** Stopped inside call number `calls - 1`, whose answer is not in the image. */
@@ -78,6 +84,7 @@ const message = union({
       /** Exactly one of `program` and `snapshot`. */
       program: optional(struct({ source: text(LIMITS.programBytes), fileName: words })),
       snapshot: optional(snapshot),
+      images,
       /** For Math.random, when the process has not drawn yet: 8 bytes. */
       seed: optional(bytes(8)),
       learned,
@@ -119,11 +126,12 @@ const message = union({
       learned,
       /** With a fork: the memory of parent and child alike, stopped in this very call. */
       snapshot: optional(snapshot),
+      images,
       /** From the guest's call until this was ready to leave. */
       tookMs: f64,
     }),
   ],
-  saved: [34, struct({ ...stay, snapshot })],
+  saved: [34, struct({ ...stay, snapshot, images })],
   /**
    * The host runs it no further, keeps it frozen until `release`, and asks the home to place it. Without a snapshot
    * where the home has one that is as good: the process has not begun, or has just forked.
@@ -133,6 +141,7 @@ const message = union({
     struct({
       ...stay,
       snapshot: optional(snapshot),
+      images,
       learned,
       why: oneOf(["reclaimed", "recalled", "preempted"]),
       tookMs: f64,

@@ -5,6 +5,7 @@
  */
 import { Invalid, utf8Decode, utf8Encode } from "../../fabric/base/codec.ts";
 import { RoostError } from "../../fabric/base/errors.ts";
+import { type ImageId, imageId } from "../../fabric/base/ids.ts";
 import type { Machines, RunningMachine, Stop, World } from "../../fabric/host/machines.ts";
 import {
   type CallAnswer,
@@ -13,6 +14,8 @@ import {
   decodeAnswer,
   encodeCall,
 } from "../../fabric/wire/calls.ts";
+
+let nextImage = 0;
 
 interface Memory {
   path: string;
@@ -54,17 +57,27 @@ class StandIn implements RunningMachine {
   readonly memoryBytes = 1 << 20;
   #m: Memory;
   readonly #onStep: () => void;
-  constructor(memory: Memory, onStep: () => void) {
+  #last: { readonly memory: Memory; readonly chain: ImageId[] } | undefined;
+  constructor(memory: Memory, onStep: () => void, chain?: ImageId[]) {
     this.#m = memory;
     this.#onStep = onStep;
+    this.#last = chain && { memory: { ...memory }, chain };
   }
   get polls() {
     return this.#m.polls;
   }
   seedRandom() {}
   [Symbol.dispose]() {}
+  /** As the real one does: a chain, each image the changes since the one before, and a new chain now and then. */
   async encodeImage() {
-    return utf8Encode(JSON.stringify(this.#m));
+    const now = { ...this.#m };
+    const goOn = this.#last && this.#last.chain.length < 4;
+    const before: Partial<Memory> = goOn ? (this.#last?.memory ?? {}) : {};
+    const changes = Object.entries(now).filter(([name, value]) => before[name as keyof Memory] !== value);
+    const bytes = utf8Encode(JSON.stringify(Object.fromEntries(changes)));
+    const id = imageId(`image ${nextImage++}`);
+    this.#last = { memory: now, chain: [...(goOn ? (this.#last?.chain ?? []) : []), id] };
+    return { chain: this.#last.chain, images: [{ id, bytes }] };
   }
 
   start(program: { source: string }, world: World): Stop {
@@ -188,11 +201,13 @@ const FRESH: Memory = {
 /** `onStep` is called whenever a guest gets the CPU. */
 export const standIns = (onStep: () => void): Machines => ({
   fresh: () => new StandIn({ ...FRESH }, onStep),
-  async restore(image) {
-    try {
-      return new StandIn(JSON.parse(utf8Decode(image)), onStep);
-    } catch {
-      return new Invalid("not a stand-in's image");
-    }
+  async restore(chain) {
+    if (chain.length === 0) return new Invalid("there is no image");
+    const memory = chain.reduce((m, { bytes }) => ({ ...m, ...JSON.parse(utf8Decode(bytes)) }), {} as Memory);
+    return new StandIn(
+      memory,
+      onStep,
+      chain.map(({ id }) => id),
+    );
   },
 });

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { Invalid } from "../../fabric/base/codec.ts";
 import { RoostError } from "../../fabric/base/errors.ts";
-import { callNumber, epoch, hostId, jobId, pid } from "../../fabric/base/ids.ts";
+import { callNumber, epoch, hostId, imageId, jobId, pid } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
 import { type HomeEffect, type HomeEvent, newHome, step } from "../../fabric/home/home.ts";
 import { type CallArgs, type CallName, decodeAnswer, encodeCall } from "../../fabric/wire/calls.ts";
@@ -17,12 +17,15 @@ import {
 
 const JOB = jobId("job");
 const snapshotOf = (calls: number, waiting = true): Snapshot => ({
-  image: new Uint8Array([1, 2, 3]),
+  chain: [imageId(`after ${calls} calls`)],
   calls: callNumber(calls),
   waiting,
   polls: 0,
   clockMs: 0,
 });
+
+const imagesOf = (snapshot: Snapshot | undefined) =>
+  (snapshot?.chain ?? []).map((id) => ({ id, bytes: new Uint8Array([1, 2, 3]) }));
 
 /** A home, and hosts that do what the test says. */
 class Bench {
@@ -73,7 +76,16 @@ class Bench {
     const call = callNumber(number);
     const request = encodeCall(name, args);
     const stay = { job: JOB, pid: pid(p), epoch };
-    this.say(host, { type: "call", ...stay, call, request, learned: NOTHING_LEARNED, snapshot, tookMs: 0 });
+    this.say(host, {
+      type: "call",
+      ...stay,
+      call,
+      request,
+      learned: NOTHING_LEARNED,
+      snapshot,
+      images: imagesOf(snapshot),
+      tookMs: 0,
+    });
   }
   replies(p: number): MessageOf<"reply">[] {
     return this.sent.flatMap(({ message }) =>
@@ -151,6 +163,7 @@ describe("placing", () => {
       type: "returned",
       ...stay,
       snapshot,
+      images: imagesOf(snapshot),
       learned: NOTHING_LEARNED,
       why: "recalled",
       tookMs: 1,
@@ -195,6 +208,7 @@ describe("one running copy", () => {
       request,
       learned: NOTHING_LEARNED,
       snapshot: undefined,
+      images: [],
       tookMs: 0,
     });
     expect(b.effects.slice(before).filter((e) => e.type === "print")).toEqual([]);
@@ -208,6 +222,7 @@ describe("one running copy", () => {
       type: "returned" as const,
       ...stay,
       snapshot: undefined,
+      images: [],
       learned: NOTHING_LEARNED,
       tookMs: 0,
     };
@@ -224,6 +239,56 @@ describe("one running copy", () => {
     b.call(1, "print", { fd: 1, data }, 0);
     expect(b.effects.filter((e) => e.type === "print").length).toBe(1);
     expect(b.replies(1).map((r) => r.call)).toEqual([0, 0]);
+  });
+});
+
+describe("images", () => {
+  test("are sent to a host once, and again when it has forgotten them", () => {
+    const b = launched("far");
+    const child = b.fork(1);
+    expect(b.placed(child).images.map(({ id }) => id)).toEqual(b.placed(child).snapshot?.chain);
+    const refusal = { type: "refuse" as const, job: JOB, pid: pid(child), reason: "" };
+    b.say("far", { ...refusal, epoch: b.placed(child).epoch, code: "EAGAIN" });
+    expect(b.placed(child).host).toBe("home");
+    expect(b.placed(child).images).toEqual([]); // it came from there
+    b.say("far", { type: "status", slots: 1, reason: "" });
+    b.do({ type: "migrate", pid: pid(child), to: hostId("far") });
+    const stay = { job: JOB, pid: pid(child), epoch: b.placed(child).epoch };
+    const back = {
+      type: "returned" as const,
+      ...stay,
+      snapshot: undefined,
+      images: [],
+      learned: NOTHING_LEARNED,
+    };
+    b.say("home", { ...back, why: "recalled", tookMs: 0 });
+    expect(b.placed(child)).toMatchObject({ host: "far", images: [] });
+    b.say("far", { ...refusal, epoch: b.placed(child).epoch, code: "ENOENT" });
+    expect(b.placed(child)).toMatchObject({
+      host: "far",
+      images: [{ id: b.placed(child).snapshot?.chain[0] }],
+    });
+    expect(b.state.processes.get(pid(child))?.hostsLost).toBe(0);
+  });
+
+  test("that continue one the home never had are no use, and cost the process its host, not the home", () => {
+    const b = launched("far");
+    const child = b.fork(1);
+    const stay = { job: JOB, pid: pid(child), epoch: b.placed(child).epoch };
+    const snapshot = { ...snapshotOf(9), chain: [imageId("never sent"), imageId("sent")] };
+    const images = [{ id: imageId("sent"), bytes: new Uint8Array(1) }];
+    b.say("far", { type: "saved", ...stay, snapshot, images });
+    expect(b.placed(child)).toMatchObject({ epoch: 2, snapshot: { calls: 1 } });
+  });
+
+  test("are forgotten when no process is made of them", () => {
+    const b = launched();
+    const child = b.fork(1);
+    expect(b.state.images.size).toBe(1);
+    b.fork(1);
+    expect(b.state.images.size).toBe(2);
+    b.call(child, "exit", { status: 0, value: new Uint8Array() });
+    expect(b.state.images.size).toBe(1);
   });
 });
 
@@ -322,7 +387,7 @@ describe("processes", () => {
     for (let n = 1; n <= last; n++) b.call(child, "print", { fd: 1, data }, n);
     expect(b.sent.filter(({ message }) => message.type === "save").length).toBe(1);
     const stay = { job: JOB, pid: pid(child), epoch: b.placed(child).epoch };
-    b.say("far", { type: "saved", ...stay, snapshot: snapshotOf(last) });
+    b.say("far", { type: "saved", ...stay, snapshot: snapshotOf(last), images: imagesOf(snapshotOf(last)) });
     b.do({ type: "hostLost", host: hostId("far"), reason: "gone" });
     expect(b.placed(child).snapshot?.calls).toBe(last);
     expect(b.placed(child).learned.answers.map((a) => a.call)).toEqual([last - 1, last]);
