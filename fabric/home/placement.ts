@@ -14,8 +14,10 @@ const DWELL_MS = 500;
 export function loads(state: HomeState): Map<HostId, number> {
   const load = new Map<HostId, number>([...state.hosts.keys()].map((id) => [id, 0]));
   for (const p of state.processes.values())
-    if (p.where.kind === "at" && !p.pending && !p.paused)
-      load.set(p.where.host, (load.get(p.where.host) ?? 0) + 1);
+    if (p.where.kind === "at" && !p.pending && !p.paused) {
+      const host = p.where.recalledTo ?? p.where.host; // as good as there
+      load.set(host, (load.get(host) ?? 0) + 1);
+    }
   return load;
 }
 

@@ -59,6 +59,7 @@ interface Resident {
   calls: number;
   /** Answers given here, which the home does not know yet. */
   answeredHere: Learned["answers"];
+  sliceBeganMs: number;
   cpuMs: number;
   cpuReportedMs: number;
 }
@@ -129,6 +130,7 @@ export class Executor {
       )
       .finally(() => {
         if (this.#unfinished.get(key) === done) this.#unfinished.delete(key);
+        this.#schedule();
       });
     this.#unfinished.set(key, done);
   }
@@ -175,6 +177,7 @@ export class Executor {
       announced: false,
       calls: place.snapshot?.calls ?? 0,
       answeredHere: [],
+      sliceBeganMs: 0,
       cpuMs: 0,
       cpuReportedMs: 0,
     };
@@ -209,12 +212,16 @@ export class Executor {
     this.#schedule();
   }
 
+  /**
+   * Plans a slice. Not while an image is read or written: that goes in many small steps of the event loop, each of
+   * which would wait for a slice, and other hosts wait for it.
+   */
   #schedule(): void {
-    if (this.#turnPending || this.#halted || this.#queue.length === 0) return;
+    if (this.#turnPending || this.#halted || this.#queue.length === 0 || this.#unfinished.size > 0) return;
     this.#turnPending = true;
     this.#options.yieldThen(() => {
       this.#turnPending = false;
-      if (this.#halted) return;
+      if (this.#halted || this.#unfinished.size > 0) return;
       const p = this.#queue.shift();
       if (p) {
         p.queued = false;
@@ -229,7 +236,7 @@ export class Executor {
       p.announced = true;
       this.#options.report({ type: "running", key: p.key });
     }
-    const began = this.#options.clock.monotonic();
+    p.sliceBeganMs = this.#options.clock.monotonic();
     p.world.beginSlice();
     let answer = firstAnswer;
     for (;;) {
@@ -250,8 +257,14 @@ export class Executor {
       }
       break;
     }
-    p.cpuMs += this.#options.clock.monotonic() - began;
+    this.#countCpu(p);
     if (p.cpuMs - p.cpuReportedMs >= USAGE_EVERY_MS) this.#reportUsage(p);
+  }
+
+  #countCpu(p: Resident): void {
+    const now = this.#options.clock.monotonic();
+    p.cpuMs += now - p.sliceBeganMs;
+    p.sliceBeganMs = now;
   }
 
   /** The answer where it can be given without waiting, or undefined: then the process waits for the home. */
@@ -279,6 +292,10 @@ export class Executor {
     p.state = { kind: "waiting" };
     const stopped = this.#options.clock.monotonic();
     const forks = call.name === "fork";
+    if (call.name === "exit") {
+      this.#countCpu(p); // the last chance to say so
+      this.#reportUsage(p);
+    }
     if (!forks) this.#reportCall(p, number, request);
     if (forks || p.preemptEvery > 0)
       this.#inOrder(p.key, async () => {
