@@ -1,5 +1,6 @@
 /**
- * A stopped machine's state as a value and as bytes. Only pages that differ from the base image are in it.
+ * A stopped machine's state as a value and as bytes. The bytes hold only pages that differ from the base image's, or from an
+ * earlier image's.
  * SNAPSHOT.md describes the format. Bytes are hostile until `decodeImage` has let them pass: what passes can still be a
  * memory that makes no sense, which can harm nothing but the machine made of it.
  */
@@ -22,7 +23,7 @@ import { type BaseImage, PAGE_BYTES } from "./base-image.ts";
 import { fromHex, hex } from "./engine.ts";
 import { WASM_PAGE_BYTES } from "./instance.ts";
 import { C_STACK_BYTES, FRAMES_BYTES } from "./memory-map.ts";
-import { changesSince, PAGE_WORDS, type Page, withChanges } from "./pages.ts";
+import { applyChanges, changedPages, PAGE_WORDS, type Page } from "./pages.ts";
 
 /** Everything of a stopped machine that is not in its memory. */
 export interface Registers {
@@ -41,9 +42,8 @@ export interface Registers {
 export interface Image {
   readonly base: BaseImage;
   readonly registers: Registers;
-  readonly memoryBytes: number;
-  /** Pages of 4 KiB that differ from the base, by rising number. */
-  readonly pages: readonly Page[];
+  /** A copy of all of it: encoding sends only what changed, and restoring is one copy back. */
+  readonly memory: Uint8Array;
 }
 
 // ------------------------------------------------------------------------------------------------------------------ bytes
@@ -103,7 +103,7 @@ const NONE = new Uint8Array(32);
 /** With `since`: only what has changed since that image, readable by those who have it. The image is read before this returns. */
 export async function encodeImage(image: Image, since?: NamedImage): Promise<Uint8Array> {
   const { registers, base } = image;
-  const pages = since ? changesSince(since.image.pages, image.pages) : image.pages;
+  const pages = changedPages((since?.image ?? base).memory, image.memory);
   const words = new Int32Array(pages.length * PAGE_WORDS);
   pages.forEach((page, i) => {
     words.set(page.difference, i * PAGE_WORDS);
@@ -112,7 +112,7 @@ export async function encodeImage(image: Image, since?: NamedImage): Promise<Uin
   const plain = encode(body, {
     ...registers,
     held: [...registers.held],
-    memoryPages: image.memoryBytes / WASM_PAGE_BYTES,
+    memoryPages: image.memory.length / WASM_PAGE_BYTES,
     runs: runsOf(pages),
     contents,
   });
@@ -163,16 +163,14 @@ export async function decodeImage(
   if (integrity.some((b, i) => b !== head.integrity[i])) return new Invalid("the image is damaged");
   const fields = decode(body, plain);
   if (fields instanceof Invalid) return fields;
-  const image = checked(base, fields);
-  if (image instanceof Invalid || !continues || !since) return image;
-  return { ...image, pages: withChanges(since.image.pages, image.pages) };
+  return checked(base, fields, continues && since ? since.image.memory : base.memory);
 }
 
 /** Every field that the host itself goes by. */
-function checked(base: BaseImage, fields: Carried<typeof body>): Image | Invalid {
+function checked(base: BaseImage, fields: Carried<typeof body>, before: Uint8Array): Image | Invalid {
   const { stackPointer, framesBytes, held, memoryPages, runs, contents, phase, stoppedAt, polls } = fields;
   const memoryBytes = memoryPages * WASM_PAGE_BYTES;
-  if (memoryBytes < base.memory.length || memoryBytes > 2 ** 31)
+  if (memoryBytes < before.length || memoryBytes > 2 ** 31)
     return new Invalid(`${memoryPages} is no possible number of memory pages`);
   const stackTop = base.addresses.stackPointer;
   if (stackPointer > stackTop || stackPointer < stackTop - C_STACK_BYTES)
@@ -194,11 +192,13 @@ function checked(base: BaseImage, fields: Carried<typeof body>): Image | Invalid
     }
   }
   if (pages.length * PAGE_BYTES !== contents.length) return new Invalid("more pages than listed");
+  const memory = new Uint8Array(memoryBytes);
+  memory.set(before);
+  applyChanges(memory, pages);
   return {
     base,
     registers: { stackPointer, polls, phase, stoppedAt, framesBytes, held },
-    memoryBytes,
-    pages,
+    memory,
   };
 }
 

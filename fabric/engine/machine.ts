@@ -11,7 +11,6 @@ import type { Image, Registers } from "./image.ts";
 import { Halt, type Host } from "./imports.ts";
 import { Instance } from "./instance.ts";
 import { FRAMES_BYTES } from "./memory-map.ts";
-import { applyPages, pagesThatDiffer } from "./pages.ts";
 
 /** What a host supplies while a machine runs. */
 export interface World {
@@ -78,21 +77,21 @@ export class Machine implements Disposable {
       held: [],
     };
     const machine = new Machine(base, registers, options);
-    machine.#fill(base.memory.length);
+    machine.#fillWithBase();
     machine.#limitMemory(options);
     return machine;
   }
 
   /** The machine an image was taken of. Throws RoostError ENOMEM when it does not fit into its limit, or into the host. */
   static restore(base: BaseImage, image: Image, options: MachineOptions): Machine {
-    if (image.memoryBytes > options.memoryBytesMax)
+    if (image.memory.length > options.memoryBytesMax)
       throw new RoostError(
         "ENOMEM",
-        `the image has ${image.memoryBytes} bytes of memory where its job allows ${options.memoryBytesMax}`,
+        `the image has ${image.memory.length} bytes of memory where its job allows ${options.memoryBytesMax}`,
       );
     const machine = new Machine(base, image.registers, options);
-    machine.#fill(image.memoryBytes);
-    applyPages(machine.#instance, image.pages);
+    machine.#instance.growTo(image.memory.length);
+    machine.#instance.bytes.set(image.memory);
     machine.#writeFramesHeader();
     machine.#instance.exports.stackRestore(image.registers.stackPointer);
     machine.#limitMemory(options);
@@ -128,14 +127,13 @@ export class Machine implements Disposable {
     writeRandomState(this.#instance, this.#base.addresses.random, seed);
   }
 
-  /** A copy of its state: what differs from the base, and the registers. */
+  /** A copy of its state. */
   image(): Image {
     if (this.#state !== "stopped") throw new Error(`bug: image of a machine that is ${this.#state}`);
     return {
       base: this.#base,
       registers: this.#registers,
-      memoryBytes: this.memoryBytes,
-      pages: pagesThatDiffer(this.#instance, this.#base),
+      memory: this.#instance.bytes.slice(),
     };
   }
 
@@ -321,9 +319,9 @@ export class Machine implements Disposable {
 
   // ------------------------------------------------------------------------------------------------------------- memory
 
-  /** Makes the memory the base's, and at least `bytes` long. */
-  #fill(bytes: number): void {
-    this.#instance.growTo(Math.max(bytes, this.#base.memory.length));
+  /** Makes a new memory the base's. */
+  #fillWithBase(): void {
+    this.#instance.growTo(this.#base.memory.length);
     const memory = this.#instance.bytes;
     for (const run of this.#base.runs) memory.set(run.bytes, run.at);
   }

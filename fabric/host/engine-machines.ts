@@ -18,7 +18,7 @@ import {
 import type { EncodedImage } from "../wire/messages.ts";
 import type { Machines, RunningMachine } from "./machines.ts";
 
-/** Decoded pages kept, besides those of running processes. */
+/** Memory of images kept, besides those that running processes continue. */
 const CACHE_BYTES = 64 << 20;
 
 /** The last image of a process that others have, to be continued. */
@@ -146,4 +146,4 @@ class ImageCache {
   }
 }
 
-const bytesOf = (image: Image) => image.pages.length * 4096;
+const bytesOf = (image: Image) => image.memory.length;
