@@ -16,7 +16,7 @@ const HIGH_WATER_BYTES = 1024 * 1024;
 const LOW_WATER_BYTES = 256 * 1024;
 /** A channel that drains this much between two ticks has somebody at its other end; signs of life alone are less. */
 const DRAIN_BYTES = 4 * 1024;
-/** How long a goodbye may take to leave before the connection is taken down. */
+/** How long the other may take to hear a goodbye before the connection is taken down. */
 const FAREWELL_MS = 1_000;
 
 export interface RtcParts {
@@ -91,7 +91,7 @@ class RtcLink implements Link {
     if (this.#ended) return;
     this.#give(goodbye(reason));
     if (this.#ended) return;
-    this.#shut();
+    this.#shut(); // but not the channel: the other closes it when the goodbye is there, else it might be lost
     queueMicrotask(() => this.onEnd({ reason })); // not before the caller has finished
   }
 
@@ -166,6 +166,7 @@ class RtcLink implements Link {
   #end(reason: string): void {
     if (this.#ended) return;
     this.#shut();
+    this.#channel.close();
     this.onEnd({ reason });
   }
 
@@ -174,7 +175,6 @@ class RtcLink implements Link {
     this.#cancelTick();
     this.#queue.length = 0;
     this.#leaving = undefined;
-    this.#channel.close(); // after what it has taken has left
     this.#clock.after(FAREWELL_MS, () => this.#letGo());
   }
 
