@@ -35,6 +35,7 @@ const nodeEntries = {
   roost: at("fabric/edge/main.ts"),
   "executor.worker": at("fabric/edge/executor.worker.ts"),
   "build-engine": at("fabric/engine/build/main.ts"),
+  bench: at("test/bench/main.ts"),
 };
 
 export default defineConfig({

@@ -4,6 +4,7 @@
  */
 import { type Fabric, type Job, type JobView, MemoryDisk, type Terminal } from "../fabric/index.ts";
 import { type Line, TerminalLines } from "./terminal.ts";
+import { forkTimer } from "./timing.ts";
 
 /** A program and what it is to work on. */
 export interface Order {
@@ -59,6 +60,7 @@ export class Launch {
       source: order.source,
       fileName: order.fileName,
       args: order.args,
+      onEvent: forkTimer(),
       disk,
       terminal: {
         print: (fd, data) => {

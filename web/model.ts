@@ -20,6 +20,7 @@ import {
 import { Launch, type Order } from "./launch.ts";
 import { HostMarks } from "./places.ts";
 import { loadFiles, loadSettings, type Settings, saveFiles, saveSettings } from "./settings.ts";
+import { timeReclaim } from "./timing.ts";
 
 export interface ModelOptions {
   /** A participant's surroundings, under a name. */
@@ -147,7 +148,9 @@ export class Model {
   }
 
   async reclaim(): Promise<void> {
-    await this.#attempt("Reclaim did not finish", () => this.#fabric.reclaim("its owner is back"));
+    await this.#attempt("Reclaim did not finish", () =>
+      this.#fabric.reclaim("its owner is back").then(timeReclaim),
+    );
   }
 
   /** Whether the name and the number of workers can change: not under running work. */

@@ -1,4 +1,5 @@
 /** What the words of the `roost` command do. Loaded only when one of them is said, so that help is quick. */
+import { existsSync } from "node:fs";
 import { RoostError } from "../base/errors.ts";
 import { bundleProgram } from "./bundle.ts";
 import { runLocal } from "./run.ts";
@@ -40,6 +41,15 @@ export async function start(port: number, demo: boolean): Promise<void> {
   if (demo) await demonstrate();
   closeOnSignal(() => relay.close());
   if (demo) process.stdout.write(`Still serving http://localhost:${relay.port}; Ctrl-C ends it.\n`);
+}
+
+/** In a checkout only: what it measures with are development dependencies. */
+export async function bench(suites: readonly string[], jsonFile: string | undefined): Promise<void> {
+  const file = new URL("./bench.js", import.meta.url);
+  if (!existsSync(file))
+    throw new RoostError("ENOENT", "`roost bench` needs a checkout of Roost; clone it and run it there");
+  const { bench } = (await import(file.href)) as typeof import("../../test/bench/main.ts");
+  await bench(suites, jsonFile);
 }
 
 function closeOnSignal(close: () => Promise<void>): void {

@@ -60,6 +60,17 @@ function commands(): Command {
     });
 
   roost
+    .command("bench")
+    .description("measure, and say on what machine and how")
+    .argument("[suites...]", "which; all of them by default")
+    .option("--json <file>", "write the figures as one flat object")
+    .addHelpText("after", "\nExample:\n  roost bench flight --json figures.json")
+    .action(async (suites: string[], options) => {
+      const { bench } = await import("./commands.ts");
+      await bench(suites, options.json);
+    });
+
+  roost
     .command("start", { hidden: true })
     .description("relay, page, and the example job once")
     .addOption(portOption())

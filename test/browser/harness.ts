@@ -4,7 +4,10 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from "p
 import { expect } from "vitest";
 import { type Relay, startRelay } from "../../relay/index.ts";
 
-const PAGE_DIRECTORY = fileURLToPath(new URL("../../dist/web", import.meta.url));
+/** From here, and from the built benchmark (dist/node). */
+const PAGE_DIRECTORY = fileURLToPath(
+  new URL(import.meta.url.includes("/dist/node/") ? "../web" : "../../dist/web", import.meta.url),
+);
 
 export const startPageRelay = (port = 0): Promise<Relay> =>
   startRelay({ port, pageDirectory: PAGE_DIRECTORY });

@@ -1,0 +1,43 @@
+/**
+ * `roost bench [SUITE…] [--json FILE]`: measures, and says on what and how. Needs a checkout: the rivals and browsers it
+ * measures against are development dependencies.
+ */
+import { writeFileSync } from "node:fs";
+import { arch, availableParallelism, cpus, platform } from "node:os";
+import { RoostError } from "../../fabric/base/errors.ts";
+import { flightSuite } from "./flight.ts";
+
+interface Suite {
+  readonly how: string;
+  readonly measure: () => Promise<Record<string, number>>;
+}
+
+const SUITES: Record<string, Suite> = {
+  flight: {
+    how: "two Chromium processes, WebRTC over loopback, through the page: forks to a remote tab, and reclaims of four busy processes",
+    measure: flightSuite,
+  },
+};
+
+export async function bench(names: readonly string[], jsonFile: string | undefined): Promise<void> {
+  const unknown = names.filter((name) => !(name in SUITES));
+  if (unknown.length > 0)
+    throw new RoostError(
+      "EINVAL",
+      `no suite ${unknown.join(", ")}; there are ${Object.keys(SUITES).join(", ")}`,
+    );
+  const say = (sentence: string) => process.stdout.write(`${sentence}\n`);
+  const machine = `${availableParallelism()} × ${cpus()[0]?.model ?? "unknown CPU"}, ${platform()} ${arch()}, Node ${process.versions.node}`;
+  say(`On ${machine}`);
+  const all: Record<string, number> = {};
+  for (const [name, { how, measure }] of Object.entries(SUITES)) {
+    if (names.length > 0 && !names.includes(name)) continue;
+    say(`\n${name}: ${how}`);
+    const figures = await measure();
+    for (const [metric, value] of Object.entries(figures)) say(`  ${metric.padEnd(44)} ${rounded(value)}`);
+    Object.assign(all, figures);
+  }
+  if (jsonFile) writeFileSync(jsonFile, `${JSON.stringify(all, null, 2)}\n`);
+}
+
+const rounded = (value: number) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
