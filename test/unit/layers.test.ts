@@ -21,7 +21,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "fabric/home": ["fabric/base", "fabric/wire"],
   "fabric/io": ["fabric/base", "fabric/wire"],
   "fabric/host": [...ALL_ABOVE_IO, "fabric/io/memory-link.ts"],
-  "fabric/edge": ["fabric", "relay"],
+  "fabric/edge": ["fabric", "relay", "test/bench"],
   "fabric/index.ts": ["fabric"],
   relay: ["fabric/base", "fabric/wire"],
   "web/environment.ts": ["fabric"],
