@@ -4,7 +4,7 @@ export type { HostId, JobId } from "./base/ids.ts";
 export { pid } from "./base/ids.ts";
 export { LIMITS } from "./base/limits.ts";
 export type { Disk, Store } from "./base/ports.ts";
-export type { JobEvent } from "./home/home.ts";
+export type { JobEvent } from "./home/effects.ts";
 export {
   type Environment,
   Fabric,

@@ -1,7 +1,7 @@
 /** Launches a program and sees it through: `roost run`, and the demonstration of `npm start`. */
 import { RoostError } from "../base/errors.ts";
 import { FIRST_PID } from "../base/ids.ts";
-import type { JobEvent } from "../home/home.ts";
+import type { JobEvent } from "../home/effects.ts";
 import { Fabric } from "../host/fabric.ts";
 import type { Job } from "../host/job.ts";
 import { type JobView, viewOfJob } from "../host/view.ts";

@@ -5,7 +5,9 @@
 import { RoostError } from "../base/errors.ts";
 import { type CallNumber, type HostId, type Pid, pid } from "../base/ids.ts";
 import { type Call, encodeAnswer, encodeError } from "../wire/calls.ts";
-import { answer, end, type Out, recall, settleWait, signal } from "./home.ts";
+import { answer } from "./answers.ts";
+import type { Out } from "./effects.ts";
+import { end, recall, settleWait, signal } from "./lives.ts";
 import { loads } from "./placement.ts";
 import type { HomeState, Process } from "./state.ts";
 

@@ -69,7 +69,7 @@ export class Files {
         const open = this.#opened(process, fd);
         if (!open.readable)
           throw new RoostError("EBADF", `${open.path} was opened for writing only; open it with "r+"`);
-        const data = open.file.read(Math.min(length, LIMITS.callBytes - 64), position ?? open.offset);
+        const data = open.file.read(Math.min(length, LIMITS.dataBytes), position ?? open.offset);
         if (position === undefined) open.offset += data.length;
         return done("read", { data });
       }
@@ -109,7 +109,7 @@ export class Files {
         const file = disk.open(inside(call.args.path), { ...READ });
         try {
           const size = file.size();
-          if (size > LIMITS.callBytes - 64)
+          if (size > LIMITS.dataBytes)
             throw new RoostError(
               "EINVAL",
               `${call.args.path} has ${size} bytes: read it in parts, with openSync and readSync`,

@@ -7,89 +7,18 @@
  *  - every call takes effect once: (pid, call number) names it, and its answer is kept as long as a second run might ask again
  *  - nothing is lost with a host: a process goes on from its last snapshot, and is given the same answers as before
  */
-import { must, RoostError } from "../base/errors.ts";
-import {
-  type CallNumber,
-  type Epoch,
-  epoch,
-  FIRST_PID,
-  type HostId,
-  type ImageId,
-  type Pid,
-  pid,
-} from "../base/ids.ts";
+import { RoostError } from "../base/errors.ts";
+import { epoch, FIRST_PID, type HostId, pid } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
-import { type Call, decodeCall, encodeAnswer, encodeError, type SignalName } from "../wire/calls.ts";
-import {
-  type EncodedImage,
-  type Learned,
-  type Message,
-  type MessageOf,
-  type Snapshot,
-  type Stay,
-  stayOf,
-} from "../wire/messages.ts";
+import { decodeCall, encodeAnswer, encodeError } from "../wire/calls.ts";
+import { type Message, type MessageOf, type Snapshot, stayOf } from "../wire/messages.ts";
+import { answer, learn, remember, reply, stayIn } from "./answers.ts";
 import { serve } from "./calls.ts";
+import type { HomeEffect, HomeEvent, Out } from "./effects.ts";
+import { imagesFor, receive } from "./images.ts";
+import { complain, end, fireTimers, leave, newProcess, recall, signal } from "./lives.ts";
 import { choose, loads, rebalance } from "./placement.ts";
-import type { End, HomeState, JobSpec, PlacedWhy, Process } from "./state.ts";
-
-export type HomeEvent =
-  | {
-      readonly type: "hostLinked";
-      readonly host: HostId;
-      readonly name: string;
-      readonly platform: string;
-      readonly local: boolean;
-    }
-  | { readonly type: "hostLost"; readonly host: HostId; readonly reason: string }
-  | { readonly type: "message"; readonly host: HostId; readonly message: Message }
-  /** A file call or a line of input is done. */
-  | { readonly type: "answered"; readonly pid: Pid; readonly call: CallNumber; readonly answer: Uint8Array }
-  | { readonly type: "kill"; readonly pid: Pid; readonly signal: SignalName }
-  | { readonly type: "migrate"; readonly pid: Pid; readonly to: HostId | undefined }
-  | { readonly type: "tick" };
-
-/** What happened, for people to see and tests to check. Times are the home's. */
-export type JobEvent =
-  | {
-      readonly type: "host";
-      readonly host: HostId;
-      readonly name: string;
-      readonly joined: boolean;
-      readonly reason: string;
-    }
-  | { readonly type: "forked"; readonly pid: Pid; readonly ppid: Pid; readonly tookMs: number }
-  | {
-      readonly type: "placed";
-      readonly pid: Pid;
-      readonly epoch: Epoch;
-      readonly host: HostId;
-      readonly why: PlacedWhy;
-      readonly imageBytes: number;
-    }
-  | { readonly type: "running"; readonly pid: Pid; readonly host: HostId; readonly sincePlacedMs: number }
-  | { readonly type: "left"; readonly pid: Pid; readonly host: HostId; readonly why: string }
-  | {
-      readonly type: "ended";
-      readonly pid: Pid;
-      readonly status: number;
-      readonly signal: SignalName | undefined;
-    };
-
-export type HomeEffect =
-  | { readonly type: "send"; readonly host: HostId; readonly message: Message }
-  | { readonly type: "print"; readonly pid: Pid; readonly fd: number; readonly data: Uint8Array }
-  | { readonly type: "readLine"; readonly pid: Pid; readonly call: CallNumber }
-  | { readonly type: "file"; readonly pid: Pid; readonly call: CallNumber; readonly operation: Call }
-  /** The child starts with its parent's open files; an ended process has none. */
-  | { readonly type: "filesForked"; readonly parent: Pid; readonly child: Pid }
-  | { readonly type: "filesClosed"; readonly pid: Pid }
-  /** Send `tick` at this time of the home's clock, if nothing comes before. */
-  | { readonly type: "wake"; readonly atMs: number }
-  | { readonly type: "event"; readonly event: JobEvent }
-  | { readonly type: "end"; readonly end: End };
-
-export type Out = (effect: HomeEffect) => void;
+import type { HomeState, JobSpec, PlacedWhy, Process } from "./state.ts";
 
 /** How often the home looks whether a host stands idle while another is crowded. */
 const BALANCE_EVERY_MS = 250;
@@ -105,53 +34,6 @@ export function newHome(spec: JobSpec, nowMs: number): HomeState {
   };
   newProcess(state, pid(0), "any", undefined, "started", nowMs);
   return state;
-}
-
-export function newProcess(
-  state: HomeState,
-  ppid: Pid,
-  on: string,
-  snapshot: Snapshot | undefined,
-  why: PlacedWhy,
-  nowMs: number,
-): Process {
-  const id = pid(state.nextPid++);
-  const p: Process = {
-    pid: id,
-    ppid,
-    on,
-    epoch: epoch(0),
-    where: { kind: "nowhere", why, next: undefined },
-    snapshot,
-    seed: seedOf(state.spec.seed, id),
-    answers: new Map(),
-    answersBytes: 0,
-    clock: [],
-    saveAsked: false,
-    pending: undefined,
-    paused: false,
-    end: undefined,
-    reaped: false,
-    hostsLost: 0,
-    stays: [],
-    cpuMs: 0,
-    memoryBytes: 0,
-    bornMs: nowMs,
-    endedMs: undefined,
-  };
-  state.processes.set(id, p);
-  return p;
-}
-
-/** SplitMix64 (Steele, Lea, Flood 2014) of the job's seed and the pid: never zero, which xorshift could not leave. */
-function seedOf(job: bigint, pid: Pid): Uint8Array {
-  let z = BigInt.asUintN(64, job + BigInt(pid) * 0x9e3779b97f4a7c15n);
-  z = BigInt.asUintN(64, (z ^ (z >> 30n)) * 0xbf58476d1ce4e5b9n);
-  z = BigInt.asUintN(64, (z ^ (z >> 27n)) * 0x94d049bb133111ebn);
-  z ^= z >> 31n;
-  const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, z || 1n);
-  return bytes;
 }
 
 export function step(state: HomeState, event: HomeEvent, nowMs: number): HomeEffect[] {
@@ -236,14 +118,6 @@ function lost(state: HomeState, p: Process, reason: string, out: Out, nowMs: num
   end(state, p, { status: 1, signal: "SIGKILL", value: new Uint8Array() }, out, nowMs);
 }
 
-const complain = (p: Process, sentence: string, out: Out) =>
-  out({
-    type: "print",
-    pid: p.pid,
-    fd: 2,
-    data: Uint8Array.from(`roost: ${sentence}\n`, (c) => c.charCodeAt(0)),
-  });
-
 // ---- placing and moving ----
 
 function placeAll(state: HomeState, out: Out, nowMs: number): void {
@@ -302,36 +176,9 @@ function place(state: HomeState, p: Process, host: HostId, why: PlacedWhy, out: 
   out({ type: "event", event: { type: "placed", pid: p.pid, epoch: p.epoch, host, why, imageBytes } });
 }
 
-/** Those of a snapshot's images that the host has not seen. */
-function imagesFor(state: HomeState, host: HostId, snapshot: Snapshot | undefined): EncodedImage[] {
-  const known = state.hosts.get(host)?.images;
-  const images: EncodedImage[] = [];
-  for (const id of snapshot?.chain ?? []) {
-    if (known?.has(id)) continue;
-    images.push({ id, bytes: must(state.images.get(id), "image of a snapshot") });
-    known?.add(id);
-  }
-  return images;
-}
-
-export function recall(state: HomeState, p: Process, to: HostId | undefined, out: Out): void {
-  if (p.where.kind !== "at" || p.where.recalledTo || p.where.host === to) return;
-  p.where.recalledTo = to ?? p.where.host;
-  out({ type: "send", host: p.where.host, message: { type: "recall", ...stayIn(state, p) } });
-}
-
 function balance(state: HomeState, out: Out, nowMs: number): void {
   const move = rebalance(state, loads(state), nowMs);
   if (move) recall(state, move.process, move.to, out);
-}
-
-const stayIn = (state: HomeState, p: Process): Stay => ({ job: state.spec.id, pid: p.pid, epoch: p.epoch });
-
-function leave(p: Process, why: string, out: Out, nowMs: number): void {
-  if (p.where.kind !== "at") return;
-  const last = p.stays.at(-1);
-  if (last) last.leftMs = nowMs;
-  out({ type: "event", event: { type: "left", pid: p.pid, host: p.where.host, why } });
 }
 
 // ---- messages ----
@@ -417,53 +264,6 @@ const whereIs = (state: HomeState, p: Process): string =>
     ? (state.hosts.get(p.where.host)?.name ?? p.where.host)
     : "its home, to wait for a host";
 
-function learn(p: Process, learned: Learned): void {
-  for (const { call, answer } of learned.answers) remember(p, call, answer);
-  for (const reading of learned.clock) p.clock.push(reading);
-}
-
-function remember(p: Process, call: CallNumber, answer: Uint8Array): void {
-  p.answersBytes += answer.length - (p.answers.get(call)?.length ?? 0);
-  p.answers.set(call, answer);
-}
-
-/**
- * A snapshot of a process has come: from here on it would be started from that, and what it learned before is in it.
- * False where images of its chain are missing.
- */
-function receive(
-  state: HomeState,
-  host: HostId,
-  p: Process,
-  snapshot: Snapshot,
-  images: readonly EncodedImage[],
-): boolean {
-  const record = state.hosts.get(host);
-  for (const { id, bytes } of images) {
-    state.images.set(id, bytes);
-    record?.images.add(id);
-  }
-  if (snapshot.chain.length === 0 || !snapshot.chain.every((id) => state.images.has(id))) return false;
-  p.snapshot = snapshot;
-  p.seed = undefined;
-  const firstNeeded = snapshot.calls - (snapshot.waiting ? 1 : 0);
-  for (const [call, answer] of p.answers)
-    if (call < firstNeeded) {
-      p.answers.delete(call);
-      p.answersBytes -= answer.length;
-    }
-  p.clock = p.clock.filter((reading) => reading.poll >= snapshot.polls);
-  forgetImages(state);
-  return true;
-}
-
-/** Drops the images that no snapshot is made of any more. */
-function forgetImages(state: HomeState): void {
-  const used = new Set<ImageId>();
-  for (const p of state.processes.values()) for (const id of p.snapshot?.chain ?? []) used.add(id);
-  for (const id of state.images.keys()) if (!used.has(id)) state.images.delete(id);
-}
-
 // ---- calls ----
 
 function onCall(state: HomeState, p: Process, message: MessageOf<"call">, out: Out, nowMs: number): void {
@@ -514,122 +314,6 @@ function forkRefused(state: HomeState, on: string): RoostError | undefined {
   if (named && !state.hosts.has(on as HostId))
     return new RoostError("ENOHOST", `no host ${on} is linked to this job; hosts() lists those that are`);
   return undefined;
-}
-
-/** Settles a call: exactly once, remembered, and told to wherever the process is now. */
-export function answer(
-  state: HomeState,
-  p: Process,
-  call: CallNumber,
-  bytes: Uint8Array,
-  out: Out,
-  nowMs: number,
-): void {
-  if (p.pending?.call === call) p.pending = undefined;
-  remember(p, call, bytes);
-  reply(state, p, call, bytes, out, nowMs);
-  const tooMuch = p.answersBytes > LIMITS.logBytes || p.answers.size + p.clock.length > LIMITS.logEntries;
-  if (tooMuch && !p.saveAsked && p.where.kind === "at") {
-    p.saveAsked = true;
-    out({ type: "send", host: p.where.host, message: { type: "save", ...stayIn(state, p) } });
-  }
-}
-
-function reply(
-  state: HomeState,
-  p: Process,
-  call: CallNumber,
-  bytes: Uint8Array,
-  out: Out,
-  nowMs: number,
-): void {
-  if (p.where.kind !== "at") return;
-  const message: MessageOf<"reply"> = { type: "reply", ...stayIn(state, p), call, answer: bytes, now: nowMs };
-  out({ type: "send", host: p.where.host, message });
-}
-
-// ---- signals, ends, time ----
-
-export function signal(state: HomeState, p: Process, name: SignalName, out: Out, nowMs: number): void {
-  if (p.end) return;
-  if (name === "SIGCHLD") return; // ignored unless handled
-  if (name === "SIGSTOP" || name === "SIGCONT") {
-    p.paused = name === "SIGSTOP";
-    if (p.where.kind === "at")
-      out({
-        type: "send",
-        host: p.where.host,
-        message: { type: "pause", ...stayIn(state, p), paused: p.paused },
-      });
-    return;
-  }
-  end(state, p, { status: 1, signal: name, value: new Uint8Array() }, out, nowMs);
-}
-
-export function end(state: HomeState, p: Process, how: End, out: Out, nowMs: number): void {
-  if (p.end) return;
-  if (p.where.kind === "at") {
-    leave(p, "ended", out, nowMs);
-    const to = how.signal ? `nowhere: ${how.signal}` : "nowhere: it ended";
-    out({ type: "send", host: p.where.host, message: { type: "release", ...stayIn(state, p), to } });
-  }
-  p.where = { kind: "ended" };
-  p.end = how;
-  p.endedMs = nowMs;
-  p.pending = undefined;
-  p.snapshot = undefined;
-  forgetImages(state);
-  p.answers.clear();
-  p.clock = [];
-  out({ type: "filesClosed", pid: p.pid });
-  out({ type: "event", event: { type: "ended", pid: p.pid, status: how.status, signal: how.signal } });
-
-  for (const child of state.processes.values()) if (child.ppid === p.pid) child.ppid = FIRST_PID;
-  if (p.pid === FIRST_PID) {
-    const rest = { status: 1, signal: "SIGKILL" as const, value: new Uint8Array() };
-    for (const other of state.processes.values()) end(state, other, rest, out, nowMs);
-    state.ended = true;
-    out({ type: "end", end: how });
-    return;
-  }
-  for (const q of state.processes.values())
-    if (q.pending?.for === "wait") settleWait(state, q, q.pending.call, q.pending.child, out, nowMs);
-}
-
-/** Answers a wait, if one of its children has ended or there is none to wait for. Says whether it did. */
-export function settleWait(
-  state: HomeState,
-  p: Process,
-  call: CallNumber,
-  wanted: number,
-  out: Out,
-  nowMs: number,
-): boolean {
-  const children = [...state.processes.values()].filter(
-    (c) => c.ppid === p.pid && !c.reaped && (wanted === -1 || c.pid === wanted),
-  );
-  if (children.length === 0) {
-    const sentence =
-      wanted === -1 ? "this process has no child left to wait for" : `${wanted} is no child of this process`;
-    answer(state, p, call, encodeError(new RoostError("ECHILD", sentence)), out, nowMs);
-    return true;
-  }
-  const done = children.filter((c) => c.end).toSorted((a, b) => (a.endedMs ?? 0) - (b.endedMs ?? 0))[0];
-  if (!done?.end) return false;
-  done.reaped = true;
-  const { status, signal, value } = done.end;
-  answer(state, p, call, encodeAnswer("wait", { end: { pid: done.pid, status, signal, value } }), out, nowMs);
-  return true;
-}
-
-function fireTimers(state: HomeState, out: Out, nowMs: number): void {
-  for (const p of state.processes.values()) {
-    const { pending } = p;
-    if (!pending || !("dueMs" in pending) || pending.dueMs === undefined || pending.dueMs > nowMs) continue;
-    const nothing =
-      pending.for === "wait" ? encodeAnswer("wait", { end: undefined }) : encodeAnswer("sleep", undefined);
-    answer(state, p, pending.call, nothing, out, nowMs);
-  }
 }
 
 function planWake(state: HomeState, out: Out, nowMs: number): void {

@@ -18,7 +18,7 @@ import {
   type Snapshot,
   type StayKey,
 } from "../wire/messages.ts";
-import type { Machines, RunningMachine, World } from "./machines.ts";
+import type { Machines, RunningMachine, Stop, World } from "./machines.ts";
 import { ProcessClock } from "./process-clock.ts";
 
 export interface ExecutorOptions {
@@ -46,6 +46,8 @@ interface Resident {
   readonly world: World & { beginSlice(): void };
   readonly clock: ProcessClock;
   readonly preemptEvery: number;
+  /** Whether it has stopped at the poll at which it is to move. */
+  readonly isDue: () => boolean;
   /** Answers an earlier run was given and this one must be given again. */
   readonly replay: Map<CallNumber, Uint8Array>;
   /** Calls the home has not confirmed, though the process went on: number → bytes. */
@@ -59,6 +61,7 @@ interface Resident {
   calls: number;
   /** Answers given here, which the home does not know yet. */
   answeredHere: Learned["answers"];
+  answeredHereBytes: number;
   sliceBeganMs: number;
   cpuMs: number;
   cpuReportedMs: number;
@@ -126,7 +129,12 @@ export class Executor {
     if (!now) return;
     const done = now
       .catch((error) =>
-        this.#options.report({ type: "failed", key, code: "EIO", reason: `bug: ${String(error)}` }),
+        this.#options.report({
+          type: "failed",
+          key,
+          code: error instanceof RoostError ? error.code : "EIO",
+          reason: error instanceof RoostError ? error.message : `it cannot go on here: ${String(error)}`,
+        }),
       )
       .finally(() => {
         if (this.#unfinished.get(key) === done) this.#unfinished.delete(key);
@@ -150,7 +158,7 @@ export class Executor {
       machine.seedRandom(new DataView(place.seed.buffer, place.seed.byteOffset, 8).getBigUint64(0));
 
     const clock = new ProcessClock(hostClock, place.now, place.snapshot?.clockMs ?? 0, place.learned.clock);
-    let polls = 0;
+    let pollsHere = 0;
     let sliceEndsMs = 0;
     const p: Resident = {
       key,
@@ -159,14 +167,13 @@ export class Executor {
       world: {
         zone: place.zone,
         now: () => clock.read(machine.polls),
-        poll: () => ++polls === place.preemptEvery || hostClock.monotonic() >= sliceEndsMs,
+        poll: () => ++pollsHere === place.preemptEvery || hostClock.monotonic() >= sliceEndsMs,
         beginSlice: () => {
-          polls = 0;
-          sliceEndsMs =
-            place.preemptEvery > 0 ? Number.POSITIVE_INFINITY : hostClock.monotonic() + LIMITS.sliceMs;
+          sliceEndsMs = hostClock.monotonic() + LIMITS.sliceMs;
         },
       },
       preemptEvery: place.preemptEvery,
+      isDue: () => pollsHere === place.preemptEvery,
       replay: new Map(place.learned.answers.map((x) => [x.call, x.answer])),
       posted: new Map(),
       postedBytes: 0,
@@ -177,6 +184,7 @@ export class Executor {
       announced: false,
       calls: place.snapshot?.calls ?? 0,
       answeredHere: [],
+      answeredHereBytes: 0,
       sliceBeganMs: 0,
       cpuMs: 0,
       cpuReportedMs: 0,
@@ -240,15 +248,13 @@ export class Executor {
     p.world.beginSlice();
     let answer = firstAnswer;
     for (;;) {
-      const { program } = p;
-      p.program = undefined;
-      const stop = program ? p.machine.start(program, p.world) : p.machine.resume(p.world, answer);
+      const stop = this.#run(p, answer);
       if (stop.kind === "call") {
         answer = this.#serve(p, stop.request);
         if (answer) continue; // at once, so that no answer the home does not know is ever pending at a snapshot
       } else if (stop.kind === "preempted") {
         p.state = { kind: "ready", answer: undefined };
-        if (p.preemptEvery > 0) this.#inOrder(p.key, () => this.#sendSnapshot(p, "preempted"));
+        if (p.isDue()) this.#inOrder(p.key, () => this.#sendSnapshot(p, "preempted"));
         else this.#enqueue(p);
       } else {
         this.#options.report({ type: "failed", key: p.key, code: stop.code, reason: stop.message });
@@ -258,7 +264,26 @@ export class Executor {
       break;
     }
     this.#countCpu(p);
+    this.#shortenLearned(p);
     if (p.cpuMs - p.cpuReportedMs >= USAGE_EVERY_MS) this.#reportUsage(p);
+  }
+
+  /** What it is resumed with may be a stranger's invention: nonsense ends this process and no other. */
+  #run(p: Resident, answer: Uint8Array | undefined): Stop {
+    const { program } = p;
+    p.program = undefined;
+    try {
+      return program ? p.machine.start(program, p.world) : p.machine.resume(p.world, answer);
+    } catch (error) {
+      return { kind: "fault", code: "EIO", message: `it cannot be continued: ${String(error)}` };
+    }
+  }
+
+  /** A process that looks at the clock or draws randomness for ever without a call the home sees: a snapshot has all that in it. */
+  #shortenLearned(p: Resident): void {
+    const long = p.answeredHere.length + p.clock.learned.length > LIMITS.logEntries;
+    if ((long || p.answeredHereBytes > LIMITS.logBytes) && p.state.kind !== "frozen")
+      this.#withResident(p.key, (p) => this.#sendSnapshot(p, "save"));
   }
 
   #countCpu(p: Resident): void {
@@ -279,6 +304,7 @@ export class Executor {
     if (where === "here") {
       const answer = this.#answerHere(call);
       p.answeredHere.push({ call: number, answer });
+      p.answeredHereBytes += answer.length;
       return answer;
     }
     if (where === "posted") {
@@ -324,6 +350,7 @@ export class Executor {
   #takeLearned(p: Resident): Learned {
     const learned = { answers: p.answeredHere, clock: p.clock.learned };
     p.answeredHere = [];
+    p.answeredHereBytes = 0;
     p.clock.learned = [];
     return learned;
   }
@@ -348,7 +375,8 @@ export class Executor {
   async #sendSnapshot(p: Resident, why: SnapshotReason): Promise<void> {
     const began = this.#options.clock.monotonic();
     const encoding = this.#encodeSnapshot(p);
-    if (why !== "save") p.state = { kind: "frozen" };
+    if (why === "save") this.#takeLearned(p); // it is in the snapshot
+    else p.state = { kind: "frozen" };
     const taken = await encoding;
     const tookMs = this.#options.clock.monotonic() - began;
     if (why !== "save") return this.#leave(p, why, taken, tookMs);

@@ -6,7 +6,7 @@ import { RoostError } from "../base/errors.ts";
 import { type BaseId, type HostId, hostId, idFromRandom, jobId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Clock, Disk, Link, Random } from "../base/ports.ts";
-import type { JobEvent } from "../home/home.ts";
+import type { JobEvent } from "../home/effects.ts";
 import { linkPair } from "../io/memory-link.ts";
 import type { ExecutorPort } from "../kernel/executor-messages.ts";
 import type { Receipt } from "../kernel/kernel.ts";

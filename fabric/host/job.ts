@@ -4,8 +4,9 @@
  */
 import type { CallNumber, HostId, Pid } from "../base/ids.ts";
 import type { Clock, Disk, Link } from "../base/ports.ts";
+import type { HomeEffect, HomeEvent, JobEvent } from "../home/effects.ts";
 import { Files } from "../home/files.ts";
-import { type HomeEffect, type HomeEvent, type JobEvent, newHome, step } from "../home/home.ts";
+import { newHome, step } from "../home/home.ts";
 import type { End, HomeState, JobSpec } from "../home/state.ts";
 import { encodeAnswer } from "../wire/calls.ts";
 import { encodeMessage } from "../wire/messages.ts";

@@ -4,7 +4,8 @@ import { Invalid } from "../../fabric/base/codec.ts";
 import { RoostError } from "../../fabric/base/errors.ts";
 import { callNumber, epoch, hostId, imageId, jobId, pid } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
-import { type HomeEffect, type HomeEvent, newHome, step } from "../../fabric/home/home.ts";
+import type { HomeEffect, HomeEvent } from "../../fabric/home/effects.ts";
+import { newHome, step } from "../../fabric/home/home.ts";
 import { type CallArgs, type CallName, decodeAnswer, encodeCall } from "../../fabric/wire/calls.ts";
 import {
   decodeMessage,

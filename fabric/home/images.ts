@@ -1,0 +1,54 @@
+/** The images that a job's processes could be started from, and who has seen them. */
+import { must } from "../base/errors.ts";
+import type { HostId, ImageId } from "../base/ids.ts";
+import type { EncodedImage, Snapshot } from "../wire/messages.ts";
+import type { HomeState, Process } from "./state.ts";
+
+/** Those of a snapshot's images that the host has not seen. */
+export function imagesFor(state: HomeState, host: HostId, snapshot: Snapshot | undefined): EncodedImage[] {
+  const known = state.hosts.get(host)?.images;
+  const images: EncodedImage[] = [];
+  for (const id of snapshot?.chain ?? []) {
+    if (known?.has(id)) continue;
+    images.push({ id, bytes: must(state.images.get(id), "image of a snapshot") });
+    known?.add(id);
+  }
+  return images;
+}
+
+/**
+ * A snapshot of a process has come: from here on it would be started from that, and what it learned before is in it.
+ * False where images of its chain are missing.
+ */
+export function receive(
+  state: HomeState,
+  host: HostId,
+  p: Process,
+  snapshot: Snapshot,
+  images: readonly EncodedImage[],
+): boolean {
+  const record = state.hosts.get(host);
+  for (const { id, bytes } of images) {
+    state.images.set(id, bytes);
+    record?.images.add(id);
+  }
+  if (snapshot.chain.length === 0 || !snapshot.chain.every((id) => state.images.has(id))) return false;
+  p.snapshot = snapshot;
+  p.seed = undefined;
+  const firstNeeded = snapshot.calls - (snapshot.waiting ? 1 : 0);
+  for (const [call, answer] of p.answers)
+    if (call < firstNeeded) {
+      p.answers.delete(call);
+      p.answersBytes -= answer.length;
+    }
+  p.clock = p.clock.filter((reading) => reading.poll >= snapshot.polls);
+  forgetImages(state);
+  return true;
+}
+
+/** Drops the images that no snapshot is made of any more. */
+export function forgetImages(state: HomeState): void {
+  const used = new Set<ImageId>();
+  for (const p of state.processes.values()) for (const id of p.snapshot?.chain ?? []) used.add(id);
+  for (const id of state.images.keys()) if (!used.has(id)) state.images.delete(id);
+}

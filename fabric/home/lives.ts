@@ -1,0 +1,160 @@
+/** How processes come and go: born, moved, signalled, ended, waited for. */
+import { RoostError } from "../base/errors.ts";
+import { type CallNumber, epoch, FIRST_PID, type HostId, type Pid, pid } from "../base/ids.ts";
+import { encodeAnswer, encodeError, type SignalName } from "../wire/calls.ts";
+import type { Snapshot } from "../wire/messages.ts";
+import { answer, stayIn } from "./answers.ts";
+import type { Out } from "./effects.ts";
+import { forgetImages } from "./images.ts";
+import type { End, HomeState, PlacedWhy, Process } from "./state.ts";
+
+export function newProcess(
+  state: HomeState,
+  ppid: Pid,
+  on: string,
+  snapshot: Snapshot | undefined,
+  why: PlacedWhy,
+  nowMs: number,
+): Process {
+  const id = pid(state.nextPid++);
+  const p: Process = {
+    pid: id,
+    ppid,
+    on,
+    epoch: epoch(0),
+    where: { kind: "nowhere", why, next: undefined },
+    snapshot,
+    seed: seedOf(state.spec.seed, id),
+    answers: new Map(),
+    answersBytes: 0,
+    clock: [],
+    saveAsked: false,
+    pending: undefined,
+    paused: false,
+    end: undefined,
+    reaped: false,
+    hostsLost: 0,
+    stays: [],
+    cpuMs: 0,
+    memoryBytes: 0,
+    bornMs: nowMs,
+    endedMs: undefined,
+  };
+  state.processes.set(id, p);
+  return p;
+}
+
+/** SplitMix64 (Steele, Lea, Flood 2014) of the job's seed and the pid: never zero, which xorshift could not leave. */
+function seedOf(job: bigint, pid: Pid): Uint8Array {
+  let z = BigInt.asUintN(64, job + BigInt(pid) * 0x9e3779b97f4a7c15n);
+  z = BigInt.asUintN(64, (z ^ (z >> 30n)) * 0xbf58476d1ce4e5b9n);
+  z = BigInt.asUintN(64, (z ^ (z >> 27n)) * 0x94d049bb133111ebn);
+  z ^= z >> 31n;
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, z || 1n);
+  return bytes;
+}
+
+export function recall(state: HomeState, p: Process, to: HostId | undefined, out: Out): void {
+  if (p.where.kind !== "at" || p.where.recalledTo || p.where.host === to) return;
+  p.where.recalledTo = to ?? p.where.host;
+  out({ type: "send", host: p.where.host, message: { type: "recall", ...stayIn(state, p) } });
+}
+
+/** Ends its stay where it is. The caller says where it is then. */
+export function leave(p: Process, why: string, out: Out, nowMs: number): void {
+  if (p.where.kind !== "at") return;
+  const last = p.stays.at(-1);
+  if (last) last.leftMs = nowMs;
+  out({ type: "event", event: { type: "left", pid: p.pid, host: p.where.host, why } });
+}
+
+export const complain = (p: Process, sentence: string, out: Out) =>
+  out({
+    type: "print",
+    pid: p.pid,
+    fd: 2,
+    data: Uint8Array.from(`roost: ${sentence}\n`, (c) => c.charCodeAt(0)),
+  });
+
+export function signal(state: HomeState, p: Process, name: SignalName, out: Out, nowMs: number): void {
+  if (p.end) return;
+  if (name === "SIGCHLD") return; // ignored unless handled
+  if (name === "SIGSTOP" || name === "SIGCONT") {
+    p.paused = name === "SIGSTOP";
+    if (p.where.kind === "at")
+      out({
+        type: "send",
+        host: p.where.host,
+        message: { type: "pause", ...stayIn(state, p), paused: p.paused },
+      });
+    return;
+  }
+  end(state, p, { status: 1, signal: name, value: new Uint8Array() }, out, nowMs);
+}
+
+export function end(state: HomeState, p: Process, how: End, out: Out, nowMs: number): void {
+  if (p.end) return;
+  if (p.where.kind === "at") {
+    leave(p, "ended", out, nowMs);
+    const to = how.signal ? `nowhere: ${how.signal}` : "nowhere: it ended";
+    out({ type: "send", host: p.where.host, message: { type: "release", ...stayIn(state, p), to } });
+  }
+  p.where = { kind: "ended" };
+  p.end = how;
+  p.endedMs = nowMs;
+  p.pending = undefined;
+  p.snapshot = undefined;
+  forgetImages(state);
+  p.answers.clear();
+  p.clock = [];
+  out({ type: "filesClosed", pid: p.pid });
+  out({ type: "event", event: { type: "ended", pid: p.pid, status: how.status, signal: how.signal } });
+
+  for (const child of state.processes.values()) if (child.ppid === p.pid) child.ppid = FIRST_PID;
+  if (p.pid === FIRST_PID) {
+    const rest = { status: 1, signal: "SIGKILL" as const, value: new Uint8Array() };
+    for (const other of state.processes.values()) end(state, other, rest, out, nowMs);
+    state.ended = true;
+    out({ type: "end", end: how });
+    return;
+  }
+  for (const q of state.processes.values())
+    if (q.pending?.for === "wait") settleWait(state, q, q.pending.call, q.pending.child, out, nowMs);
+}
+
+/** Answers a wait, if one of its children has ended or there is none to wait for. Says whether it did. */
+export function settleWait(
+  state: HomeState,
+  p: Process,
+  call: CallNumber,
+  wanted: number,
+  out: Out,
+  nowMs: number,
+): boolean {
+  const children = [...state.processes.values()].filter(
+    (c) => c.ppid === p.pid && !c.reaped && (wanted === -1 || c.pid === wanted),
+  );
+  if (children.length === 0) {
+    const sentence =
+      wanted === -1 ? "this process has no child left to wait for" : `${wanted} is no child of this process`;
+    answer(state, p, call, encodeError(new RoostError("ECHILD", sentence)), out, nowMs);
+    return true;
+  }
+  const done = children.filter((c) => c.end).toSorted((a, b) => (a.endedMs ?? 0) - (b.endedMs ?? 0))[0];
+  if (!done?.end) return false;
+  done.reaped = true;
+  const { status, signal, value } = done.end;
+  answer(state, p, call, encodeAnswer("wait", { end: { pid: done.pid, status, signal, value } }), out, nowMs);
+  return true;
+}
+
+export function fireTimers(state: HomeState, out: Out, nowMs: number): void {
+  for (const p of state.processes.values()) {
+    const { pending } = p;
+    if (!pending || !("dueMs" in pending) || pending.dueMs === undefined || pending.dueMs > nowMs) continue;
+    const nothing =
+      pending.for === "wait" ? encodeAnswer("wait", { end: undefined }) : encodeAnswer("sleep", undefined);
+    answer(state, p, pending.call, nothing, out, nowMs);
+  }
+}
