@@ -2,12 +2,13 @@
 import { existsSync } from "node:fs";
 import { RoostError } from "../base/errors.ts";
 import { bundleProgram } from "./bundle.ts";
-import { runLocal } from "./run.ts";
+import { runAtRelay, runLocal } from "./run.ts";
 import { demonstrate, serve } from "./start.ts";
 import { summarizeJob } from "./terminal.ts";
 
 export interface RunCommand {
   readonly local?: number;
+  readonly relay: URL;
   readonly preemptEvery?: number;
   readonly dir: string;
   readonly memory?: number;
@@ -18,14 +19,16 @@ export interface RunCommand {
 export async function run(file: string, args: readonly string[], options: RunCommand): Promise<number> {
   if (options.preemptEvery && !options.local)
     throw new RoostError("EINVAL", "--preempt-every goes with --local");
-  const { exitCode, job } = await runLocal({
+  const launch = {
     program: await bundleProgram(file),
     args,
     directory: options.dir,
-    hosts: options.local ?? 2,
     preemptEvery: options.preemptEvery ?? 0,
     ...(options.memory ? { memoryBytesMax: options.memory * 1024 * 1024 } : {}),
-  });
+  };
+  const { exitCode, job } = options.local
+    ? await runLocal(launch, options.local)
+    : await runAtRelay(launch, options.relay);
   if (options.json) process.stderr.write(`${JSON.stringify(job)}\n`);
   else if (process.stderr.isTTY) process.stderr.write(`${summarizeJob(job, Date.now())}\n`);
   return exitCode;

@@ -20,6 +20,17 @@ const portOption = () =>
       return n;
     });
 
+const relayOption = () =>
+  new Option("--relay <url>", "the relay where hosts are found")
+    .env("ROOST_RELAY")
+    .default(new URL("http://localhost:9000"), "http://localhost:9000")
+    .argParser((text) => {
+      const url = URL.canParse(text) ? new URL(text) : undefined;
+      if (!url || !/^https?:$/.test(url.protocol))
+        throw new InvalidArgumentError("the address of its page, like http://localhost:9000.");
+      return url;
+    });
+
 function commands(): Command {
   const roost = new Command("roost")
     .description("Run programs that fork across browser tabs and edge machines.")
@@ -30,6 +41,7 @@ function commands(): Command {
     .description("launch a job from here; its output is this command's, its status the exit code")
     .argument("<file>", "the program: JavaScript or TypeScript, imports are bundled")
     .argument("[args...]", "its arguments")
+    .addOption(relayOption())
     .addOption(
       new Option("--local [hosts]", "on this many hosts inside this process, without network")
         .preset(2)
@@ -47,6 +59,17 @@ function commands(): Command {
     .action(async (file: string, args: string[], options) => {
       const { run } = await import("./commands.ts");
       process.exitCode = await run(file, args, options);
+    });
+
+  roost
+    .command("donate")
+    .description("this machine takes work until Ctrl-C, which sends it away first")
+    .addOption(relayOption())
+    .option("--workers <number>", "processes it runs at once", count(1), 1)
+    .addHelpText("after", "\nExample:\n  roost donate --relay http://localhost:9000 --workers 2")
+    .action(async (options) => {
+      const { donate } = await import("./donate.ts");
+      await donate(options.relay, options.workers);
     });
 
   roost

@@ -8,17 +8,17 @@ import { type JobView, viewOfJob } from "../host/view.ts";
 import { NodeDisk } from "../io/node-disk.ts";
 import type { Program } from "./bundle.ts";
 import { nodeEnvironment } from "./environment.ts";
+import { joinRelay } from "./join.ts";
 import { describeJob, processTerminal, StatusLine } from "./terminal.ts";
 
-export interface LocalRun {
+export interface Launch {
   readonly program: Program;
   readonly args: readonly string[];
   /** The job's directory. */
   readonly directory: string;
-  /** How many hosts, each a worker thread. */
-  readonly hosts: number;
-  readonly preemptEvery: number;
+  readonly preemptEvery?: number;
   readonly memoryBytesMax?: number;
+  /** What the line below the output says; by default the job in one line. */
   readonly status?: (job: JobView) => string;
   /** Where the job's output goes instead of this terminal. */
   readonly print?: (fd: number, data: Uint8Array) => void;
@@ -38,38 +38,59 @@ const SIGNAL_NUMBERS: Record<string, number> = {
   SIGUSR2: 12,
 };
 
-/** Runs a job on hosts inside this process, without any network. */
-export async function runLocal(run: LocalRun): Promise<Outcome> {
+/** Runs a job on `count` hosts inside this process, each with a worker thread, without any network. */
+export async function runLocal(launch: Launch, count: number): Promise<Outcome> {
   const hosts = Array.from(
-    { length: run.hosts },
+    { length: count },
     (_, n) => new Fabric(nodeEnvironment({ name: `host ${n + 1}` }), { workers: 1 }),
   );
   const [home, ...others] = hosts;
   if (!home) throw new RoostError("EINVAL", "at least one host is needed: --local=1");
+  try {
+    await Promise.all(others.map((host) => host.donate()));
+    return await seeThrough(home, launch, async (job) => {
+      for (const host of others) await home.lend(job, host);
+    });
+  } finally {
+    for (const host of hosts) host.close();
+  }
+}
+
+/** Runs a job whose home is this process, on the hosts that take work at a relay, and here. */
+export async function runAtRelay(launch: Launch, relay: URL): Promise<Outcome> {
+  await using participant = await joinRelay(relay, { workers: 1 });
+  return await seeThrough(participant.fabric, launch);
+}
+
+/** From the launch to the end, with the terminal and Ctrl-C in between. */
+async function seeThrough(
+  home: Fabric,
+  launch: Launch,
+  whenLaunched: (job: Job) => Promise<void> = async () => {},
+): Promise<Outcome> {
   let job: Job | undefined;
   const line = new StatusLine(() => {
     if (!job) return "";
     const view = viewOfJob(job);
-    return run.status ? run.status(view) : describeJob(view, Date.now());
+    return launch.status ? launch.status(view) : describeJob(view, Date.now());
   });
   const terminal = processTerminal(line.clear);
-  if (run.print) terminal.print = run.print;
+  if (launch.print) terminal.print = launch.print;
   const interrupts = onInterrupt(() => job);
   try {
-    await Promise.all(others.map((host) => host.donate()));
     job = await home.run({
-      name: run.program.fileName,
-      source: run.program.source,
-      fileName: run.program.fileName,
-      args: run.args,
+      name: launch.program.fileName,
+      source: launch.program.source,
+      fileName: launch.program.fileName,
+      args: launch.args,
       env: environmentOfJob(),
-      disk: new NodeDisk(run.directory),
+      disk: new NodeDisk(launch.directory),
       terminal,
-      preemptEvery: run.preemptEvery,
+      preemptEvery: launch.preemptEvery ?? 0,
       ...(process.env.ROOST_TRACE ? { onEvent: trace } : {}),
-      ...(run.memoryBytesMax ? { memoryBytesMax: run.memoryBytesMax } : {}),
+      ...(launch.memoryBytesMax ? { memoryBytesMax: launch.memoryBytesMax } : {}),
     });
-    for (const host of others) await home.lend(job, host);
+    await whenLaunched(job);
     const { status, signal } = await job.ended;
     const exitCode = signal ? 128 + (SIGNAL_NUMBERS[signal] ?? 0) : status & 255;
     return { exitCode, job: viewOfJob(job) };
@@ -77,7 +98,6 @@ export async function runLocal(run: LocalRun): Promise<Outcome> {
     interrupts();
     line.close();
     terminal.close();
-    for (const host of hosts) host.close();
   }
 }
 

@@ -31,15 +31,14 @@ export async function demonstrate(): Promise<void> {
   );
   const elapsedMs: number[] = [];
   for (const hosts of [1, 2]) {
-    const { exitCode, job } = await runLocal({
+    const launch = {
       program,
       args: [".", "dist/pmake"],
       directory: ROOT,
-      hosts,
-      preemptEvery: 0,
-      status: (job) => progress(job, hosts),
+      status: (job: JobView) => progress(job, hosts),
       ...(hosts === 1 ? { print: () => {} } : {}),
-    });
+    };
+    const { exitCode, job } = await runLocal(launch, hosts);
     if (exitCode !== 0) throw new RoostError("EIO", `the example ended with status ${exitCode}`);
     const took = (job.endedMs ?? 0) - job.startedMs;
     elapsedMs.push(took);

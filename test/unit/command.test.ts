@@ -173,7 +173,7 @@ describe("bad input", () => {
     [["run", "nowhere.js"], /cannot read nowhere\.js/],
     [["run", "."], /is a directory/],
     [["run", "family.js", "--local=0"], /whole number from 1/],
-    [["run", "family.js", "--dir", "nowhere"], /nowhere/],
+    [["run", "family.js", "--local", "--dir", "nowhere"], /nowhere/],
     [["fly"], /unknown command/],
   ])("%j", async (args, sentence) => {
     const outcome = await roost(args);

@@ -1,0 +1,68 @@
+/** A mixed fabric: a tab and an edge host donate, a terminal launches; images move freely between them. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { resolve } from "node:path";
+import type { Browser } from "playwright";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { JobView } from "../../fabric/index.ts";
+import type { Relay } from "../../relay/index.ts";
+import { openTab, startChromium, startPageRelay } from "./harness.ts";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+let browser: Browser;
+let relay: Relay;
+const children: ChildProcess[] = [];
+
+beforeAll(async () => {
+  [browser, relay] = await Promise.all([startChromium(), startPageRelay()]);
+});
+afterAll(async () => {
+  for (const child of children) child.kill("SIGKILL");
+  await browser?.close();
+  await relay?.close();
+});
+
+/** The command, and what it says, awaited by what is to be in it. */
+function roost(args: readonly string[], at = relay.url) {
+  const child = spawn(process.execPath, [resolve(ROOT, "fabric/edge/roost.mjs"), ...args, "--relay", at], {
+    cwd: ROOT,
+    env: { ...process.env, NO_COLOR: "1" },
+  });
+  children.push(child);
+  const said = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const)
+    child[name].on("data", (data) => {
+      said[name] += data;
+    });
+  const code = new Promise<number | null>((done) => child.on("close", done));
+  return { child, said, code };
+}
+
+test("a terminal's job uses a tab and an edge host; the edge host leaves in the middle, with a receipt", async () => {
+  const { page } = await openTab(browser, relay);
+  await page.getByTestId("donate").click();
+  await page.getByTestId("reclaim").waitFor();
+  const edge = roost(["donate"]);
+  await expect.poll(() => edge.said.stderr, { timeout: 20_000 }).toMatch(/takes work/);
+
+  const run = roost(["run", "examples/queens.js", "10", "--json"]);
+  await page.locator("[data-testid^=guest-]").first().waitFor({ timeout: 30_000 });
+  edge.child.kill("SIGINT");
+  expect(await edge.code).toBe(0);
+  expect(edge.said.stderr).toMatch(/Stopped in .*left in|Nothing was here/);
+
+  expect(await run.code).toBe(0);
+  expect(run.said.stdout).toContain("10 queens: 724 solutions");
+  const job: JobView = JSON.parse(run.said.stderr.trim().split("\n").at(-1) ?? "");
+  const platforms = new Map(job.hosts.map((host) => [host.id, host.platform]));
+  const used = new Set(
+    job.processes.flatMap((p) => p.stays.map((stay) => platforms.get(stay.host) ?? "gone")),
+  );
+  expect([...used].some((platform) => platform.startsWith("Chromium"))).toBe(true);
+  expect([...used].some((platform) => platform.startsWith("Node"))).toBe(true);
+});
+
+test("no relay: a sentence that says how to start one", async () => {
+  const { said, code } = roost(["run", "examples/queens.js"], "http://localhost:9");
+  expect(await code).toBe(1);
+  expect(said.stderr).toMatch(/no relay answers at http:\/\/localhost:9.*roost relay/);
+});
