@@ -137,6 +137,15 @@ export function decode<T>(codec: Codec<T>, bytes: Uint8Array): T | Invalid {
 export const u8: Codec<number> = { write: (to, n) => to.u8(n), read: (from) => from.u8() };
 export const u32: Codec<number> = { write: (to, n) => to.u32(n), read: (from) => from.u32() };
 export const f64: Codec<number> = { write: (to, n) => to.f64(n), read: (from) => from.f64() };
+/** A number for clocks and durations: NaN and the infinities, which spread through whatever is computed of them, are malformed. */
+export const finite: Codec<number> = {
+  write: (to, n) => to.f64(n),
+  read: (from) => {
+    const n = from.f64();
+    if (!Number.isFinite(n)) throw new Malformed(`${n} where a finite number is wanted`);
+    return n;
+  },
+};
 export const varint: Codec<number> = { write: (to, n) => to.varint(n), read: (from) => from.varint() };
 /** Signed, for the small negative numbers of system calls (-1: any child). */
 export const int: Codec<number> = {

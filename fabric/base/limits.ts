@@ -10,6 +10,8 @@ export const LIMITS = {
   processesPerHost: 64,
   /** A guest's linear memory unless its job asks for another: over it, allocations fail inside the guest (ENOMEM). */
   guestMemoryBytes: 128 * MIB,
+  /** More than this no host gives a process, whatever its job asks for. */
+  guestMemoryBytesMost: 1024 * MIB,
   /** A program's text. The largest compilers bundle to about 10 MB. */
   programBytes: 16 * MIB,
   /** One message on a link, images included: a full guest memory, hardly compressible, and its log. */
@@ -20,13 +22,19 @@ export const LIMITS = {
   imageCacheBytes: 256 * MIB,
   /** The argument or answer of one system call: a large file written whole. */
   callBytes: 32 * MIB,
+  /** The data in such an argument or answer: what is left beside a path, numbers and tags. */
+  dataBytes: 32 * MIB - 16 * KIB,
+  /** Arguments of a program. */
+  args: 4094,
+  /** What a host, a job or a program is called. */
+  nameBytes: 256,
   /** Written to the terminal but not yet taken by the home: beyond it, writing blocks the guest. */
   postedBytes: 1 * MIB,
   /** Answers the home keeps for a process since its last image; beyond it, it asks for a fresh image. */
   logBytes: 8 * MIB,
   /** Same, in answers: replaying 20,000 calls takes well under a second. */
   logEntries: 20_000,
-  /** Open files of one job. */
+  /** Open files of one process. */
   openFiles: 256,
   /** A path in a system call. Linux has 4,096 too. */
   pathBytes: 4096,
@@ -38,6 +46,10 @@ export const LIMITS = {
   silenceMs: 3_000,
   /** A reclaimed host drops what its home has not taken over by then; the home starts it again from its last image. */
   evictionMs: 10_000,
+  /** A worker that does not answer for this long is stuck in something that cannot be interrupted: it is ended. */
+  stuckMs: 10_000,
+  /** Same, when the machine's owner wants it back. */
+  haltMs: 2_000,
   /** A process whose hosts died or failed this often while it ran is given up as poisonous. */
   hostsLostPerProcess: 3,
 } as const;

@@ -47,8 +47,8 @@ export type SignalName = (typeof SIGNALS)[number];
 export const OPEN_FLAGS = ["r", "r+", "w", "wx", "w+", "wx+", "a", "ax", "a+", "ax+"] as const;
 
 const path = text(LIMITS.pathBytes);
-const data = bytes(LIMITS.callBytes);
-const name = text(256);
+const data = bytes(LIMITS.dataBytes);
+const name = text(LIMITS.nameBytes);
 const number = varint;
 
 export const fileStat = struct({
@@ -109,7 +109,7 @@ export const CALLS = {
   /** 1 is stdout, 2 is stderr. */
   print: call(20, "posted", struct({ fd: number, data }), nothing),
   /** A line without its end; undefined at the end of input. */
-  readLine: call(21, "home", nothing, struct({ line: optional(text(LIMITS.callBytes)) })),
+  readLine: call(21, "home", nothing, struct({ line: optional(text(LIMITS.dataBytes)) })),
   // Files
   open: call(30, "home", struct({ path, flags: oneOf(OPEN_FLAGS) }), struct({ fd: number })),
   /** `position` undefined: at the shared offset, which advances. An empty answer is the end of the file. */
@@ -160,6 +160,11 @@ export function encodeCall<N extends CallName>(name: N, args: CallArgs<N>): Uint
 
 /** Reads a request. Hostile bytes give the error to answer: ENOSYS or EINVAL. */
 export function decodeCall(request: Uint8Array): Call | RoostError {
+  if (request.length > LIMITS.callBytes)
+    return new RoostError(
+      "EINVAL",
+      `a system call of ${request.length} bytes, where ${LIMITS.callBytes} are allowed; pass less at a time`,
+    );
   const number = decode(leadingVarint, request);
   if (number instanceof Invalid) return new RoostError("EINVAL", `not a system call (${number.reason})`);
   const name = byNumber.get(number.value);

@@ -9,7 +9,7 @@ import {
   type Carried,
   decode,
   encode,
-  f64,
+  finite,
   type Invalid,
   list,
   oneOf,
@@ -53,7 +53,7 @@ const snapshot = struct({
   /** Interrupt polls so far: what was learned of the clock before is of no more use. */
   polls: varint,
   /** The latest time the process has seen: the next host's clock starts no earlier. */
-  clockMs: f64,
+  clockMs: finite,
 });
 export type Snapshot = Carried<typeof snapshot>;
 
@@ -65,7 +65,7 @@ const learned = struct({
   /** Answers to system calls, by call number. */
   answers: list(struct({ call: branded<CallNumber>(varint), answer: bytes(LIMITS.callBytes) }), 1 << 20),
   /** Values of the clock, by the number of interrupt polls when it was first read. */
-  clock: list(struct({ poll: varint, now: f64 }), 1 << 22),
+  clock: list(struct({ poll: varint, now: finite }), 1 << 22),
 });
 export type Learned = Carried<typeof learned>;
 
@@ -73,7 +73,13 @@ const message = union({
   /** First on every link, from both sides. */
   hello: [
     1,
-    struct({ protocol: varint, base: id<BaseId>(), host: id<HostId>(), name: words, platform: words }),
+    struct({
+      protocol: varint,
+      base: id<BaseId>(),
+      host: id<HostId>(),
+      name: text(LIMITS.nameBytes),
+      platform: text(LIMITS.nameBytes),
+    }),
   ],
 
   // home → host
@@ -91,7 +97,7 @@ const message = union({
       jobName: words,
       zone: words,
       /** The home's clock when this left. */
-      now: f64,
+      now: finite,
       memoryBytesMax: varint,
       /** Move at every Kth interrupt poll and every system call; 0: only when asked. */
       preemptEvery: varint,
@@ -100,7 +106,7 @@ const message = union({
   ],
   reply: [
     11,
-    struct({ ...stay, call: branded<CallNumber>(varint), answer: bytes(LIMITS.callBytes), now: f64 }),
+    struct({ ...stay, call: branded<CallNumber>(varint), answer: bytes(LIMITS.callBytes), now: finite }),
   ],
   /** Send a snapshot, but keep running. */
   save: [12, struct(stay)],
@@ -128,7 +134,7 @@ const message = union({
       snapshot: optional(snapshot),
       images,
       /** From the guest's call until this was ready to leave. */
-      tookMs: f64,
+      tookMs: finite,
     }),
   ],
   saved: [34, struct({ ...stay, snapshot, images })],
@@ -144,13 +150,13 @@ const message = union({
       images,
       learned,
       why: oneOf(["reclaimed", "recalled", "preempted"]),
-      tookMs: f64,
+      tookMs: finite,
     }),
   ],
   /** It can never go on, through its own doing. */
   failed: [36, struct({ ...stay, code: oneOf(ERROR_CODES), reason: text(64 * 1024) })],
   /** CPU time in this stay and memory, for the owner and the author to see. */
-  usage: [37, struct({ ...stay, cpuMs: f64, memoryBytes: varint, polls: varint })],
+  usage: [37, struct({ ...stay, cpuMs: finite, memoryBytes: varint, polls: varint })],
 });
 
 export type Message = Carried<typeof message>;
