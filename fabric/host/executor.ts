@@ -94,6 +94,8 @@ export class Executor {
       case "halt":
         this.#halted = true;
         return this.#options.report({ type: "halted" });
+      case "ask":
+        return this.#options.report({ type: "alive" });
       case "go":
         this.#halted = false;
         return this.#schedule();
@@ -375,7 +377,8 @@ export class Executor {
   async #sendSnapshot(p: Resident, why: SnapshotReason): Promise<void> {
     const began = this.#options.clock.monotonic();
     const encoding = this.#encodeSnapshot(p);
-    if (why === "save") this.#takeLearned(p); // it is in the snapshot
+    if (why === "save")
+      this.#takeLearned(p); // it is in the snapshot
     else p.state = { kind: "frozen" };
     const taken = await encoding;
     const tookMs = this.#options.clock.monotonic() - began;

@@ -2,7 +2,8 @@
  * One participant of the fabric: it can donate (be a host), launch jobs (be their home), or both. The page and the
  * command are built on exactly this; what differs between a tab and a Node process comes in as `Environment`.
  */
-import { RoostError } from "../base/errors.ts";
+import { utf8Encode } from "../base/codec.ts";
+import { must, RoostError } from "../base/errors.ts";
 import { type BaseId, type HostId, hostId, idFromRandom, jobId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Clock, Disk, Link, Random } from "../base/ports.ts";
@@ -10,7 +11,7 @@ import type { JobEvent } from "../home/effects.ts";
 import { linkPair } from "../io/memory-link.ts";
 import type { ExecutorPort } from "../kernel/executor-messages.ts";
 import type { Receipt } from "../kernel/kernel.ts";
-import type { Self } from "./greeting.ts";
+import { readable, type Self } from "./greeting.ts";
 import { HostDaemon } from "./host-daemon.ts";
 import { Job, type Terminal } from "./job.ts";
 import { type DonorView, type JobView, viewOfDonor, viewOfJob } from "./view.ts";
@@ -101,7 +102,7 @@ export class Fabric {
     this.#env = env;
     this.#workers = options.workers;
     this.id = hostId(idFromRandom(env.random.bytes(26)));
-    this.name = env.name;
+    this.name = readable(env.name);
     this.#rendezvous = env.rendezvous(this.id);
     if (!this.#rendezvous) return;
     this.#rendezvous.onChange = () => {
@@ -164,11 +165,7 @@ export class Fabric {
 
   /** Launches a job whose home is here; its first process runs here too. */
   async run(options: RunOptions): Promise<Job> {
-    if (options.source.length > LIMITS.programBytes)
-      throw new RoostError(
-        "EINVAL",
-        `the program has ${options.source.length} characters; ${LIMITS.programBytes} are allowed`,
-      );
+    check(options);
     const { daemon, self } = await this.#host();
     const { clock, random, zone, log } = this.#env;
     const seed = new DataView(random.bytes(8).slice().buffer).getBigUint64(0);
@@ -227,7 +224,17 @@ export class Fabric {
     const { platform, clock, log } = this.#env;
     const { executors, base } = await this.#env.startExecutors(this.#workers, this.name);
     const self = { id: this.id, name: this.name, platform, base };
-    const daemon = new HostDaemon({ self, executors, clock, log, onChange: () => this.#changed() });
+    const daemon = new HostDaemon({
+      self,
+      executors,
+      startExecutor: async () => {
+        const { executors } = await this.#env.startExecutors(1, this.name);
+        return must(executors[0], "worker, though one was started");
+      },
+      clock,
+      log,
+      onChange: () => this.#changed(),
+    });
     this.#daemon = daemon;
     this.#changed();
     return { daemon, self };
@@ -271,4 +278,31 @@ export class Fabric {
   #changed(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** Holds what a job begins with to what the wire carries, here, where somebody can still be told. */
+function check({ source, fileName, name, args = [], env = {}, memoryBytesMax = 0 }: RunOptions): void {
+  const hold = (what: string, text: string, bytesMax: number) => {
+    const { length } = utf8Encode(text);
+    if (length > bytesMax)
+      throw new RoostError(
+        "EINVAL",
+        `${what} has ${length} bytes, where ${bytesMax} are allowed; shorten it`,
+      );
+  };
+  hold("the program", source, LIMITS.programBytes);
+  hold("the program's name", fileName, LIMITS.nameBytes);
+  hold("the job's name", name, LIMITS.nameBytes);
+  for (const arg of args) hold("an argument", arg, LIMITS.pathBytes);
+  for (const [name, value] of Object.entries(env)) {
+    hold("the name of an environment variable", name, LIMITS.nameBytes);
+    hold(`the environment variable ${name}`, value, LIMITS.pathBytes);
+  }
+  if (args.length > LIMITS.args)
+    throw new RoostError("EINVAL", `${args.length} arguments, where ${LIMITS.args} are allowed; use a file`);
+  if (memoryBytesMax > LIMITS.guestMemoryBytesMost)
+    throw new RoostError(
+      "EINVAL",
+      `${memoryBytesMax / 2 ** 20} MiB of memory, where a process can have ${LIMITS.guestMemoryBytesMost / 2 ** 20}`,
+    );
 }

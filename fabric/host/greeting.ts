@@ -1,7 +1,9 @@
 /** The first word on every link: who is there, and whether the two can trade images at all. */
 import { Invalid } from "../base/codec.ts";
 import type { BaseId, HostId } from "../base/ids.ts";
+import { LIMITS } from "../base/limits.ts";
 import type { Link } from "../base/ports.ts";
+import { fitting } from "../wire/directory.ts";
 import { decodeMessage, encodeMessage, type Message, PROTOCOL_VERSION } from "../wire/messages.ts";
 
 export interface Self {
@@ -18,6 +20,11 @@ export interface Greeted {
   readonly onEnd: (reason: string) => void;
 }
 
+/** A name as terminals and tables can show it: one line, no control or direction characters, and not long. */
+export function readable(name: string): string {
+  return fitting(name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " "), LIMITS.nameBytes);
+}
+
 /**
  * Says hello and waits for the other's; then everything decoded goes to what `welcome` returns. A peer that speaks
  * another version, or sends bytes that are no message, is cut off with a sentence (to `log` and to the peer).
@@ -29,7 +36,9 @@ export function greet(
   log: (sentence: string) => void,
 ): void {
   let greeted: Greeted | undefined;
-  const { id, name, platform, base } = self;
+  const { id, base } = self;
+  const name = readable(self.name);
+  const platform = readable(self.platform);
   link.onEnd = ({ reason }) => {
     if (greeted) greeted.onEnd(reason);
     else log(`a link ended before the greeting: ${reason}`);
@@ -47,7 +56,11 @@ export function greet(
       return refuse(
         `it runs engine ${message.base.slice(0, 12)}, this host ${base.slice(0, 12)}: reload both from the same relay`,
       );
-    greeted = welcome({ id: message.host, name: message.name, platform: message.platform });
+    greeted = welcome({
+      id: message.host,
+      name: readable(message.name),
+      platform: readable(message.platform),
+    });
   };
   const refuse = (sentence: string) => {
     log(`refused ${greeted ? "a message" : "a peer"}: ${sentence}`);

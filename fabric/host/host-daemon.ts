@@ -1,7 +1,6 @@
 /**
  * A host: carries out the kernel's effects on real links and real workers. The decisions are in kernel/kernel.ts.
  */
-import { RoostError } from "../base/errors.ts";
 import type { Clock, Link } from "../base/ports.ts";
 import type { ExecutorPort } from "../kernel/executor-messages.ts";
 import {
@@ -12,6 +11,7 @@ import {
   newKernel,
   type Receipt,
   step,
+  TICK_MS,
 } from "../kernel/kernel.ts";
 import { encodeMessage } from "../wire/messages.ts";
 import { greet, type Self } from "./greeting.ts";
@@ -19,13 +19,16 @@ import { greet, type Self } from "./greeting.ts";
 export interface HostDaemonOptions {
   readonly self: Self;
   readonly executors: readonly ExecutorPort[];
+  /** Starts another in place of one that has ended. */
+  readonly startExecutor: () => Promise<ExecutorPort>;
   readonly clock: Clock;
   readonly log: (sentence: string) => void;
   /** The state is different: look again. */
   readonly onChange: () => void;
 }
 
-const TICK_MS = 1_000;
+/** A worker that could not be started is tried again after this. */
+const RESTART_MS = 5_000;
 
 export class HostDaemon {
   readonly state: KernelState;
@@ -33,17 +36,50 @@ export class HostDaemon {
   readonly #options: HostDaemonOptions;
   readonly #links = new Map<HomeLink, Link>();
   #nextLink = 1;
+  readonly #executors = new Map<number, ExecutorPort>();
+  #nextExecutor = 0;
+  #closed = false;
   #awaitingReceipt: ((receipt: Receipt) => void)[] = [];
   #cancelTick: () => void = () => {};
 
   constructor(options: HostDaemonOptions) {
     this.#options = options;
-    this.state = newKernel(options.executors.keys());
-    options.executors.forEach((port, executor) => {
-      port.onReport = (report) => this.#step({ type: "report", executor, report });
-      port.onEnd = (reason) => this.#step({ type: "executorEnded", executor, reason });
-    });
+    this.state = newKernel(options.executors.map((port) => this.#adopt(port)));
     this.#tick();
+  }
+
+  #adopt(port: ExecutorPort): number {
+    const executor = this.#nextExecutor++;
+    this.#executors.set(executor, port);
+    port.onReport = (report) => this.#step({ type: "report", executor, report });
+    port.onEnd = (reason) => this.#step({ type: "executorEnded", executor, reason });
+    return executor;
+  }
+
+  #replace(executor: number, reason: string): void {
+    const port = this.#executors.get(executor);
+    this.#executors.delete(executor);
+    if (port) {
+      port.onReport = port.onEnd = () => {};
+      port.close();
+    }
+    this.#options.log(`worker ${executor} ended (${reason}); another is started`);
+    this.#startAnother();
+  }
+
+  #startAnother(): void {
+    const { startExecutor, log, clock } = this.#options;
+    if (this.#closed) return;
+    startExecutor().then(
+      (port) => {
+        if (this.#closed) port.close();
+        else this.#step({ type: "executorStarted", executor: this.#adopt(port) });
+      },
+      (error) => {
+        log(`a worker could not be started: ${String(error)}`);
+        clock.after(RESTART_MS, () => this.#startAnother());
+      },
+    );
   }
 
   /** A home has linked to this host. `own`: it is this participant's own. */
@@ -85,9 +121,10 @@ export class HostDaemon {
   }
 
   close(): void {
+    this.#closed = true;
     this.#cancelTick();
     for (const link of this.#links.values()) link.close("the host is shutting down");
-    for (const port of this.#options.executors) port.close();
+    for (const port of this.#executors.values()) port.close();
   }
 
   #tick(): void {
@@ -98,6 +135,7 @@ export class HostDaemon {
   }
 
   #step(event: KernelEvent): void {
+    if (this.#closed) return;
     for (const effect of step(this.state, event, this.#options.clock.monotonic())) this.#perform(effect);
   }
 
@@ -106,12 +144,11 @@ export class HostDaemon {
       case "send":
         this.#links.get(effect.link)?.send(encodeMessage(effect.message));
         return;
-      case "command": {
-        const port = this.#options.executors[effect.executor];
-        if (!port) throw new RoostError("EIO", `bug: no executor ${effect.executor}`);
-        port.command(effect.command);
+      case "command":
+        this.#executors.get(effect.executor)?.command(effect.command); // none: it is to drop what went with it
         return;
-      }
+      case "replace":
+        return this.#replace(effect.executor, effect.reason);
       case "receipt":
         this.receipts.push(effect.receipt);
         for (const resolve of this.#awaitingReceipt.splice(0)) resolve(effect.receipt);

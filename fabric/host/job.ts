@@ -2,13 +2,14 @@
  * A job and its home: carries out the home's effects on real links, files and a terminal. The decisions are in
  * home/home.ts.
  */
+import { RoostError } from "../base/errors.ts";
 import type { CallNumber, HostId, Pid } from "../base/ids.ts";
 import type { Clock, Disk, Link } from "../base/ports.ts";
 import type { HomeEffect, HomeEvent, JobEvent } from "../home/effects.ts";
 import { Files } from "../home/files.ts";
 import { newHome, step } from "../home/home.ts";
 import type { End, HomeState, JobSpec } from "../home/state.ts";
-import { encodeAnswer } from "../wire/calls.ts";
+import { encodeAnswer, encodeError } from "../wire/calls.ts";
 import { encodeMessage } from "../wire/messages.ts";
 import { greet, type Self } from "./greeting.ts";
 
@@ -67,18 +68,18 @@ export class Job {
       link,
       this.#options.self,
       (peer) => {
-        this.#links.get(peer.id)?.close("linked again");
+        // Whoever is linked already cannot be pushed aside by somebody who only says that he is the same.
+        if (this.#links.has(peer.id)) {
+          link.close("a host of this id is linked to this job already");
+          return { onMessage: () => {}, onEnd: () => onEnd(undefined) };
+        }
         this.#links.set(peer.id, link);
         this.#step({ type: "hostLinked", host: peer.id, name: peer.name, platform: peer.platform, local });
         return {
-          onMessage: (message) => {
-            if (this.#links.get(peer.id) === link) this.#step({ type: "message", host: peer.id, message });
-          },
+          onMessage: (message) => this.#step({ type: "message", host: peer.id, message }),
           onEnd: (reason) => {
-            if (this.#links.get(peer.id) === link) {
-              this.#links.delete(peer.id);
-              this.#step({ type: "hostLost", host: peer.id, reason });
-            }
+            this.#links.delete(peer.id);
+            this.#step({ type: "hostLost", host: peer.id, reason });
             onEnd(peer.id);
           },
         };
@@ -114,10 +115,10 @@ export class Job {
         terminal.print(effect.fd, effect.data);
         return;
       case "readLine":
-        terminal.readLine().then(
-          (line) => this.#answered(effect.pid, effect.call, encodeAnswer("readLine", { line })),
-          () => this.#answered(effect.pid, effect.call, encodeAnswer("readLine", { line: undefined })),
-        );
+        terminal
+          .readLine()
+          .catch(() => undefined)
+          .then((line) => this.#answered(effect.pid, effect.call, lineAnswer(line)));
         return;
       case "file":
         return this.#answered(effect.pid, effect.call, this.#files.serve(effect.pid, effect.operation));
@@ -148,5 +149,14 @@ export class Job {
 
   #answered(pid: Pid, call: CallNumber, answer: Uint8Array): void {
     this.#step({ type: "answered", pid, call, answer });
+  }
+}
+
+function lineAnswer(line: string | undefined): Uint8Array {
+  try {
+    return encodeAnswer("readLine", { line });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return encodeError(new RoostError("EIO", `the line of input is too long (${error.message})`));
   }
 }

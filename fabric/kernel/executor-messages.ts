@@ -21,6 +21,8 @@ export type Command =
   | { readonly type: "drop"; readonly key: StayKey }
   /** Nothing runs from here on until `go`; commands that take no guest steps are still carried out. */
   | { readonly type: "halt" }
+  /** Wants `alive`. */
+  | { readonly type: "ask" }
   | { readonly type: "go" };
 
 export type Report =
@@ -55,7 +57,9 @@ export type Report =
       readonly polls: number;
     }
   /** Answer to `halt`: no guest instruction is executed any more. */
-  | { readonly type: "halted" };
+  | { readonly type: "halted" }
+  /** Answer to `ask`: no guest holds the worker. */
+  | { readonly type: "alive" };
 
 /** A worker that runs interpreters, seen from the daemon. */
 export interface ExecutorPort {

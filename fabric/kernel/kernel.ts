@@ -62,11 +62,16 @@ interface Reclaim {
   readonly left: { jobName: string; pid: number; to: string }[];
 }
 
+interface ExecutorRecord {
+  /** For how long it has not answered, counting ticks, so that a machine that slept takes nobody for stuck. */
+  silentMs: number;
+}
+
 export interface KernelState {
   readonly guests: Map<StayKey, Guest>;
   readonly homes: Map<HomeLink, Home>;
-  /** Executors by number; one that died leaves a gap. */
-  readonly executors: Set<number>;
+  /** Executors by number, which is never given again. */
+  readonly executors: Map<number, ExecutorRecord>;
   /** Whether strangers' work is taken, and why not. */
   taking: { readonly on: true } | { readonly on: false; readonly reason: string };
   reclaim: Reclaim | undefined;
@@ -75,7 +80,7 @@ export interface KernelState {
 export const newKernel = (executors: Iterable<number>): KernelState => ({
   guests: new Map(),
   homes: new Map(),
-  executors: new Set(executors),
+  executors: new Map(Array.from(executors, (n) => [n, { silentMs: 0 }])),
   taking: { on: false, reason: "not donating" },
   reclaim: undefined,
 });
@@ -85,17 +90,23 @@ export type KernelEvent =
   | { readonly type: "unlinked"; readonly link: HomeLink }
   | { readonly type: "message"; readonly link: HomeLink; readonly message: Message }
   | { readonly type: "report"; readonly executor: number; readonly report: Report }
+  | { readonly type: "executorStarted"; readonly executor: number }
   | { readonly type: "executorEnded"; readonly executor: number; readonly reason: string }
   | { readonly type: "take" }
   /** Take no more; what is here may stay. */
   | { readonly type: "refrain"; readonly reason: string }
   /** The owner wants the machine back, now. */
   | { readonly type: "reclaim"; readonly reason: string }
+  /** Every TICK_MS, as nearly as the platform allows. */
   | { readonly type: "tick" };
+
+export const TICK_MS = 1_000;
 
 export type KernelEffect =
   | { readonly type: "send"; readonly link: HomeLink; readonly message: Message }
   | { readonly type: "command"; readonly executor: number; readonly command: Command }
+  /** End this executor, if it still runs, and start another. */
+  | { readonly type: "replace"; readonly executor: number; readonly reason: string }
   | { readonly type: "receipt"; readonly receipt: Receipt }
   /** Something in `guests` or `taking` is different: observers look again. */
   | { readonly type: "changed" };
@@ -103,6 +114,7 @@ export type KernelEffect =
 export function step(state: KernelState, event: KernelEvent, nowMs: number): KernelEffect[] {
   const effects: KernelEffect[] = [];
   const out = (effect: KernelEffect) => effects.push(effect);
+  const wasFull = isFull(state);
   switch (event.type) {
     case "linked": {
       const home: Home = { own: event.own, name: event.name, images: new Map(), imagesBytes: 0 };
@@ -123,24 +135,18 @@ export function step(state: KernelState, event: KernelEvent, nowMs: number): Ker
       onReport(state, event.executor, event.report, out, nowMs);
       break;
     case "executorEnded":
-      state.executors.delete(event.executor);
-      for (const guest of [...state.guests.values()]) {
-        if (guest.executor !== event.executor) continue;
-        const reason = `the worker that ran it ended: ${event.reason}`;
-        out({
-          type: "send",
-          link: guest.home,
-          message: { type: "refuse", ...stayOf(guest), code: "EIO", reason },
-        });
-        forget(state, guest, "nowhere", out);
-      }
-      state.reclaim?.running.delete(event.executor);
+      endExecutor(state, event.executor, event.reason, out);
+      break;
+    case "executorStarted":
+      state.executors.set(event.executor, { silentMs: 0 });
+      if (state.reclaim) out({ type: "command", executor: event.executor, command: { type: "halt" } }); // `go` follows with the receipt
       tellHomes(state, out);
       break;
     case "take":
       if (state.reclaim) break; // what is leaving leaves first
       state.taking = { on: true };
-      for (const executor of state.executors) out({ type: "command", executor, command: { type: "go" } });
+      for (const executor of state.executors.keys())
+        out({ type: "command", executor, command: { type: "go" } });
       tellHomes(state, out);
       break;
     case "refrain":
@@ -152,25 +158,63 @@ export function step(state: KernelState, event: KernelEvent, nowMs: number): Ker
       break;
     case "tick":
       for (const guest of [...state.guests.values()])
-        if (guest.departure && overdue(guest.departure, nowMs, LIMITS.evictionMs))
+        if (guest.departure && overdue(guest.departure, nowMs, LIMITS.evictionMs)) {
+          giveUp(guest, "it could not be sent back in time", out);
           forget(state, guest, "dropped: its home did not answer in time", out);
+        }
+      lookForStuck(state, out, nowMs);
       break;
     default:
       unreachable(event);
   }
   settleReclaim(state, out, nowMs);
+  if (wasFull !== isFull(state)) tellHomes(state, out);
   return effects;
 }
 
 type Out = (effect: KernelEffect) => void;
 
 function statusFor(state: KernelState, home: Home): MessageOf<"status"> {
-  const strangers = [...state.guests.values()].filter((g) => !state.homes.get(g.home)?.own).length;
   if (state.executors.size === 0) return { type: "status", slots: 0, reason: "no worker is running" };
   if (home.own) return { type: "status", slots: state.executors.size, reason: "" };
   if (!state.taking.on) return { type: "status", slots: 0, reason: state.taking.reason };
-  if (strangers >= LIMITS.processesPerHost) return { type: "status", slots: 0, reason: "full" };
+  if (isFull(state)) return { type: "status", slots: 0, reason: "full" };
   return { type: "status", slots: state.executors.size, reason: "" };
+}
+
+const isFull = (state: KernelState): boolean =>
+  [...state.guests.values()].filter((g) => !state.homes.get(g.home)?.own).length >= LIMITS.processesPerHost;
+
+/** What ran there starts again elsewhere; the one that ended the worker is among it, and its home counts. */
+function endExecutor(state: KernelState, executor: number, reason: string, out: Out): void {
+  if (!state.executors.delete(executor)) return;
+  out({ type: "replace", executor, reason });
+  for (const guest of [...state.guests.values()]) {
+    if (guest.executor !== executor) continue;
+    giveUp(guest, `the worker that ran it ended: ${reason}`, out);
+    forget(state, guest, "nowhere", out);
+  }
+  state.reclaim?.running.delete(executor);
+  tellHomes(state, out);
+}
+
+/** An executor that no guest holds answers at once. One that does not is inside a call that polls nothing, perhaps for ever. */
+function lookForStuck(state: KernelState, out: Out, nowMs: number): void {
+  const { reclaim } = state;
+  for (const [executor, record] of state.executors) {
+    const kept = reclaim?.running.has(executor) && nowMs - reclaim.beganMs >= LIMITS.haltMs;
+    if (kept || record.silentMs >= LIMITS.stuckMs) {
+      endExecutor(state, executor, "a guest held it in something that cannot be interrupted", out);
+      continue;
+    }
+    if (record.silentMs === 0) out({ type: "command", executor, command: { type: "ask" } });
+    record.silentMs += TICK_MS;
+  }
+}
+
+/** Tells the home that it must start the process from what it has. */
+function giveUp(guest: Guest, reason: string, out: Out): void {
+  out({ type: "send", link: guest.home, message: { type: "refuse", ...stayOf(guest), code: "EIO", reason } });
 }
 
 function tellHomes(state: KernelState, out: Out): void {
@@ -220,10 +264,12 @@ function place(
   if (state.reclaim && !home.own) return refuse("its owner is back");
   if ((message.program === undefined) === (message.snapshot === undefined))
     return refuse("bug: a placement has either a program or an image");
+  if (message.memoryBytesMax > LIMITS.guestMemoryBytesMost)
+    return refuse(`it may use more memory than any process (${LIMITS.guestMemoryBytesMost} bytes)`);
   const key = stayKey(message);
   if (state.guests.has(key)) return; // said twice
+  const images = chainOf(home, message);
   keep(home, message.images);
-  const images = chainOf(home, message.snapshot?.chain ?? []);
   if (!images) return refuse("some of its images are not here any more", "ENOENT");
   const executor = leastLoaded(state);
   state.guests.set(key, {
@@ -254,16 +300,17 @@ function keep(home: Home, images: readonly EncodedImage[]): void {
 }
 
 /** Undefined where one is missing. */
-function chainOf(home: Home, chain: readonly ImageId[]): EncodedImage[] | undefined {
+function chainOf(home: Home, { snapshot, images: sent }: MessageOf<"place">): EncodedImage[] | undefined {
+  const chain = snapshot?.chain ?? [];
   const images = chain.flatMap((id) => {
-    const bytes = home.images.get(id);
+    const bytes = sent.find((image) => image.id === id)?.bytes ?? home.images.get(id);
     return bytes ? [{ id, bytes }] : [];
   });
   return images.length === chain.length ? images : undefined;
 }
 
 function leastLoaded(state: KernelState): number {
-  const load = new Map([...state.executors].map((n) => [n, 0]));
+  const load = new Map(Array.from(state.executors.keys(), (n) => [n, 0]));
   for (const guest of state.guests.values()) load.set(guest.executor, (load.get(guest.executor) ?? 0) + 1);
   return [...load].reduce((best, next) => (next[1] < best[1] ? next : best))[0];
 }
@@ -271,6 +318,11 @@ function leastLoaded(state: KernelState): number {
 function onReport(state: KernelState, executor: number, report: Report, out: Out, nowMs: number): void {
   if (report.type === "halted") {
     state.reclaim?.running.delete(executor);
+    return;
+  }
+  if (report.type === "alive") {
+    const record = state.executors.get(executor);
+    if (record) record.silentMs = 0;
     return;
   }
   const guest = state.guests.get(report.key);
@@ -316,8 +368,9 @@ function onReport(state: KernelState, executor: number, report: Report, out: Out
 function reclaim(state: KernelState, reason: string, out: Out, nowMs: number): void {
   state.taking = { on: false, reason };
   if (state.reclaim) return;
-  state.reclaim = { beganMs: nowMs, haltedMs: undefined, running: new Set(state.executors), left: [] };
-  for (const executor of state.executors) out({ type: "command", executor, command: { type: "halt" } });
+  const running = new Set(state.executors.keys());
+  state.reclaim = { beganMs: nowMs, haltedMs: undefined, running, left: [] };
+  for (const executor of running) out({ type: "command", executor, command: { type: "halt" } });
   tellHomes(state, out);
   for (const guest of state.guests.values()) {
     if (state.homes.get(guest.home)?.own || guest.departure) continue;
@@ -339,7 +392,7 @@ function settleReclaim(state: KernelState, out: Out, nowMs: number): void {
   const receipt = { cpuBackMs: r.haltedMs - r.beganMs, emptyMs: nowMs - r.beganMs, left: r.left };
   out({ type: "receipt", receipt });
   // Only the owner's own work is left or will come: that may run.
-  for (const executor of state.executors) out({ type: "command", executor, command: { type: "go" } });
+  for (const executor of state.executors.keys()) out({ type: "command", executor, command: { type: "go" } });
   out({ type: "changed" });
 }
 

@@ -35,7 +35,7 @@ function startHost(world: World, name: string, workers: number): Host {
     daemon: HostDaemon;
   };
   const clock = world.clock(world.between(-1e7, 1e7), () => host.alive);
-  const executors = Array.from({ length: workers }, (): ExecutorPort => {
+  const newExecutor = (): ExecutorPort => {
     const port: ExecutorPort = { command: () => {}, onReport: () => {}, onEnd: () => {}, close: () => {} };
     const executor = new Executor({
       machines: standIns(() => host.steps++),
@@ -50,11 +50,12 @@ function startHost(world: World, name: string, workers: number): Host {
     });
     port.command = world.pipe(1, (command) => host.alive && executor.handle(command));
     return port;
-  });
+  };
   const self = { id: hostId(name), name, platform: "simulated", base: BASE };
   host.daemon = new HostDaemon({
     self,
-    executors,
+    executors: Array.from({ length: workers }, newExecutor),
+    startExecutor: async () => newExecutor(),
     clock,
     log: (s) => world.note(`${name}: ${s}`),
     onChange: () => {},
