@@ -30,7 +30,7 @@ export async function run(file: string, args: readonly string[], options: RunCom
     ? await runLocal(launch, options.local)
     : await runAtRelay(launch, options.relay);
   if (options.json) process.stderr.write(`${JSON.stringify(job)}\n`);
-  else if (process.stderr.isTTY) process.stderr.write(`${summarizeJob(job, Date.now())}\n`);
+  else if (process.stderr.isTTY) process.stderr.write(`${summarizeJob(job)}\n`);
   return exitCode;
 }
 
@@ -41,9 +41,15 @@ export async function relay(port: number): Promise<void> {
 
 export async function start(port: number, demo: boolean): Promise<void> {
   const relay = await serve(port);
-  if (demo) await demonstrate();
   closeOnSignal(() => relay.close());
-  if (demo) process.stdout.write(`Still serving http://localhost:${relay.port}; Ctrl-C ends it.\n`);
+  if (!demo) return;
+  try {
+    await demonstrate();
+  } catch (error) {
+    await relay.close();
+    throw error;
+  }
+  process.stdout.write(`Still serving http://localhost:${relay.port}; Ctrl-C ends it.\n`);
 }
 
 /** In a checkout only: what it measures with are development dependencies. */

@@ -69,16 +69,12 @@ export function describeJob(job: JobView, nowMs: number, columns = process.stder
   return pc.dim(text.length < columns ? text : `${text.slice(0, columns - 2)}…`);
 }
 
-/** What a job came to, in one line. */
-export function summarizeJob(job: JobView, nowMs: number): string {
+/** What a job came to, in a few words. */
+export function summarizeJob(job: JobView): string {
   const cpuMs = job.processes.reduce((sum, p) => sum + p.cpuMs, 0);
-  const moved = job.processes.reduce(
-    (sum, p) => sum + p.stays.reduce((bytes, s) => bytes + s.imageBytes, 0),
-    0,
-  );
-  const elapsedMs = (job.endedMs ?? nowMs) - job.startedMs;
-  return (
-    `${job.processes.length} processes on ${job.hosts.length || 1} hosts, ${prettyMs(elapsedMs)}; ` +
-    `${prettyMs(cpuMs)} of CPU; ${prettyBytes(moved)} of images sent`
-  );
+  const stays = job.processes.flatMap((p) => p.stays);
+  const sent = stays.reduce((bytes, stay) => bytes + stay.imageBytes, 0);
+  const used = new Set(stays.map((stay) => stay.host)).size;
+  const hosts = used === 1 ? "1 host" : `${used} hosts`;
+  return `${job.processes.length} processes on ${hosts}, ${prettyMs(cpuMs)} of CPU, ${prettyBytes(sent)} of images`;
 }
