@@ -9,7 +9,7 @@ import { type Engine, hex } from "./engine.ts";
 import type { Value } from "./exports.ts";
 import { Halt, type Host } from "./imports.ts";
 import { Instance } from "./instance.ts";
-import { FRAMES_BYTES, JS_STACK_BYTES } from "./memory-map.ts";
+import { FRAMES_BYTES, FRAMES_HEADER, JS_STACK_BYTES } from "./memory-map.ts";
 
 /** An ES module, evaluated at boot under the name "roost": programs can import from it. SNAPSHOT.md has its contract. */
 export interface Prelude {
@@ -22,8 +22,10 @@ export interface BaseAddresses {
   readonly context: number;
   /** Math.random's 64-bit state. */
   readonly random: number;
-  /** The five words of frames.ts, and the room for frames behind them. */
+  /** The words of FRAMES_HEADER, and the room for frames behind them. */
   readonly frames: number;
+  /** Where QuickJS keeps the limit of its stack. */
+  readonly stackLimit: number;
   /** Three words for the arguments of calls. */
   readonly scratch: number;
   readonly started: Value;
@@ -42,8 +44,6 @@ export interface BaseImage {
   readonly runs: readonly { readonly at: number; readonly bytes: Uint8Array }[];
 }
 
-/** Behind the five words of frames.ts. */
-export const FRAMES_HEADER_BYTES = 20;
 export const EVAL_MODULE = 1;
 const EVAL_SCRIPT = 0;
 export const PAGE_BYTES = 4096;
@@ -60,6 +60,7 @@ export async function bootBase(engine: Engine, prelude: Prelude): Promise<BaseIm
     now: () => BOOT_MS,
     zone: () => "UTC",
     pollInterrupt: () => {},
+    stackLow: () => {},
     callHost: () => {
       throw new Halt("EINVAL", "the prelude made a system call while it was loaded");
     },
@@ -82,7 +83,7 @@ function boot(instance: Instance, prelude: Prelude): BaseAddresses {
   exports.initialize();
   const heap = exports.stackSave();
   const runtime = exports.QTS_NewRuntime();
-  exports.QTS_RuntimeSetMaxStackSize(runtime, JS_STACK_BYTES);
+  const stackLimit = limitStack(instance, runtime);
   exports.QTS_RuntimeEnableInterruptHandler(runtime);
   const context = exports.QTS_NewContext(runtime, 0);
   const random = findRandomState(instance, heap);
@@ -102,14 +103,16 @@ function boot(instance: Instance, prelude: Prelude): BaseAddresses {
   );
   guest.runJobs(runtime);
 
-  const frames = exports.malloc(FRAMES_HEADER_BYTES + FRAMES_BYTES);
-  instance.bytes.fill(0, frames, frames + FRAMES_HEADER_BYTES + FRAMES_BYTES);
+  const frames = exports.malloc(FRAMES_HEADER.bytes + FRAMES_BYTES);
+  instance.bytes.fill(0, frames, frames + FRAMES_HEADER.bytes + FRAMES_BYTES);
+  instance.words[(frames + FRAMES_HEADER.stackLimitAt) >> 2] = stackLimit;
   const scratch = exports.malloc(12);
   return {
     runtime,
     context,
     random,
     frames,
+    stackLimit,
     scratch,
     started,
     tick,
@@ -203,6 +206,22 @@ class Guest {
       `the prelude failed: ${this.#instance.describeError(this.#context, error)}`,
     );
   }
+}
+
+/** Limits the stack, and finds where in its runtime QuickJS notes that: one word is the size, and one the address. */
+function limitStack({ exports, memory }: Instance, runtime: number): number {
+  const read = () => new Uint32Array(memory.buffer, runtime, 64).slice();
+  exports.QTS_RuntimeSetMaxStackSize(runtime, 0);
+  const unlimited = read();
+  exports.QTS_RuntimeSetMaxStackSize(runtime, JS_STACK_BYTES);
+  const found: number[] = [];
+  read().forEach((word, i) => {
+    if (word !== unlimited[i] && word !== JS_STACK_BYTES) found.push(runtime + 4 * i);
+  });
+  const [only] = found;
+  if (only === undefined || found.length > 1)
+    throw new RoostError("EVERSION", "the limit of the stack was not found; this QuickJS keeps it elsewhere");
+  return only;
 }
 
 function findRandomState({ memory }: Instance, heap: number): number {

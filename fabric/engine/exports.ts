@@ -20,6 +20,8 @@ export interface EngineExports {
   asyncify_start_rewind(data: number): void;
   /** Runs pending frames until none is left or one suspends again. */
   resume_frames(): void;
+  /** Below this, functions that can be suspended call `stack_low`. */
+  readonly stack_mark: WebAssembly.Global;
   /** What the interrupted import returns, then what the outermost frame returned. */
   readonly passed_i32: WebAssembly.Global;
 

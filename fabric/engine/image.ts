@@ -22,7 +22,7 @@ import { LIMITS } from "../base/limits.ts";
 import { type BaseImage, PAGE_BYTES } from "./base-image.ts";
 import { fromHex, hex } from "./engine.ts";
 import { WASM_PAGE_BYTES } from "./instance.ts";
-import { C_STACK_BYTES, FRAMES_BYTES } from "./memory-map.ts";
+import { FRAMES_BYTES } from "./memory-map.ts";
 import { applyChanges, changedPages, PAGE_WORDS, type Page } from "./pages.ts";
 
 /** Everything of a stopped machine that is not in its memory. */
@@ -172,9 +172,7 @@ function checked(base: BaseImage, fields: Carried<typeof body>, before: Uint8Arr
   const memoryBytes = memoryPages * WASM_PAGE_BYTES;
   if (memoryBytes < before.length || memoryBytes > 2 ** 31)
     return new Invalid(`${memoryPages} is no possible number of memory pages`);
-  const stackTop = base.addresses.stackPointer;
-  if (stackPointer > stackTop || stackPointer < stackTop - C_STACK_BYTES)
-    return new Invalid("the stack pointer is outside the stack");
+  if (stackPointer >= memoryBytes) return new Invalid("the stack pointer is outside the memory");
   if (framesBytes === 0 || framesBytes > FRAMES_BYTES || framesBytes % 4)
     return new Invalid(`${framesBytes} is no possible size of frames`);
   if (held.some((at) => at >= memoryBytes)) return new Invalid("an address is outside the memory");

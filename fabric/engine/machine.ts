@@ -5,12 +5,20 @@
  */
 import type { ErrorCode } from "../base/errors.ts";
 import { RoostError } from "../base/errors.ts";
-import { type BaseImage, EVAL_MODULE, FRAMES_HEADER_BYTES, writeRandomState } from "./base-image.ts";
+import { type BaseImage, EVAL_MODULE, writeRandomState } from "./base-image.ts";
 import type { Borrowed, Value } from "./exports.ts";
 import type { Image, Registers } from "./image.ts";
 import { Halt, type Host } from "./imports.ts";
 import { Instance } from "./instance.ts";
-import { FRAMES_BYTES } from "./memory-map.ts";
+import {
+  FRAMES_BYTES,
+  FRAMES_HEADER,
+  LEAVE_SEGMENT,
+  SEGMENT_BYTES,
+  SEGMENTS_MAX,
+  STACK_MARGIN_BYTES,
+  STACK_SHARE_BYTES,
+} from "./memory-map.ts";
 
 /** What a host supplies while a machine runs. */
 export interface World {
@@ -40,6 +48,9 @@ export type Stop =
   /** It can never go on. */
   | { readonly kind: "fault"; readonly code: ErrorCode; readonly message: string };
 
+/** Not a stop for the world to see: the stack is low, and the machine goes on at once on another segment. */
+type Deeper = { readonly kind: "deeper" };
+
 /** Memory kept from the guest's own allocations, so that an answer's bookkeeping finds room when the guest found none. */
 const RESERVE_BYTES = 64 * 1024;
 
@@ -50,7 +61,7 @@ export class Machine implements Disposable {
   /** Set while guest code may run, and only then. */
   #world: World | undefined;
   /** Why the guest is being suspended, from the import on until its frames are saved. */
-  #suspending: Stop | undefined;
+  #suspending: Stop | Deeper | undefined;
   #state: "new" | "stopped" | "running" | "over" = "new";
 
   private constructor(base: BaseImage, registers: Registers, options: MachineOptions) {
@@ -61,6 +72,7 @@ export class Machine implements Disposable {
       zone: () => this.#running().zone,
       callHost: (count, values) => this.#callHost(count, values),
       pollInterrupt: () => this.#pollInterrupt(),
+      stackLow: () => this.#stackLow(),
     };
     this.#instance = new Instance(base.engine, options.memoryBytesMax, host);
   }
@@ -79,6 +91,7 @@ export class Machine implements Disposable {
     const machine = new Machine(base, registers, options);
     machine.#fillWithBase();
     machine.#limitMemory(options);
+    machine.#setStackMark();
     return machine;
   }
 
@@ -95,6 +108,7 @@ export class Machine implements Disposable {
     machine.#writeFramesHeader();
     machine.#instance.exports.stackRestore(image.registers.stackPointer);
     machine.#limitMemory(options);
+    machine.#setStackMark();
     machine.#state = "stopped";
     return machine;
   }
@@ -154,8 +168,11 @@ export class Machine implements Disposable {
     this.#state = "running";
     try {
       for (let enter = first; ; enter = () => this.#nextPhase()) {
-        const result = enter();
-        if (this.#suspending) return this.#suspended(this.#suspending);
+        let result = enter();
+        for (let why = this.#suspending; why; why = this.#suspending) {
+          if (why.kind !== "deeper") return this.#suspended(why);
+          result = this.#deepen();
+        }
         this.#finishPhase(result);
       }
     } catch (error) {
@@ -167,39 +184,87 @@ export class Machine implements Disposable {
     }
   }
 
-  /** The guest has unwound: moves the new frames in front of those still pending. */
   #suspended(stop: Stop): Stop {
-    const { exports, bytes, words } = this.#instance;
-    const { frames } = this.#base.addresses;
-    const [saved = 0, , begin = 0, pending = 0, end = 0] = words.subarray(frames >> 2, (frames >> 2) + 5);
-    if (saved > pending)
-      throw new Halt("ENOMEM", "the call stack is too deep to be suspended; recurse less deeply");
-    exports.asyncify_stop_unwind();
-    const before = end - this.#registers.framesBytes;
-    const start = pending - (saved - begin);
-    bytes.copyWithin(start, begin, saved);
-    // No stale frame stays behind, to be carried about in images.
-    bytes.fill(0, begin, Math.min(saved, start));
-    if (before < start) bytes.fill(0, before, start);
-    this.#registers = {
-      ...this.#registers,
-      stackPointer: exports.stackSave(),
-      stoppedAt: stop.kind === "call" ? "call" : "poll",
-      framesBytes: end - start,
-    };
-    this.#writeFramesHeader();
+    this.#saveFrames();
+    this.#registers = { ...this.#registers, stoppedAt: stop.kind === "call" ? "call" : "poll" };
     if (this.#registers.phase === "main") this.#freeHeld(); // compiled by now: nothing stops before that
     this.#state = "stopped";
     return stop;
   }
 
-  /** Writes the five words of frames.ts for what is pending. */
+  /** The guest has unwound: moves the new frames in front of those still pending. */
+  #saveFrames(): void {
+    const { exports, bytes, words } = this.#instance;
+    const { frames } = this.#base.addresses;
+    const [saved = 0, , begin = 0, pending = 0, end = 0, lowest = 0] = words.subarray(
+      frames >> 2,
+      (frames >> 2) + 6,
+    );
+    if (saved > pending)
+      throw new Halt("ENOMEM", "the call stack is too deep to be suspended; recurse less deeply");
+    exports.asyncify_stop_unwind();
+    const start = pending - (saved - begin);
+    bytes.copyWithin(start, begin, saved);
+    // No stale frame stays behind, to be carried about in images.
+    bytes.fill(0, begin, Math.min(saved, start));
+    if (lowest < start) bytes.fill(0, lowest, start);
+    this.#registers = { ...this.#registers, stackPointer: exports.stackSave(), framesBytes: end - start };
+    this.#writeFramesHeader();
+  }
+
+  /** Goes on at once, on another segment. */
+  #deepen(): Value {
+    this.#saveFrames();
+    this.#addSegment();
+    this.#suspending = undefined;
+    return this.#continue();
+  }
+
+  /**
+   * Puts all pending frames but the innermost, which has just been entered, behind a new segment of the stack, and
+   * lets that one begin there. Where there is no room for it, everything stays as it is. See build/stack.ts.
+   */
+  #addSegment(): void {
+    const { exports } = this.#instance;
+    const { frames, stackLimit } = this.#base.addresses;
+    const { framesBytes, stackPointer } = this.#registers;
+    const end = frames + FRAMES_HEADER.bytes + FRAMES_BYTES;
+    const innermostBytes = 8 + (this.#instance.words[(end - framesBytes + 4) >> 2] ?? 0);
+    const olderBytes = framesBytes - innermostBytes;
+    const segment = exports.malloc(SEGMENT_BYTES + olderBytes);
+    if (segment === 0) return;
+
+    const { bytes, words } = this.#instance;
+    const top = (segment + SEGMENT_BYTES) & -16;
+    bytes.copyWithin(segment + SEGMENT_BYTES, end - olderBytes, end);
+    const content = [olderBytes, stackPointer, words[stackLimit >> 2] ?? 0];
+    const frame = [LEAVE_SEGMENT, 4 * content.length, ...content];
+    const kept = innermostBytes + 4 * frame.length;
+    bytes.copyWithin(end - kept, end - framesBytes, end - olderBytes);
+    words.set(frame, (end >> 2) - frame.length);
+    if (framesBytes > kept) bytes.fill(0, end - framesBytes, end - kept);
+
+    words[stackLimit >> 2] = segment + STACK_MARGIN_BYTES;
+    const count = (frames + FRAMES_HEADER.segments) >> 2;
+    words[count] = (words[count] ?? 0) + 1;
+    this.#registers = { ...this.#registers, stackPointer: top, framesBytes: kept };
+    this.#writeFramesHeader();
+    exports.stackRestore(top);
+    this.#setStackMark();
+  }
+
+  #setStackMark(): void {
+    const { exports, words } = this.#instance;
+    exports.stack_mark.value = (words[this.#base.addresses.stackLimit >> 2] ?? 0) + STACK_SHARE_BYTES;
+  }
+
+  /** Writes the words in front of the frames for what is pending. */
   #writeFramesHeader(): void {
     const { frames } = this.#base.addresses;
-    const begin = frames + FRAMES_HEADER_BYTES;
+    const begin = frames + FRAMES_HEADER.bytes;
     const end = begin + FRAMES_BYTES;
     const pending = end - this.#registers.framesBytes;
-    this.#instance.words.set([begin, pending, begin, pending, end], frames >> 2);
+    this.#instance.words.set([begin, pending, begin, pending, end, pending], frames >> 2);
   }
 
   /** Resumes the pending frames; `value` is what the interrupted import returns to the innermost. */
@@ -302,7 +367,13 @@ export class Machine implements Disposable {
     if (this.#running().poll()) this.#suspend({ kind: "preempted" });
   }
 
-  #suspend(stop: Stop): void {
+  #stackLow(): void {
+    const { words } = this.#instance;
+    const segments = words[(this.#base.addresses.frames + FRAMES_HEADER.segments) >> 2] ?? 0;
+    if (this.#world && segments < SEGMENTS_MAX) this.#suspend({ kind: "deeper" });
+  }
+
+  #suspend(stop: Stop | Deeper): void {
     this.#suspending = stop;
     this.#instance.exports.asyncify_start_unwind(this.#base.addresses.frames);
   }

@@ -13,6 +13,7 @@ import { shrink } from "./layout.ts";
 import { type Names, readNames } from "./names.ts";
 import { forms, head, type List, list, parse, print, unquote, word } from "./parse.ts";
 import { maySuspend } from "./reach.ts";
+import { askBeforeOverflow, STACK_LOW } from "./stack.ts";
 
 const STOCK_PACKAGE = "@jitl/quickjs-wasmfile-release-sync";
 const STOCK_SHA256 = "105c3bed22d457e43e3d1c3c1c6959fda62a8fe06f0fc8a985303c3a2be72232";
@@ -20,8 +21,13 @@ const STOCK_SHA256 = "105c3bed22d457e43e3d1c3c1c6959fda62a8fe06f0fc8a985303c3a2b
 /** The imports during which a machine may be suspended. */
 const SUSPENDING = ["call_host", "poll_interrupt"];
 
-/** What is needed to suspend and to resume, made by Asyncify. */
-const ASYNCIFY_EXPORTS = ["asyncify_start_unwind", "asyncify_stop_unwind", "asyncify_start_rewind"];
+/** What is needed to suspend and to resume, made by Asyncify and by stack.ts. */
+const ADDED_EXPORTS = [
+  "asyncify_start_unwind",
+  "asyncify_stop_unwind",
+  "asyncify_start_rewind",
+  "stack_mark",
+];
 
 export interface BuiltEngine {
   readonly bytes: Uint8Array;
@@ -59,29 +65,36 @@ export function buildEngine({ wasm, glue }: StockFiles): BuiltEngine {
 
   const stock = binaryen.readBinary(wasm);
   stock.setFeatures(features);
-  const before = parse(stock.emitText());
-  const functionImports = forms(before, "import").filter((x) => head(x[3]) === "func");
+  const module = parse(stock.emitText());
+  stock.dispose();
+  const functionImports = forms(module, "import").filter((x) => head(x[3]) === "func");
   const names = readNames(glue, new Set(functionImports.map((x) => unquote(x[2]))));
   const suspending = functionImports.filter((x) =>
     SUSPENDING.includes(names.imports.get(unquote(x[2])) ?? ""),
   );
   const functions = maySuspend(
-    before,
+    module,
     suspending.map((x) => word(list(x[3])[1])),
   );
+  const minified = (name: string) => [...names.exports].find(([, x]) => x === name)?.[0] ?? "";
+  const free = forms(module, "export").find((x) => unquote(x[1]) === minified("free"));
+  askBeforeOverflow(module, functions, minified("QTS_RuntimeSetMaxStackSize"));
+  suspending.push(STACK_LOW);
 
   binaryen.setPassArgument(
     "asyncify-imports",
     suspending.map((x) => `${unquote(x[1])}.${unquote(x[2])}`).join(","),
   );
   binaryen.setPassArgument("asyncify-onlylist", [...functions].map((f) => f.slice(1)).join(","));
-  stock.runPasses(["asyncify"]);
-  const asyncified = parse(stock.emitText());
-  stock.dispose();
+  const suspendable = binaryen.parseText(print(module));
+  suspendable.setFeatures(features);
+  suspendable.runPasses(["asyncify"]);
+  const asyncified = parse(suspendable.emitText());
+  suspendable.dispose();
 
   shrink(asyncified, C_STACK_BYTES);
-  const { module, frameKinds } = splitFunctions(rename(asyncified, names));
-  const built = binaryen.parseText(print(module));
+  const { module: split, frameKinds } = splitFunctions(rename(asyncified, names), word(list(free?.[2])[1]));
+  const built = binaryen.parseText(print(split));
   built.setFeatures(features);
   if (!built.validate()) throw new Error("bug: the rewritten module is not valid");
   // Inlining a resume function back into the driver or the interpreter's copy costs a quarter of the speed.
@@ -97,11 +110,11 @@ export function buildEngine({ wasm, glue }: StockFiles): BuiltEngine {
 /** Real names for imports and exports; exports that nothing uses go; the memory becomes the module's own. */
 function rename(module: List, names: Names): List {
   const exported = new Set<string>();
-  const keep = [...KEPT_EXPORTS, ...ASYNCIFY_EXPORTS] as readonly string[];
+  const keep = [...KEPT_EXPORTS, ...ADDED_EXPORTS] as readonly string[];
   const memory = forms(module, "import").find((x) => head(x[3]) === "memory");
   const kept = module.filter((x) => {
     if (x === memory) return false;
-    if (head(x) === "import") {
+    if (head(x) === "import" && list(x)[2] !== STACK_LOW[2]) {
       const form = list(x);
       const name = names.imports.get(unquote(form[2]));
       form[1] = '"env"';
@@ -109,7 +122,7 @@ function rename(module: List, names: Names): List {
     } else if (head(x) === "export") {
       const form = list(x);
       const minified = unquote(form[1]);
-      const name = ASYNCIFY_EXPORTS.includes(minified) ? minified : (names.exports.get(minified) ?? "");
+      const name = ADDED_EXPORTS.includes(minified) ? minified : (names.exports.get(minified) ?? "");
       form[1] = `"${name}"`;
       exported.add(name);
       return keep.includes(name);

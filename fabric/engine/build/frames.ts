@@ -11,13 +11,12 @@
  * one of them. The interpreter also gets F$reenter: the fast body entered at the head of its dispatch loop, where a
  * resumed interpreter frame goes on, because the resume body would be several times slower for as long as the loop lasts.
  *
- * In memory, at the address given to asyncify_start_unwind ("data"), five words:
- *   +0 where the next frame is saved   +4 where saving must stop   +8 where saving began
- *   +12 first pending frame            +16 end of the pending frames
+ * In memory, at the address given to asyncify_start_unwind ("data"), are the words of memory-map.ts' FRAMES_HEADER.
  * A frame: its function's number, the size of what follows, the index of the interrupted call, the locals.
  */
 import { deadAtChecks, isCheck, type Local, UNWIND, zeroAtChecks } from "./liveness.ts";
 import { clone, cloneList, forms, head, type List, list, type Node, walk, word } from "./parse.ts";
+import { leaveSegment } from "./stack.ts";
 
 const STATE = "$__asyncify_state";
 const DATA = "$__asyncify_data";
@@ -38,10 +37,10 @@ export interface Split {
   readonly frameKinds: number;
 }
 
-/** Rewrites `module` (which it takes over). The interpreter is found by what it is: a `br_table` over 200 wide. */
-export function splitFunctions(module: List): Split {
-  const frames: string[] = [];
-  const added: List[] = [];
+/** Rewrites `module` (which it takes over); `free` is the name of its allocator's function. The interpreter is found by what it is: a `br_table` over 200 wide. */
+export function splitFunctions(module: List, free: string): Split {
+  const frames: string[] = ["$leave_segment"]; // number LEAVE_SEGMENT
+  const added: List[] = [leaveSegment(free, STATE, data)];
   let interpreters = 0;
   const result = module.map((form) => {
     if (head(form) !== "func") return form;

@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { KEPT_EXPORTS } from "../exports.ts";
-import { C_STACK_BYTES } from "../memory-map.ts";
+import * as memoryMap from "../memory-map.ts";
 import { buildEngine, type StockFiles, stockFiles } from "./engine.ts";
 
 export interface Ensured {
@@ -40,7 +40,7 @@ async function inputsKey({ wasm, glue }: StockFiles): Promise<string> {
   const hash = createHash("sha256").update(wasm).update(glue);
   const binaryenPackage = createRequire(import.meta.url).resolve("binaryen/package.json");
   hash.update(JSON.parse(await readFile(binaryenPackage, "utf8")).version);
-  hash.update(JSON.stringify([KEPT_EXPORTS, C_STACK_BYTES])); // a bundler may put these into another file
+  hash.update(JSON.stringify([KEPT_EXPORTS, memoryMap])); // a bundler may put these into another file
   hash.update(await buildCode());
   return hash.digest("hex");
 }
