@@ -34,6 +34,12 @@ export const LIMITS = {
   logBytes: 8 * MIB,
   /** Same, in answers: replaying 20,000 calls takes well under a second. */
   logEntries: 20_000,
+  /** A host that has let the log grow to this many times that, without the image asked for, does not mean to send one. */
+  logPatience: 16,
+  /** Ended processes that a job remembers, for its author to see. */
+  endedKept: 1_000,
+  /** Stays on hosts that a process remembers: one that moves at every poll has thousands a minute. */
+  staysKept: 100,
   /** Open files of one process. */
   openFiles: 256,
   /** A path in a system call. Linux has 4,096 too. */

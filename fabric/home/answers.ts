@@ -1,9 +1,15 @@
 /** Answers to calls, kept for as long as a second run of the process could ask again. */
+import { RoostError } from "../base/errors.ts";
 import type { CallNumber } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
+import { encodeError } from "../wire/calls.ts";
 import type { Learned, MessageOf, Stay } from "../wire/messages.ts";
 import type { Out } from "./effects.ts";
 import type { HomeState, Process } from "./state.ts";
+
+const TOO_LONG = encodeError(
+  new RoostError("EIO", `the answer has more than ${LIMITS.callBytes} bytes; ask for less at a time`),
+);
 
 export const stayIn = (state: HomeState, p: Process): Stay => ({
   job: state.spec.id,
@@ -21,6 +27,13 @@ export function remember(p: Process, call: CallNumber, answer: Uint8Array): void
   p.answers.set(call, answer);
 }
 
+/** As a part of what it may be before an image is asked for. */
+const logSize = (p: Process) =>
+  Math.max(p.answersBytes / LIMITS.logBytes, (p.answers.size + p.clock.length) / LIMITS.logEntries);
+
+/** An honest host has sent an image long before. */
+export const isLogTooLong = (p: Process) => logSize(p) > LIMITS.logPatience;
+
 /** Settles a call: exactly once, remembered, and told to wherever the process is now. */
 export function answer(
   state: HomeState,
@@ -31,10 +44,10 @@ export function answer(
   nowMs: number,
 ): void {
   if (p.pending?.call === call) p.pending = undefined;
-  remember(p, call, bytes);
-  reply(state, p, call, bytes, out, nowMs);
-  const tooMuch = p.answersBytes > LIMITS.logBytes || p.answers.size + p.clock.length > LIMITS.logEntries;
-  if (tooMuch && !p.saveAsked && p.where.kind === "at") {
+  const fits = bytes.length <= LIMITS.callBytes ? bytes : TOO_LONG;
+  remember(p, call, fits);
+  reply(state, p, call, fits, out, nowMs);
+  if (logSize(p) > 1 && !p.saveAsked && p.where.kind === "at") {
     p.saveAsked = true;
     out({ type: "send", host: p.where.host, message: { type: "save", ...stayIn(state, p) } });
   }

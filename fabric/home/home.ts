@@ -11,8 +11,8 @@ import { RoostError } from "../base/errors.ts";
 import { epoch, FIRST_PID, type HostId, pid } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import { decodeCall, encodeAnswer, encodeError } from "../wire/calls.ts";
-import { type Message, type MessageOf, type Snapshot, stayOf } from "../wire/messages.ts";
-import { answer, learn, remember, reply, stayIn } from "./answers.ts";
+import { type Message, type MessageOf, type Snapshot, type Stay, stayOf } from "../wire/messages.ts";
+import { answer, isLogTooLong, learn, remember, reply, stayIn } from "./answers.ts";
 import { serve } from "./calls.ts";
 import type { HomeEffect, HomeEvent, Out } from "./effects.ts";
 import { imagesFor, receive } from "./images.ts";
@@ -105,7 +105,7 @@ function hostLost(state: HomeState, host: HostId, reason: string, out: Out, nowM
 /** Its host is gone, or gave up on it: start it again elsewhere, unless it seems to be the process that kills hosts. */
 function lost(state: HomeState, p: Process, reason: string, out: Out, nowMs: number): void {
   leave(p, reason, out, nowMs);
-  p.hostsLost++;
+  if (!p.pending) p.hostsLost++; // one that waits for its home does not run, and kills nobody
   if (p.hostsLost < LIMITS.hostsLostPerProcess) {
     p.where = { kind: "nowhere", why: "lost", next: undefined };
     return;
@@ -143,9 +143,10 @@ function idleSince(state: HomeState): Map<HostId, number> {
 function place(state: HomeState, p: Process, host: HostId, why: PlacedWhy, out: Out, nowMs: number): void {
   const { spec } = state;
   p.epoch = epoch(p.epoch + 1);
-  p.where = { kind: "at", host, sinceMs: nowMs, recalledTo: undefined };
   p.saveAsked = false;
   const images = imagesFor(state, host, p.snapshot);
+  const sentAll = images.length === (p.snapshot?.chain.length ?? 0);
+  p.where = { kind: "at", host, sinceMs: nowMs, recalledTo: undefined, sentAll };
   const imageBytes = images.reduce((sum, image) => sum + image.bytes.length, 0);
   p.stays.push({
     host,
@@ -157,6 +158,7 @@ function place(state: HomeState, p: Process, host: HostId, why: PlacedWhy, out: 
     leftMs: undefined,
     cpuMs: 0,
   });
+  if (p.stays.length > LIMITS.staysKept) p.stays.shift();
   const message: MessageOf<"place"> = {
     type: "place",
     ...stayIn(state, p),
@@ -194,12 +196,16 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
   if (!("epoch" in message) || message.job !== state.spec.id) return;
   const p = state.processes.get(message.pid);
   if (p?.where.kind !== "at" || p.where.host !== host || p.epoch !== message.epoch) {
-    // An old stay, or one that never was: whoever holds it must forget it. (Not in answer to what only hosts are sent.)
-    out({ type: "send", host, message: { type: "release", ...stayOf(message), to: "elsewhere" } });
+    // An old stay, or one that never was: whoever holds it must forget it.
+    release(host, stayOf(message), "elsewhere", out);
     return;
   }
+  const expelled = (reason: string) => {
+    release(host, stayOf(message), "elsewhere", out);
+    lost(state, p, reason, out, nowMs);
+  };
   if ("snapshot" in message && message.snapshot && !receive(state, host, p, message.snapshot, message.images))
-    return lost(state, p, "it sent an image that continues one it never sent", out, nowMs);
+    return expelled("it sent an image that continues one it never sent");
   const last = p.stays.at(-1);
   switch (message.type) {
     case "running":
@@ -211,6 +217,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       return;
     case "call":
       learn(p, message.learned);
+      if (isLogTooLong(p)) return expelled("it does not send the snapshot it was asked for");
       return onCall(state, p, message, out, nowMs);
     case "saved":
       p.saveAsked = false;
@@ -226,18 +233,19 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
         answer(state, p, p.pending.call, encodeAnswer("migrate", undefined), out, nowMs);
       placeAll(state, out, nowMs);
       const to = whereIs(state, p);
-      out({ type: "send", host, message: { type: "release", ...before, to } });
+      release(host, before, to, out);
       return;
     }
     case "refuse": {
       const record = state.hosts.get(host);
-      if (message.code === "ENOENT" && record && record.images.size > 0) {
-        record.images.clear(); // it has forgotten what it had: send everything again
+      if (message.code === "ENOENT" && record && !p.where.sentAll) {
+        record.images.clear(); // it has forgotten what it had: send everything again, once
         leave(p, message.reason, out, nowMs);
         p.where = { kind: "nowhere", why: "refused", next: host };
         return;
       }
-      if (message.code === "EIO") return lost(state, p, message.reason, out, nowMs);
+      if (message.code === "EIO" || message.code === "ENOENT")
+        return lost(state, p, message.reason, out, nowMs);
       if (record) {
         record.slots = 0; // until it says that it takes again
         record.reason = message.reason;
@@ -250,14 +258,19 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       complain(p, `process ${p.pid} failed: ${message.code}: ${message.reason}`, out);
       return end(state, p, { status: 1, signal: undefined, value: new Uint8Array() }, out, nowMs);
     case "usage":
-      if (last) last.cpuMs = message.cpuMs;
-      p.cpuMs = p.stays.reduce((sum, stay) => sum + stay.cpuMs, 0);
+      if (last) {
+        p.cpuMs += message.cpuMs - last.cpuMs;
+        last.cpuMs = message.cpuMs;
+      }
       p.memoryBytes = message.memoryBytes;
       return;
     default: // what only hosts are sent
       return;
   }
 }
+
+const release = (host: HostId, stay: Stay, to: string, out: Out) =>
+  out({ type: "send", host, message: { type: "release", ...stay, to } });
 
 const whereIs = (state: HomeState, p: Process): string =>
   p.where.kind === "at"
@@ -304,11 +317,12 @@ function fork(
 }
 
 function forkRefused(state: HomeState, on: string): RoostError | undefined {
-  const alive = [...state.processes.values()].filter((p) => !p.end).length;
-  if (alive >= LIMITS.processesPerJob)
+  // As everywhere in UNIX, one that nobody has waited for counts: its exit value is still kept.
+  const count = [...state.processes.values()].filter((p) => !p.reaped).length;
+  if (count >= LIMITS.processesPerJob)
     return new RoostError(
       "EAGAIN",
-      `the job has ${alive} processes, its limit (processesPerJob); wait for some to end before forking more`,
+      `the job has ${count} processes, its limit (processesPerJob), ended ones that nobody has waited for included; wait() before forking more`,
     );
   const named = !["any", "remote", "local"].includes(on);
   if (named && !state.hosts.has(on as HostId))

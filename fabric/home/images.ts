@@ -28,11 +28,15 @@ export function receive(
   images: readonly EncodedImage[],
 ): boolean {
   const record = state.hosts.get(host);
-  for (const { id, bytes } of images) {
-    state.images.set(id, bytes);
-    record?.images.add(id);
+  const sent = new Map(images.map(({ id, bytes }) => [id, bytes]));
+  const isHere = (id: ImageId) => state.images.has(id) || sent.has(id);
+  if (snapshot.chain.length === 0 || !snapshot.chain.every(isHere)) return false;
+  for (const id of snapshot.chain) {
+    const bytes = sent.get(id);
+    // One that is here stays as it is: others may be made of it.
+    if (bytes && !state.images.has(id)) state.images.set(id, bytes);
+    if (bytes) record?.images.add(id);
   }
-  if (snapshot.chain.length === 0 || !snapshot.chain.every((id) => state.images.has(id))) return false;
   p.snapshot = snapshot;
   p.seed = undefined;
   const firstNeeded = snapshot.calls - (snapshot.waiting ? 1 : 0);

@@ -1,6 +1,8 @@
 /** How processes come and go: born, moved, signalled, ended, waited for. */
+import { utf8Encode } from "../base/codec.ts";
 import { RoostError } from "../base/errors.ts";
 import { type CallNumber, epoch, FIRST_PID, type HostId, type Pid, pid } from "../base/ids.ts";
+import { LIMITS } from "../base/limits.ts";
 import { encodeAnswer, encodeError, type SignalName } from "../wire/calls.ts";
 import type { Snapshot } from "../wire/messages.ts";
 import { answer, stayIn } from "./answers.ts";
@@ -74,7 +76,7 @@ export const complain = (p: Process, sentence: string, out: Out) =>
     type: "print",
     pid: p.pid,
     fd: 2,
-    data: Uint8Array.from(`roost: ${sentence}\n`, (c) => c.charCodeAt(0)),
+    data: utf8Encode(`roost: ${sentence}\n`),
   });
 
 export function signal(state: HomeState, p: Process, name: SignalName, out: Out, nowMs: number): void {
@@ -143,10 +145,19 @@ export function settleWait(
   }
   const done = children.filter((c) => c.end).toSorted((a, b) => (a.endedMs ?? 0) - (b.endedMs ?? 0))[0];
   if (!done?.end) return false;
-  done.reaped = true;
   const { status, signal, value } = done.end;
+  done.reaped = true;
+  done.end = { status, signal, value: new Uint8Array() }; // the value is the parent's now
+  forgetEnded(state);
   answer(state, p, call, encodeAnswer("wait", { end: { pid: done.pid, status, signal, value } }), out, nowMs);
   return true;
+}
+
+/** Drops the oldest of those that ended and were waited for, when there are many. The first process is always known. */
+function forgetEnded(state: HomeState): void {
+  const reaped = [...state.processes.values()].filter((p) => p.reaped);
+  for (const p of reaped.slice(0, Math.max(0, reaped.length - LIMITS.endedKept)))
+    state.processes.delete(p.pid);
 }
 
 export function fireTimers(state: HomeState, out: Out, nowMs: number): void {

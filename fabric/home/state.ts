@@ -34,7 +34,14 @@ export type Where =
   /** Wants a host. `next`: which one, when somebody chose. */
   | { readonly kind: "nowhere"; readonly why: PlacedWhy; readonly next: HostId | undefined }
   /** `recalledTo` is set while the host has been asked to send it back: where it is to go. */
-  | { readonly kind: "at"; readonly host: HostId; readonly sinceMs: number; recalledTo: HostId | undefined }
+  | {
+      readonly kind: "at";
+      readonly host: HostId;
+      readonly sinceMs: number;
+      recalledTo: HostId | undefined;
+      /** Whether the placement brought all images along, none being thought known there. */
+      readonly sentAll: boolean;
+    }
   | { readonly kind: "ended" };
 
 /** One stay on a host, for the author to see. */
@@ -80,6 +87,7 @@ export interface Process {
   reaped: boolean;
   /** Hosts that died, or failed, under it. */
   hostsLost: number;
+  /** The latest of them, LIMITS.staysKept. */
   readonly stays: StayRecord[];
   cpuMs: number;
   memoryBytes: number;
