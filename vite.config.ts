@@ -43,6 +43,13 @@ export default defineConfig({
   publicDir: at("web/public"),
   plugins: [guestLibrary(), programs()],
   appType: "spa",
+  // `npx vite` serves the page for development; `npx roost relay` beside it is its relay.
+  server: {
+    proxy: {
+      "/directory": { target: "http://localhost:9000", ws: true },
+      "/peerjs": { target: "http://localhost:9000", ws: true },
+    },
+  },
   worker: { format: "es", plugins: () => [guestLibrary()] },
   environments: {
     client: {

@@ -11,25 +11,30 @@ import "./styles/page.css";
 
 const NAME_KEY = "roost-name";
 
-/** The page's own origin, unless the address says `?relay=`. */
-function relayAddress(): URL {
-  const given = new URLSearchParams(location.search).get("relay");
-  return new URL(given && URL.canParse(given) ? given : location.origin);
-}
-
 function rememberedName(): string {
   // A tab that was duplicated copies its session: then two have one name, which people can tell apart by their places.
-  const name = sessionStorage.getItem(NAME_KEY) ?? birdName(systemRandom.bytes(2));
-  sessionStorage.setItem(NAME_KEY, name);
+  const name = session(() => sessionStorage.getItem(NAME_KEY)) ?? birdName(systemRandom.bytes(2));
+  saveName(name);
   return name;
 }
 
-const relay = relayAddress();
+const saveName = (name: string) => session(() => sessionStorage.setItem(NAME_KEY, name));
+
+/** Where storage is denied the tab has another name the next time, and that is all. */
+function session<T>(use: () => T): T | undefined {
+  try {
+    return use();
+  } catch {
+    return undefined;
+  }
+}
+
+const relay = new URL(location.origin);
 const processors = navigator.hardwareConcurrency || 2;
 const model = await Model.open({
   environment: (name) => tabEnvironment(name, relay),
   name: rememberedName(),
-  saveName: (name) => sessionStorage.setItem(NAME_KEY, name),
+  saveName,
   store: browserStore("roost"),
   defaults: defaultSettings(processors),
   workersMax: processors,

@@ -1,13 +1,17 @@
 /** Named values kept by this browser, in IndexedDB. */
-import { createStore, del, get, set } from "idb-keyval";
+import { createStore, del, get, set, type UseStore } from "idb-keyval";
 import type { Store } from "../base/ports.ts";
 
-/** `name`: of the database. Pages of one origin that give the same name share it. */
+/** `name`: of the database. Pages of one origin that give the same name share it. Rejects where storage is denied. */
 export function browserStore(name: string): Store {
-  const store = createStore(name, "values");
+  let opened: UseStore | undefined;
+  const values = () => {
+    opened ??= createStore(name, "values");
+    return opened;
+  };
   return {
-    get: (key) => get(key, store),
-    set: (key, value) => set(key, value, store),
-    delete: (key) => del(key, store),
+    get: async (key) => get(key, values()),
+    set: async (key, value) => set(key, value, values()),
+    delete: async (key) => del(key, values()),
   };
 }
