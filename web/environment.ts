@@ -58,7 +58,9 @@ export function tabEnvironment(name: string, relay: URL): Environment {
         hostName,
       });
     },
-    rendezvous: (host) => connectRelay({ url: relay, host, log }),
+    // Without WebRTC there is no way to any other host; this one is left.
+    rendezvous: (host) =>
+      globalThis.RTCPeerConnection ? connectRelay({ url: relay, host, log }) : undefined,
     log,
   };
 }

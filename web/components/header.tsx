@@ -26,7 +26,7 @@ function relayInWords(model: Model): { state: string; sentence: string } {
   const { relay } = model.view.value;
   switch (relay.state) {
     case "none":
-      return { state: "none", sentence: "no relay: this tab is on its own" };
+      return { state: "none", sentence: "this browser has no WebRTC: programs run in this tab only" };
     case "online":
       return { state: "online", sentence: "relay: online" };
     case "connecting": {

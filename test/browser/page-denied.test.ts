@@ -1,0 +1,54 @@
+/** What the page says, and does, where the browser withholds something. */
+import type { Browser } from "playwright";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Relay } from "../../relay/index.ts";
+import { startChromium, startPageRelay } from "./harness.ts";
+
+let browser: Browser;
+let relay: Relay;
+
+beforeAll(async () => {
+  [browser, relay] = await Promise.all([startChromium(), startPageRelay()]);
+});
+afterAll(async () => {
+  await browser?.close();
+  await relay?.close();
+});
+
+/** A page in a browser in which `take` has been done before anything else. */
+async function openWithout(take: () => void) {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.addInitScript(take);
+  await page.goto(`http://localhost:${relay.port}/`);
+  return page;
+}
+
+test("storage denied: the page works, and forgets", async () => {
+  const page = await openWithout(() => {
+    const denied = () => {
+      throw new DOMException("denied", "SecurityError");
+    };
+    Object.defineProperty(window, "indexedDB", { get: denied });
+    Object.defineProperty(window, "sessionStorage", { get: denied });
+  });
+  await page.getByTestId("args").fill("5");
+  await page.getByTestId("run").click();
+  await expect
+    .poll(() => page.getByTestId("output").textContent(), { timeout: 30_000 })
+    .toContain("10 solutions");
+  await page.context().close();
+});
+
+test("without WebRTC a program runs here, and the page says what is missing", async () => {
+  const page = await openWithout(() => {
+    Object.assign(window, { RTCPeerConnection: undefined, webkitRTCPeerConnection: undefined });
+  });
+  await page.getByTestId("args").fill("5");
+  await page.getByTestId("run").click();
+  await expect
+    .poll(() => page.getByTestId("output").textContent(), { timeout: 30_000 })
+    .toContain("10 solutions");
+  await expect.poll(() => page.locator("body").textContent()).toMatch(/WebRTC/);
+  await page.context().close();
+});
