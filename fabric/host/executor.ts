@@ -377,9 +377,11 @@ export class Executor {
   async #sendSnapshot(p: Resident, why: SnapshotReason): Promise<void> {
     const began = this.#options.clock.monotonic();
     const encoding = this.#encodeSnapshot(p);
-    if (why === "save")
-      this.#takeLearned(p); // it is in the snapshot
-    else p.state = { kind: "frozen" };
+    if (why === "save") {
+      // What it learned is in the snapshot; except that from this poll on it may be read once more.
+      p.answeredHere = [];
+      p.clock.learned = p.clock.learned.filter((reading) => reading.poll >= p.machine.polls);
+    } else p.state = { kind: "frozen" };
     const taken = await encoding;
     const tookMs = this.#options.clock.monotonic() - began;
     if (why !== "save") return this.#leave(p, why, taken, tookMs);
