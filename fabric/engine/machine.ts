@@ -368,9 +368,12 @@ export class Machine implements Disposable {
   }
 
   #stackLow(): void {
-    const { words } = this.#instance;
-    const segments = words[(this.#base.addresses.frames + FRAMES_HEADER.segments) >> 2] ?? 0;
+    const { words, exports } = this.#instance;
+    const { frames, stackLimit } = this.#base.addresses;
+    const segments = words[(frames + FRAMES_HEADER.segments) >> 2] ?? 0;
     if (this.#world && segments < SEGMENTS_MAX) this.#suspend({ kind: "deeper" });
+    else if (exports.stackSave() < (words[stackLimit >> 2] ?? 0) - STACK_MARGIN_BYTES / 2)
+      throw new Halt("ENOMEM", "source text or data is nested too deeply for the stack");
   }
 
   #suspend(stop: Stop | Deeper): void {

@@ -13,6 +13,12 @@ export const JS_STACK_BYTES = 96 * KIB;
 /** The last part of that, for what cannot be suspended: below it, all else asks for a new segment. */
 export const STACK_SHARE_BYTES = 32 * KIB;
 
+/**
+ * Parsers ask that much earlier: they go through a dozen functions for each level of nesting, and use some 4 KB of the native
+ * stack with 200 bytes of this one.
+ */
+export const PARSER_SHARE_BYTES = 56 * KIB;
+
 /** Room below the limit, for C code that does not check. */
 export const STACK_MARGIN_BYTES = 64 * KIB;
 

@@ -11,7 +11,13 @@
  * Functions that cannot be suspended (parsers) keep QuickJS's own check, some way below the mark; so does
  * everything when the host finds no memory for a segment. It throws a catchable "stack overflow".
  */
-import { FRAMES_HEADER, SEGMENT_BYTES, STACK_MARGIN_BYTES, STACK_SHARE_BYTES } from "../memory-map.ts";
+import {
+  FRAMES_HEADER,
+  PARSER_SHARE_BYTES,
+  SEGMENT_BYTES,
+  STACK_MARGIN_BYTES,
+  STACK_SHARE_BYTES,
+} from "../memory-map.ts";
 import { forms, head, type List, list, type Node, unquote, walk, word } from "./parse.ts";
 
 export const STACK_LOW: List = ["import", '"env"', '"stack_low"', ["func", "$stack_low"]];
@@ -19,31 +25,74 @@ export const STACK_LOW: List = ["import", '"env"', '"stack_low"', ["func", "$sta
 const STACK_POINTER = "$global$0";
 const MARK = "$stack_mark";
 
-/** Adds the comparison to those of `functions` that check the stack; `setMaxStackSize`: the export that sets the limit. */
+/** Adds the comparison to those of `functions` that need it; `setMaxStackSize`: the export that sets the limit. */
 export function askBeforeOverflow(
   module: List,
   functions: ReadonlySet<string>,
   setMaxStackSize: string,
 ): void {
   const offset = limitOffset(module, setMaxStackSize);
-  let asking = 0;
-  for (const fn of forms(module, "func")) {
-    if (!functions.has(word(fn[1])) || !checksStack(fn, offset)) continue;
-    asking++;
+  const bodies = forms(module, "func").filter((fn) => functions.has(word(fn[1])));
+  const checking = new Set(bodies.filter((fn) => checksStack(fn, offset)));
+  const recursing = recursiveParsers(bodies.filter((fn) => !checking.has(fn)));
+  for (const fn of [...checking, ...recursing]) {
     const declared = fn.findLastIndex((x) => ["param", "result", "local", "type"].includes(head(x)));
+    const mark: List = ["global.get", MARK];
     fn.splice(declared + 1, 0, [
       "if",
-      ["i32.lt_u", ["global.get", STACK_POINTER], ["global.get", MARK]],
+      [
+        "i32.lt_u",
+        ["global.get", STACK_POINTER],
+        checking.has(fn) ? mark : ["i32.add", mark, ["i32.const", String(PARSER_SHARE_BYTES)]],
+      ],
       ["then", ["call", "$stack_low"]],
     ]);
   }
-  if (asking < 5)
+  if (checking.size < 5 || recursing.size < 5)
     throw new Error(
-      `QuickJS checks its stack in ${asking} functions where more were expected; teach fabric/engine/build/stack.ts.`,
+      `QuickJS checks its stack in ${checking.size} functions, and recurses in ${recursing.size} others, where more were expected; teach fabric/engine/build/stack.ts.`,
     );
   const firstImport = module.findIndex((x) => head(x) === "import");
   module.splice(firstImport, 0, STACK_LOW);
   module.push(["global", MARK, ["export", '"stack_mark"'], ["mut", "i32"], ["i32.const", "0"]]);
+}
+
+/**
+ * Functions that recurse by direct calls without checking the stack: QuickJS's parsers, and a few more. In the largest such set,
+ * some hundred functions of property access, no real recursion misses the functions that check; it is left alone.
+ */
+function recursiveParsers(functions: readonly List[]): Set<List> {
+  const cycles = components(functions).sort((a, b) => b.length - a.length);
+  return new Set(cycles.slice(1).flat());
+}
+
+/** Tarjan's strongly connected components of the graph of direct calls, without those in which nothing recurses. */
+function components(functions: readonly List[]): List[][] {
+  const byName = new Map(functions.map((fn) => [fn[1], fn]));
+  const found: List[][] = [];
+  const path: List[] = [];
+  const visited = new Map<List, number>();
+  const visit = (fn: List): number => {
+    const number = visited.size;
+    visited.set(fn, number);
+    path.push(fn);
+    let callsItself = false;
+    let lowest = number;
+    walk(fn, (x) => {
+      const callee = x[0] === "call" ? byName.get(x[1] ?? "") : undefined;
+      if (!callee) return;
+      callsItself ||= callee === fn;
+      if (!visited.has(callee)) lowest = Math.min(lowest, visit(callee));
+      else if (path.includes(callee)) lowest = Math.min(lowest, visited.get(callee) ?? lowest);
+    });
+    if (lowest === number) {
+      const component = path.splice(path.indexOf(fn));
+      if (component.length > 1 || callsItself) found.push(component);
+    }
+    return lowest;
+  };
+  for (const fn of functions) if (!visited.has(fn)) visit(fn);
+  return found;
 }
 
 /** The resume function of the frame that stands for all that is older than the current segment. */
