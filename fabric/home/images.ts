@@ -45,7 +45,7 @@ export function receive(
       p.answers.delete(call);
       p.answersBytes -= answer.length;
     }
-  p.clock = p.clock.filter((reading) => reading.poll >= snapshot.polls);
+  p.clock = p.clock.filter((reading) => reading.moment >= snapshot.moment);
   forgetImages(state);
   return true;
 }

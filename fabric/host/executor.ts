@@ -67,6 +67,9 @@ interface Resident {
   cpuReportedMs: number;
 }
 
+/** Where in its life a process is, for what it learns of the clock: a poll and a call are each a moment of their own. */
+const momentOf = (p: Resident) => p.machine.polls + p.calls;
+
 /** A snapshot, and those of its images that nobody has yet. */
 interface Taken {
   readonly snapshot: Snapshot | undefined;
@@ -168,7 +171,7 @@ export class Executor {
       clock,
       world: {
         zone: place.zone,
-        now: () => clock.read(machine.polls),
+        now: () => clock.read(momentOf(p)),
         poll: () => ++pollsHere === place.preemptEvery || hostClock.monotonic() >= sliceEndsMs,
         beginSlice: () => {
           sliceEndsMs = hostClock.monotonic() + LIMITS.sliceMs;
@@ -368,10 +371,10 @@ export class Executor {
     const { machine } = p;
     const calls = callNumber(p.calls);
     const waiting = p.state.kind === "waiting" || (p.state.kind === "ready" && p.state.answer !== undefined);
-    const { polls } = machine;
+    const moment = momentOf(p);
     const clockMs = p.clock.latestMs;
     const { chain, images } = await machine.encodeImage();
-    return { snapshot: { chain, calls, waiting, polls, clockMs }, images };
+    return { snapshot: { chain, calls, waiting, moment, clockMs }, images };
   }
 
   async #sendSnapshot(p: Resident, why: SnapshotReason): Promise<void> {
@@ -380,7 +383,7 @@ export class Executor {
     if (why === "save") {
       // What it learned is in the snapshot; except that from this poll on it may be read once more.
       p.answeredHere = [];
-      p.clock.learned = p.clock.learned.filter((reading) => reading.poll >= p.machine.polls);
+      p.clock.learned = p.clock.learned.filter((reading) => reading.moment >= momentOf(p));
     } else p.state = { kind: "frozen" };
     const taken = await encoding;
     const tookMs = this.#options.clock.monotonic() - began;

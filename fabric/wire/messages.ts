@@ -50,8 +50,8 @@ const snapshot = struct({
   calls: branded<CallNumber>(varint),
   /** Stopped inside call number `calls - 1`, whose answer is not in the image. */
   waiting: bool,
-  /** Interrupt polls so far: what was learned of the clock before is of no more use. */
-  polls: varint,
+  /** Interrupt polls and calls so far: what was learned of the clock before is of no more use. */
+  moment: varint,
   /** The latest time the process has seen: the next host's clock starts no earlier. */
   clockMs: finite,
 });
@@ -64,8 +64,8 @@ export type Snapshot = Carried<typeof snapshot>;
 const learned = struct({
   /** Answers to system calls, by call number. */
   answers: list(struct({ call: branded<CallNumber>(varint), answer: bytes(LIMITS.callBytes) }), 1 << 20),
-  /** Values of the clock, by the number of interrupt polls when it was first read. */
-  clock: list(struct({ poll: varint, now: finite }), 1 << 22),
+  /** Values of the clock, each with the moment (polls and calls so far) at which it was first read. */
+  clock: list(struct({ moment: varint, now: finite }), 1 << 22),
 });
 export type Learned = Carried<typeof learned>;
 

@@ -92,6 +92,22 @@ describe("run", () => {
     expect(outcome).toMatchObject({ code: 0, stdout: "> one\n> two\n" });
   });
 
+  test("time goes on while a process sleeps, and in the instant after", async () => {
+    const file = program(
+      "clock.js",
+      `import { sleep } from "roost";
+       const began = Date.now();
+       const p = performance.now();
+       sleep(60);
+       console.log(Date.now() - began >= 60, performance.now() - p >= 60);`,
+    );
+    expect(await roost(["run", file, "--local=2"])).toMatchObject({ code: 0, stdout: "true true\n" });
+    expect(await roost(["run", file, "--local=2", "--preempt-every", "1"])).toMatchObject({
+      code: 0,
+      stdout: "true true\n",
+    });
+  });
+
   test("the directory is all a job sees of the disk", async () => {
     const file = program(
       "files.js",

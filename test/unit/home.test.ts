@@ -21,7 +21,7 @@ const snapshotOf = (calls: number, waiting = true): Snapshot => ({
   chain: [imageId(`after ${calls} calls`)],
   calls: callNumber(calls),
   waiting,
-  polls: 0,
+  moment: 0,
   clockMs: 0,
 });
 

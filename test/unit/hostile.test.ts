@@ -64,7 +64,7 @@ function received(message: Message): Message | undefined {
 }
 
 function snapshotOf(name: string, calls: number) {
-  return { chain: [imageId(name)], calls: callNumber(calls), waiting: true, polls: 0, clockMs: 0 };
+  return { chain: [imageId(name)], calls: callNumber(calls), waiting: true, moment: 0, clockMs: 0 };
 }
 const imageOf = (name: string, content = name) => ({
   id: imageId(name),
@@ -151,7 +151,7 @@ describe("a host that lies to a home", () => {
         const call = callNumber(pick(0, 1, 2, 2 ** 52));
         const learned = pick(NOTHING_LEARNED, {
           answers: [{ call, answer: new Uint8Array(3) }],
-          clock: [{ poll: 2 ** 52, now: -1 }],
+          clock: [{ moment: 2 ** 52, now: -1 }],
         });
         const snapshot = pick(undefined, {
           ...snapshotOf(pick("first", "second", "new"), pick(0, 2 ** 52)),
@@ -211,7 +211,7 @@ describe("a host that lies to a home", () => {
 
   test("one that never sends the image it is asked for loses the process, and the log has an end", () => {
     const b = HomeBench.family();
-    const clock = Array.from({ length: 50_000 }, (_, poll) => ({ poll, now: 1 }));
+    const clock = Array.from({ length: 50_000 }, (_, moment) => ({ moment, now: 1 }));
     const say = () =>
       b.say("liar", {
         type: "call",

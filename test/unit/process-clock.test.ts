@@ -17,8 +17,8 @@ test("changes only at polls, never steps back, and says what it said", () => {
   clock.hear(0); // a message that took long says nothing new
   expect(clock.read(6)).toBeGreaterThanOrEqual(5_000);
   expect(clock.learned.slice(0, 2)).toEqual([
-    { poll: 3, now: first },
-    { poll: 4, now: second },
+    { moment: 3, now: first },
+    { moment: 4, now: second },
   ]);
 });
 

@@ -20,13 +20,13 @@ const snapshot: Snapshot = {
   chain: [imageId("a"), imageId("b")],
   calls: callNumber(5),
   waiting: true,
-  polls: 1000,
+  moment: 1000,
   clockMs: 1.5,
 };
 const images = [{ id: imageId("b"), bytes: new Uint8Array([1, 2, 3]) }];
 const learned = {
   answers: [{ call: callNumber(4), answer: new Uint8Array([0, 9]) }],
-  clock: [{ poll: 200, now: 2.5 }],
+  clock: [{ moment: 200, now: 2.5 }],
 };
 
 /** Every message once, those with optional parts with and without them. */
