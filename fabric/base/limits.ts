@@ -16,6 +16,8 @@ export const LIMITS = {
   programBytes: 16 * MIB,
   /** One message on a link, images included: a full guest memory, hardly compressible, and its log. */
   messageBytes: 192 * MIB,
+  /** What a process may be when it is placed, images and log: leaves room in a message for its program and the rest. */
+  placedBytes: 160 * MIB,
   /** Images in a chain, each holding what changed since the one before; then a new chain is begun. */
   imageChain: 8,
   /** Images a host keeps for one home, so that they need not be sent again; beyond it, it forgets them all. */

@@ -145,9 +145,11 @@ function place(state: HomeState, p: Process, host: HostId, why: PlacedWhy, out: 
   p.epoch = epoch(p.epoch + 1);
   p.saveAsked = false;
   const images = imagesFor(state, host, p.snapshot);
+  const imageBytes = images.reduce((sum, image) => sum + image.bytes.length, 0);
+  if (imageBytes + p.answersBytes > LIMITS.placedBytes)
+    return cannotTravel(state, p, imageBytes + p.answersBytes, out, nowMs);
   const sentAll = images.length === (p.snapshot?.chain.length ?? 0);
   p.where = { kind: "at", host, sinceMs: nowMs, recalledTo: undefined, sentAll };
-  const imageBytes = images.reduce((sum, image) => sum + image.bytes.length, 0);
   p.stays.push({
     host,
     hostName: state.hosts.get(host)?.name ?? host,
@@ -176,6 +178,16 @@ function place(state: HomeState, p: Process, host: HostId, why: PlacedWhy, out: 
   };
   out({ type: "send", host, message });
   out({ type: "event", event: { type: "placed", pid: p.pid, epoch: p.epoch, host, why, imageBytes } });
+}
+
+function cannotTravel(state: HomeState, p: Process, bytes: number, out: Out, nowMs: number): void {
+  const mib = (n: number) => Math.round(n / 2 ** 20);
+  complain(
+    p,
+    `process ${p.pid} is too large to be sent to a host: ${mib(bytes)} MiB, compressed, where ${mib(LIMITS.placedBytes)} are possible; keep less in memory`,
+    out,
+  );
+  end(state, p, { status: 1, signal: "SIGKILL", value: new Uint8Array() }, out, nowMs);
 }
 
 function balance(state: HomeState, out: Out, nowMs: number): void {
