@@ -58,6 +58,8 @@ export const LIMITS = {
   stuckMs: 10_000,
   /** Same, when the machine's owner wants it back. */
   haltMs: 2_000,
+  /** A host that has not begun to run a process, or not sent it back, by then does not mean to. Large images take minutes on slow lines. */
+  patienceMs: 300_000,
   /** A process whose hosts died or failed this often while it ran is given up as poisonous. */
   hostsLostPerProcess: 3,
 } as const;

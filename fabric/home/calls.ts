@@ -70,7 +70,7 @@ export function serve(
         );
       if (p.where.kind === "at" && p.where.host === to) return reply(encodeAnswer("migrate", undefined));
       p.pending = { for: "move", call: number };
-      return recall(state, p, to || undefined, out);
+      return recall(state, p, to || undefined, out, nowMs);
     }
     case "sleep":
       if (!Number.isFinite(call.args.dueMs))

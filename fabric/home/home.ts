@@ -75,7 +75,7 @@ export function step(state: HomeState, event: HomeEvent, nowMs: number): HomeEff
     }
     case "migrate": {
       const p = state.processes.get(event.pid);
-      if (p) recall(state, p, event.to, out);
+      if (p) recall(state, p, event.to, out, nowMs);
       break;
     }
     case "tick":
@@ -83,6 +83,7 @@ export function step(state: HomeState, event: HomeEvent, nowMs: number): HomeEff
   }
   if (!state.ended) {
     fireTimers(state, out, nowMs);
+    losePatience(state, out, nowMs);
     placeAll(state, out, nowMs);
     balance(state, out, nowMs);
     planWake(state, out, nowMs);
@@ -100,6 +101,15 @@ function hostLost(state: HomeState, host: HostId, reason: string, out: Out, nowM
   for (const p of state.processes.values())
     if (p.where.kind === "at" && p.where.host === host)
       lost(state, p, `${record.name}: ${reason}`, out, nowMs);
+}
+
+/** Takes processes away from hosts that neither run them nor send them back. */
+function losePatience(state: HomeState, out: Out, nowMs: number): void {
+  for (const p of state.processes.values()) {
+    if (p.where.kind !== "at" || p.where.answerByMs > nowMs) continue;
+    release(p.where.host, stayIn(state, p), "elsewhere", out);
+    lost(state, p, "its host neither ran it nor sent it back", out, nowMs);
+  }
 }
 
 /** Its host is gone, or gave up on it: start it again elsewhere, unless it seems to be the process that kills hosts. */
@@ -149,7 +159,9 @@ function place(state: HomeState, p: Process, host: HostId, why: PlacedWhy, out: 
   if (imageBytes + p.answersBytes > LIMITS.placedBytes)
     return cannotTravel(state, p, imageBytes + p.answersBytes, out, nowMs);
   const sentAll = images.length === (p.snapshot?.chain.length ?? 0);
-  p.where = { kind: "at", host, sinceMs: nowMs, recalledTo: undefined, sentAll };
+  const runs = !p.pending && !p.paused;
+  const answerByMs = runs ? nowMs + LIMITS.patienceMs : Number.POSITIVE_INFINITY;
+  p.where = { kind: "at", host, sinceMs: nowMs, recalledTo: undefined, sentAll, answerByMs };
   p.stays.push({
     host,
     hostName: state.hosts.get(host)?.name ?? host,
@@ -192,7 +204,7 @@ function cannotTravel(state: HomeState, p: Process, bytes: number, out: Out, now
 
 function balance(state: HomeState, out: Out, nowMs: number): void {
   const move = rebalance(state, loads(state), nowMs);
-  if (move) recall(state, move.process, move.to, out);
+  if (move) recall(state, move.process, move.to, out, nowMs);
 }
 
 // ---- messages ----
@@ -221,6 +233,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
   const last = p.stays.at(-1);
   switch (message.type) {
     case "running":
+      if (!p.where.recalledTo) p.where.answerByMs = Number.POSITIVE_INFINITY;
       if (last) {
         last.runningMs = nowMs;
         const sincePlacedMs = nowMs - last.placedMs;
@@ -346,7 +359,9 @@ function planWake(state: HomeState, out: Out, nowMs: number): void {
   const load = [...loads(state).values()];
   const lopsided = load.includes(0) && load.some((n) => n > 1);
   let atMs = lopsided ? nowMs + BALANCE_EVERY_MS : Number.POSITIVE_INFINITY;
-  for (const { pending } of state.processes.values())
+  for (const { pending, where } of state.processes.values()) {
+    if (where.kind === "at") atMs = Math.min(atMs, where.answerByMs);
     if (pending && "dueMs" in pending && pending.dueMs !== undefined) atMs = Math.min(atMs, pending.dueMs);
+  }
   if (atMs < Number.POSITIVE_INFINITY) out({ type: "wake", atMs });
 }

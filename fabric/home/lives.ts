@@ -57,9 +57,10 @@ function seedOf(job: bigint, pid: Pid): Uint8Array {
   return bytes;
 }
 
-export function recall(state: HomeState, p: Process, to: HostId | undefined, out: Out): void {
+export function recall(state: HomeState, p: Process, to: HostId | undefined, out: Out, nowMs: number): void {
   if (p.where.kind !== "at" || p.where.recalledTo || p.where.host === to) return;
   p.where.recalledTo = to ?? p.where.host;
+  p.where.answerByMs = nowMs + LIMITS.patienceMs;
   out({ type: "send", host: p.where.host, message: { type: "recall", ...stayIn(state, p) } });
 }
 

@@ -41,6 +41,8 @@ export type Where =
       recalledTo: HostId | undefined;
       /** Whether the placement brought all images along, none being thought known there. */
       readonly sentAll: boolean;
+      /** When the host must have begun to run it, or sent it back. Infinity: nothing is asked of it. */
+      answerByMs: number;
     }
   | { readonly kind: "ended" };
 

@@ -2,8 +2,9 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { GUEST_LIBRARY } from "virtual:roost-guest";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { Invalid, utf8Decode } from "../../fabric/base/codec.ts";
+import { must } from "../../fabric/base/errors.ts";
 import { baseId, callNumber, epoch, FIRST_PID, hostId, imageId, jobId, pid } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
 import type { Clock } from "../../fabric/base/ports.ts";
@@ -226,6 +227,24 @@ describe("a host that lies to a home", () => {
     for (let n = 0; n < 8 && b.process(2).epoch === 1; n++) say();
     expect(b.process(2).epoch).toBe(2);
     expect(b.process(2).hostsLost).toBe(1);
+  });
+
+  test("one that neither runs a process nor sends it back loses it", () => {
+    const b = HomeBench.family();
+    b.nowMs += LIMITS.patienceMs - 1;
+    b.do({ type: "tick" });
+    expect(b.process(2).epoch).toBe(1);
+    b.say("victim", { type: "running", ...b.stay(3) });
+    b.nowMs += 1;
+    const effects = b.do({ type: "tick" });
+    expect(b.process(2)).toMatchObject({ epoch: 2, hostsLost: 1 });
+    const release = { type: "release", pid: 2, epoch: 1 };
+    expect(effects).toContainEqual({ type: "send", host: "liar", message: expect.objectContaining(release) });
+    expect(b.process(3).epoch).toBe(1);
+    b.do({ type: "migrate", pid: pid(3), to: undefined });
+    b.nowMs += LIMITS.patienceMs;
+    b.do({ type: "tick" });
+    expect(b.process(3).epoch).toBe(2);
   });
 
   test("one that wants the same images for ever gets them twice", () => {
@@ -486,12 +505,16 @@ describe("a worker that a guest holds", () => {
   });
 });
 
-let base: Promise<BaseImage> | undefined;
+let base: BaseImage | undefined;
 async function boot(): Promise<BaseImage> {
   const file = fileURLToPath(new URL("../../dist/engine/engine.wasm", import.meta.url));
   await ensureEngine(file);
   return bootBase(await loadEngine(await readFile(file)), { source: GUEST_LIBRARY });
 }
+
+beforeAll(async () => {
+  base = await boot();
+}, 180_000); // the engine may have to be built
 
 /** A real executor, the home of whose processes answers only what the test says. */
 class ExecutorBench {
@@ -512,8 +535,7 @@ class ExecutorBench {
     });
   }
   static async start(): Promise<ExecutorBench> {
-    base ??= boot();
-    return new ExecutorBench(await base);
+    return new ExecutorBench(must(base, "base image"));
   }
   place(n: number, source: string, changes: Partial<MessageOf<"place">> = {}): void {
     const place = placeOf(n, {
