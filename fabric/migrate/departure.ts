@@ -2,7 +2,8 @@
  * How a process leaves a host, as a state machine. MIGRATE.md beside this file has the diagram.
  *
  * Promise: from `freezing` on the process is not run here; from `offered` on only the home's word ends it
- * (released), or the end of the link to the home, which means the same: the home starts it elsewhere.
+ * (released), the end of the link to the home, or a home that lets LIMITS.evictionMs pass: then the host says that it
+ * gives up. The last two mean the same: the home starts it elsewhere.
  */
 
 export type DepartureReason = "reclaimed" | "recalled" | "preempted";
