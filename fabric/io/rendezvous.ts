@@ -164,19 +164,24 @@ class RelayRendezvous implements Rendezvous {
       });
       connection.on("error", ({ message }) => fail(new RoostError("ENOHOST", message)));
       connection.on("close", () => fail(new RoostError("ENOHOST", `${connection.peer} hung up`)));
+      const early: unknown[] = []; // a fast peer's first words can be here before `open`
+      const listen = (frame: unknown) => early.push(frame);
+      connection.on("data", listen);
       connection.on("open", () => {
+        connection.off("data", listen);
         if (!this.#attempts.has(connection)) return;
         settle();
-        resolve(this.#link(connection));
+        resolve(this.#link(connection, early));
       });
     });
   }
 
   /** From here on the channel is the link's; PeerJS only takes it down in the end. */
-  #link(connection: DataConnection): Link {
+  #link(connection: DataConnection, early: readonly unknown[]): Link {
     const link: Link = rtcLink({
       channel: connection.dataChannel,
       connection: connection.peerConnection,
+      early,
       clock: this.#clock,
       release: () => {
         this.#links.delete(link);

@@ -23,6 +23,8 @@ export interface RtcParts {
   /** Open; made by an `ordered`, reliable negotiation. Nobody else sends on it or listens to it. */
   readonly channel: RTCDataChannel;
   readonly connection: RTCPeerConnection;
+  /** Frames that came before the channel said that it was open. */
+  readonly early?: readonly unknown[];
   readonly clock: Clock;
   /** Called once, when the connection can be taken down. */
   readonly release: () => void;
@@ -33,8 +35,10 @@ export function rtcLink(parts: RtcParts): Link {
 }
 
 class RtcLink implements Link {
-  onMessage: (message: Uint8Array) => void = () => {};
   onEnd: (end: LinkEnd) => void = () => {};
+  #onMessage: ((message: Uint8Array) => void) | undefined;
+  /** Messages that came before anybody listened. */
+  #early: Uint8Array[] = [];
 
   readonly #channel: RTCDataChannel;
   readonly #clock: Clock;
@@ -53,7 +57,7 @@ class RtcLink implements Link {
   #drainedBytes = 0;
   #givenBytes = 0;
 
-  constructor({ channel, connection, clock, release }: RtcParts) {
+  constructor({ channel, connection, early = [], clock, release }: RtcParts) {
     this.#channel = channel;
     this.#clock = clock;
     this.#release = release;
@@ -71,6 +75,22 @@ class RtcLink implements Link {
       if (connectionState === "failed" || connectionState === "closed") this.#fail("the network path broke");
     });
     this.#tickLater();
+    for (const frame of early) this.#take(frame);
+  }
+
+  get onMessage(): (message: Uint8Array) => void {
+    return this.#onMessage ?? (() => {});
+  }
+  set onMessage(listener: (message: Uint8Array) => void) {
+    this.#onMessage = listener;
+    queueMicrotask(() => {
+      for (const message of this.#early.splice(0)) this.#deliver(message);
+    });
+  }
+
+  #deliver(message: Uint8Array): void {
+    if (this.#onMessage && this.#early.length === 0) this.#onMessage(message);
+    else this.#early.push(message);
   }
 
   get queuedBytes(): number {
@@ -130,7 +150,7 @@ class RtcLink implements Link {
     if (!(data instanceof ArrayBuffer)) return this.#refuse("text");
     const received = this.#incoming.take(new Uint8Array(data));
     if (received instanceof Invalid) return this.#refuse(received.reason);
-    if (received.type === "message") this.onMessage(received.bytes);
+    if (received.type === "message") this.#deliver(received.bytes);
     else if (received.type === "ask") this.#give(alive());
     else if (received.type === "goodbye") this.#end(received.reason);
   }
