@@ -81,6 +81,10 @@ export default defineConfig({
     reporters: ["default", at("test/closing-line.ts")],
     projects: [
       { extends: true, test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 60_000 } },
+      {
+        extends: true,
+        test: { name: "torture", include: ["test/torture/**/*.test.ts"], testTimeout: 120_000 },
+      },
       { extends: true, test: { name: "sim", include: ["test/sim/**/*.test.ts"] } },
       {
         extends: true,

@@ -70,13 +70,15 @@ export interface HostOptions {
   readonly world?: World;
   /** "instance": every stop continues in another instance. "bytes": by way of an encoded image as well. */
   readonly move?: "no" | "instance" | "bytes";
+  /** Changes each image on its way. */
+  readonly alter?: (image: Image) => Image;
   /** The answer to `ask`. */
   readonly answer?: (words: string) => string;
 }
 
 /** Runs a machine, stopped at `stop`, to its exit. */
 export async function finish(machine: Machine, stop: Stop, options: HostOptions = {}): Promise<Finished> {
-  const { world = NEVER(), move = "no", answer = (text) => `answer to ${text}` } = options;
+  const { world = NEVER(), move = "no", alter = (x) => x, answer = (text) => `answer to ${text}` } = options;
   const output: string[] = [];
   let moves = 0;
   let at = machine;
@@ -90,7 +92,7 @@ export async function finish(machine: Machine, stop: Stop, options: HostOptions 
       reply = bytesOf(answer(text));
     }
     if (move !== "no") {
-      const image = at.image();
+      const image = alter(at.image());
       const whole =
         move === "bytes" ? imageOf(await decodeImage(image.base, await encodeImage(image))) : image;
       at = Machine.restore(image.base, whole, OPTIONS);

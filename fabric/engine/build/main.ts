@@ -7,8 +7,6 @@ import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { KEPT_EXPORTS } from "../exports.ts";
-import * as memoryMap from "../memory-map.ts";
 import { buildEngine, type StockFiles, stockFiles } from "./engine.ts";
 
 export interface Ensured {
@@ -40,7 +38,6 @@ async function inputsKey({ wasm, glue }: StockFiles): Promise<string> {
   const hash = createHash("sha256").update(wasm).update(glue);
   const binaryenPackage = createRequire(import.meta.url).resolve("binaryen/package.json");
   hash.update(JSON.parse(await readFile(binaryenPackage, "utf8")).version);
-  hash.update(JSON.stringify([KEPT_EXPORTS, memoryMap])); // a bundler may put these into another file
   hash.update(await buildCode());
   return hash.digest("hex");
 }
@@ -49,6 +46,7 @@ async function inputsKey({ wasm, glue }: StockFiles): Promise<string> {
 async function buildCode(): Promise<string> {
   const folder = new URL("fabric/engine/build/", await packageRoot());
   const files = (await readdir(folder)).filter((name) => name.endsWith(".ts")).sort();
+  files.push("../exports.ts", "../memory-map.ts");
   return (await Promise.all(files.map((name) => readFile(new URL(name, folder), "utf8")))).join("\0");
 }
 
