@@ -187,7 +187,6 @@ export class Machine implements Disposable {
   #suspended(stop: Stop): Stop {
     this.#saveFrames();
     this.#registers = { ...this.#registers, stoppedAt: stop.kind === "call" ? "call" : "poll" };
-    if (this.#registers.phase === "main") this.#freeHeld(); // compiled by now: nothing stops before that
     this.#state = "stopped";
     return stop;
   }
@@ -340,6 +339,14 @@ export class Machine implements Disposable {
     this.#setPhase(exports.QTS_IsJobPending(runtime) ? "jobs" : "tick", []);
   }
 
+  /**
+   * The program runs, so its text has been compiled. At its first poll or call, whether it stops there or not: memory must
+   * not depend on that.
+   */
+  #freeText(): void {
+    if (this.#registers.phase === "main" && this.#registers.held.length) this.#freeHeld();
+  }
+
   #freeHeld(): void {
     for (const at of this.#registers.held) this.#instance.exports.free(at);
     this.#registers = { ...this.#registers, held: [] };
@@ -354,6 +361,7 @@ export class Machine implements Disposable {
   #callHost(count: number, values: Borrowed): Value {
     const { exports } = this.#instance;
     const { context, noRoom } = this.#base.addresses;
+    this.#freeText();
     const copied = count < 1 ? 0 : exports.QTS_GetArrayBuffer(context, values);
     if (copied === 0) return exports.QTS_Throw(context, noRoom);
     const request = this.#instance.copy(copied, exports.QTS_GetArrayBufferLength(context, values));
@@ -363,6 +371,7 @@ export class Machine implements Disposable {
   }
 
   #pollInterrupt(): void {
+    this.#freeText();
     this.#registers = { ...this.#registers, polls: this.#registers.polls + 1 };
     if (this.#running().poll()) this.#suspend({ kind: "preempted" });
   }
