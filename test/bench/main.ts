@@ -5,6 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, platform } from "node:os";
 import { RoostError } from "../../fabric/base/errors.ts";
+import { engineSuite, forkSuite, imageSuite } from "./engine.ts";
 import { flightSuite } from "./flight.ts";
 
 interface Suite {
@@ -13,6 +14,15 @@ interface Suite {
 }
 
 const SUITES: Record<string, Suite> = {
+  engine: {
+    how: "our engine against the stock synchronous build, the same programs in turn in one Node process; 1 is no difference",
+    measure: engineSuite,
+  },
+  image: {
+    how: "in one Node process; a small program, and one with 1 MiB of live heap",
+    measure: imageSuite,
+  },
+  fork: { how: "in one Node process: image and restore, 1 MiB of live heap", measure: forkSuite },
   flight: {
     how: "two Chromium processes, WebRTC over loopback, through the page: forks to a remote tab, and reclaims of four busy processes",
     measure: flightSuite,
