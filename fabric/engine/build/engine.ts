@@ -12,7 +12,7 @@ import { splitFunctions } from "./frames.ts";
 import { shrink } from "./layout.ts";
 import { type Names, readNames } from "./names.ts";
 import { forms, head, type List, list, parse, print, unquote, word } from "./parse.ts";
-import { maySuspend } from "./reach.ts";
+import { assertClosed, maySuspend } from "./reach.ts";
 import { askBeforeOverflow, STACK_LOW } from "./stack.ts";
 
 const STOCK_PACKAGE = "@jitl/quickjs-wasmfile-release-sync";
@@ -80,6 +80,12 @@ export function buildEngine({ wasm, glue }: StockFiles): BuiltEngine {
   const free = forms(module, "export").find((x) => unquote(x[1]) === minified("free"));
   askBeforeOverflow(module, functions, minified("QTS_RuntimeSetMaxStackSize"));
   suspending.push(STACK_LOW);
+  // Once more, on what is built: with the calls that were added, and whoever has changed the set in between.
+  assertClosed(
+    module,
+    functions,
+    suspending.map((x) => word(list(x[3])[1])),
+  );
 
   binaryen.setPassArgument(
     "asyncify-imports",

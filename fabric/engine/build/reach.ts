@@ -8,6 +8,43 @@ import { forms, head, type List, list, walk, word } from "./parse.ts";
 
 /** Names of the module's own functions (not imports) that need frames, given the suspending imports' names. */
 export function maySuspend(module: List, imports: readonly string[]): Set<string> {
+  const calls = callsOf(module);
+  const found = new Set(imports);
+  for (let before = -1; before !== found.size; ) {
+    before = found.size;
+    const types = calls.typesOf(found);
+    for (const [name, { direct, indirect }] of calls.byFunction)
+      if (some(direct, (f) => found.has(f)) || some(indirect, (t) => types.has(t))) found.add(name);
+  }
+  for (const name of imports) found.delete(name);
+  return found;
+}
+
+/** Throws where a function that has no frames could be on the stack while one that has is unwound. */
+export function assertClosed(module: List, functions: ReadonlySet<string>, imports: readonly string[]): void {
+  const calls = callsOf(module);
+  const suspends = new Set([...functions, ...imports]);
+  const types = calls.typesOf(suspends);
+  for (const [name, { direct, indirect }] of calls.byFunction) {
+    if (functions.has(name)) continue;
+    const callee = [...direct].find((f) => suspends.has(f)) ?? [...indirect].find((t) => types.has(t));
+    if (callee !== undefined)
+      throw new Error(
+        `The engine would lose what it was doing: function ${name} saves no frame, but calls ${callee}, which may be suspended.`,
+      );
+  }
+}
+
+interface Calls {
+  readonly byFunction: ReadonlyMap<
+    string,
+    { readonly direct: ReadonlySet<string>; readonly indirect: ReadonlySet<string> }
+  >;
+  /** The signatures by which an indirect call can reach one of these functions. */
+  typesOf(functions: ReadonlySet<string>): ReadonlySet<string>;
+}
+
+function callsOf(module: List): Calls {
   const types = new Map(forms(module, "type").map((x) => [word(x[1]), signature(list(x[2]))]));
   const signatures = new Map<string, string>();
   for (const x of forms(module, "import"))
@@ -18,7 +55,7 @@ export function maySuspend(module: List, imports: readonly string[]): Set<string
   for (const x of forms(module, "elem"))
     for (const y of x) if (typeof y === "string" && signatures.has(y)) inTable.add(y);
 
-  const callsOf = new Map<string, { direct: Set<string>; indirect: Set<string> }>();
+  const byFunction = new Map<string, { direct: Set<string>; indirect: Set<string> }>();
   for (const f of forms(module, "func")) {
     const direct = new Set<string>();
     const indirect = new Set<string>();
@@ -28,19 +65,11 @@ export function maySuspend(module: List, imports: readonly string[]): Set<string
       else if (/^(return_call|call_ref|try|throw)/.test(head(x)))
         throw new Error(`bug: ${head(x)} is not provided for`);
     });
-    callsOf.set(word(f[1]), { direct, indirect });
+    byFunction.set(word(f[1]), { direct, indirect });
   }
-
-  const found = new Set(imports);
-  for (let before = -1; before !== found.size; ) {
-    before = found.size;
-    const reachable = new Set([...inTable].filter((f) => found.has(f)).map((f) => signatures.get(f)));
-    for (const [name, calls] of callsOf)
-      if (some(calls.direct, (f) => found.has(f)) || some(calls.indirect, (t) => reachable.has(t)))
-        found.add(name);
-  }
-  for (const name of imports) found.delete(name);
-  return found;
+  const typesOf = (functions: ReadonlySet<string>) =>
+    new Set([...inTable].filter((f) => functions.has(f)).map((f) => signatures.get(f) ?? ""));
+  return { byFunction, typesOf };
 }
 
 function calledType(call: List, types: Map<string, string>): string {
