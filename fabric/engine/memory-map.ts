@@ -22,10 +22,8 @@ export const PARSER_SHARE_BYTES = 56 * KIB;
 /** Room below the limit, for C code that does not check. */
 export const STACK_MARGIN_BYTES = 64 * KIB;
 
+/** A piece of the C stack: the first is part of every process, more come when recursion needs them. */
 export const SEGMENT_BYTES = JS_STACK_BYTES + STACK_MARGIN_BYTES;
-
-/** The first segment, which is part of every process. */
-export const C_STACK_BYTES = SEGMENT_BYTES;
 
 /** Endless recursion ends here: some 20,000 calls deep, in about 20 MiB. */
 export const SEGMENTS_MAX = 64;

@@ -203,7 +203,8 @@ export const standIns = (onStep: () => void): Machines => ({
   fresh: () => new StandIn({ ...FRESH }, onStep),
   async restore(chain) {
     if (chain.length === 0) return new Invalid("there is no image");
-    const memory = chain.reduce((m, { bytes }) => ({ ...m, ...JSON.parse(utf8Decode(bytes)) }), {} as Memory);
+    const memory = {} as Memory;
+    for (const { bytes } of chain) Object.assign(memory, JSON.parse(utf8Decode(bytes)));
     return new StandIn(
       memory,
       onStep,

@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import binaryen from "binaryen";
 import { KEPT_EXPORTS } from "../exports.ts";
-import { C_STACK_BYTES } from "../memory-map.ts";
+import { SEGMENT_BYTES } from "../memory-map.ts";
 import { splitFunctions } from "./frames.ts";
 import { shrink } from "./layout.ts";
 import { type Names, readNames } from "./names.ts";
@@ -98,7 +98,7 @@ export function buildEngine({ wasm, glue }: StockFiles): BuiltEngine {
   const asyncified = parse(suspendable.emitText());
   suspendable.dispose();
 
-  shrink(asyncified, C_STACK_BYTES);
+  shrink(asyncified, SEGMENT_BYTES); // the first segment of the C stack is the module's own
   const { module: split, frameKinds } = splitFunctions(rename(asyncified, names), word(list(free?.[2])[1]));
   const built = binaryen.parseText(print(split));
   built.setFeatures(features);
