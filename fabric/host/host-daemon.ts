@@ -51,7 +51,11 @@ export class HostDaemon {
   #adopt(port: ExecutorPort): number {
     const executor = this.#nextExecutor++;
     this.#executors.set(executor, port);
-    port.onReport = (report) => this.#step({ type: "report", executor, report });
+    port.onReport = (report) => {
+      if (report.type === "failed")
+        this.#options.log(`process ${report.key}: ${report.code}: ${report.reason}`);
+      this.#step({ type: "report", executor, report });
+    };
     port.onEnd = (reason) => this.#step({ type: "executorEnded", executor, reason });
     return executor;
   }

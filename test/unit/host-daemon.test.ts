@@ -1,0 +1,90 @@
+/** A host on a real link, with a worker played by the test. */
+import { expect, test } from "vitest";
+import { Invalid } from "../../fabric/base/codec.ts";
+import { baseId, epoch, hostId, jobId, pid } from "../../fabric/base/ids.ts";
+import { HostDaemon } from "../../fabric/host/host-daemon.ts";
+import { systemClock } from "../../fabric/io/clock.ts";
+import { linkPair } from "../../fabric/io/memory-link.ts";
+import type { Command, ExecutorPort } from "../../fabric/kernel/executor-messages.ts";
+import {
+  decodeMessage,
+  encodeMessage,
+  type Message,
+  NOTHING_LEARNED,
+  PROTOCOL_VERSION,
+} from "../../fabric/wire/messages.ts";
+
+const BASE = baseId("base");
+
+test("an image that cannot be used is logged and told to its home, and the host goes on", async () => {
+  const logged: string[] = [];
+  const commands: Command[] = [];
+  const port: ExecutorPort = {
+    command: (command) => {
+      commands.push(command);
+      if (command.type === "place")
+        port.onReport({ type: "failed", key: command.key, code: "EINVAL", reason: "unusable image" });
+    },
+    onReport: () => {},
+    onEnd: () => {},
+    close: () => {},
+  };
+  const daemon = new HostDaemon({
+    self: { id: hostId("host"), name: "host", platform: "", base: BASE },
+    executors: [port],
+    startExecutor: async () => port,
+    clock: systemClock,
+    log: (sentence) => logged.push(sentence),
+    onChange: () => {},
+  });
+  daemon.take();
+  const [home, host] = linkPair();
+  const heard: Message[] = [];
+  const twice = new Promise<void>((done) => {
+    home.onMessage = (bytes) => {
+      const message = decodeMessage(bytes);
+      if (message instanceof Invalid) throw new Error(message.reason);
+      heard.push(message);
+      if (heard.filter((m) => m.type === "failed").length === 2) done();
+    };
+  });
+  daemon.serve(host, false);
+  const say = (message: Message) => home.send(encodeMessage(message));
+  say({
+    type: "hello",
+    protocol: PROTOCOL_VERSION,
+    base: BASE,
+    host: hostId("home"),
+    name: "home",
+    platform: "",
+  });
+  for (const n of [1, 2])
+    say({
+      type: "place",
+      job: jobId("job"),
+      pid: pid(n),
+      epoch: epoch(1),
+      program: { source: "", fileName: "x.js" },
+      snapshot: undefined,
+      images: [],
+      seed: undefined,
+      learned: NOTHING_LEARNED,
+      jobName: "x",
+      zone: "UTC",
+      now: 0,
+      memoryBytesMax: 1 << 24,
+      preemptEvery: 0,
+      paused: false,
+    });
+  await twice;
+  daemon.close();
+  expect(heard.filter((m) => m.type === "failed")).toMatchObject([
+    { pid: 1, code: "EINVAL" },
+    { pid: 2, code: "EINVAL" },
+  ]);
+  expect(logged).toEqual([
+    "process job/1/1: EINVAL: unusable image",
+    "process job/2/1: EINVAL: unusable image",
+  ]);
+  expect(commands.filter((c) => c.type === "drop").length).toBe(2);
+});
