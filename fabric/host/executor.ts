@@ -87,6 +87,9 @@ export class Executor {
   readonly #unfinished = new Map<StayKey, Promise<void>>();
   #halted = false;
   #turnPending = false;
+  /** Of its time, in which guests run. */
+  #share = 1;
+  #restUntilMs = 0;
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
@@ -102,6 +105,9 @@ export class Executor {
       case "go":
         this.#halted = false;
         return this.#schedule();
+      case "pace":
+        this.#share = command.share;
+        return;
       case "place":
         return this.#inOrder(command.key, () => this.#place(command.key, command.place));
       case "drop":
@@ -232,7 +238,10 @@ export class Executor {
   #schedule(): void {
     if (this.#turnPending || this.#halted || this.#queue.length === 0 || this.#unfinished.size > 0) return;
     this.#turnPending = true;
-    this.#options.yieldThen(() => {
+    const { clock, yieldThen } = this.#options;
+    const restMs = this.#restUntilMs - clock.monotonic();
+    const later = restMs > 0 ? (run: () => void) => clock.after(restMs, run) : yieldThen;
+    later(() => {
       this.#turnPending = false;
       if (this.#halted || this.#unfinished.size > 0) return;
       const p = this.#queue.shift();
@@ -268,7 +277,8 @@ export class Executor {
       }
       break;
     }
-    this.#countCpu(p);
+    const ranMs = this.#countCpu(p);
+    this.#restUntilMs = p.sliceBeganMs + ranMs * (1 / this.#share - 1);
     this.#shortenLearned(p);
     if (p.cpuMs - p.cpuReportedMs >= USAGE_EVERY_MS) this.#reportUsage(p);
   }
@@ -291,10 +301,13 @@ export class Executor {
       this.#withResident(p.key, (p) => this.#sendSnapshot(p, "save"));
   }
 
-  #countCpu(p: Resident): void {
+  /** What it ran since the last count, in milliseconds. */
+  #countCpu(p: Resident): number {
     const now = this.#options.clock.monotonic();
-    p.cpuMs += now - p.sliceBeganMs;
+    const ranMs = now - p.sliceBeganMs;
+    p.cpuMs += ranMs;
     p.sliceBeganMs = now;
+    return ranMs;
   }
 
   /** The answer where it can be given without waiting, or undefined: then the process waits for the home. */

@@ -8,11 +8,13 @@ import { type BaseId, type HostId, hostId, idFromRandom, jobId } from "../base/i
 import { LIMITS } from "../base/limits.ts";
 import type { Clock, Disk, Link, Random } from "../base/ports.ts";
 import type { JobEvent } from "../home/effects.ts";
+import { countedLink, type Traffic } from "../io/counted-link.ts";
 import { linkPair } from "../io/memory-link.ts";
 import type { ExecutorPort } from "../kernel/executor-messages.ts";
 import type { Receipt } from "../kernel/kernel.ts";
+import type { Terms } from "../kernel/terms.ts";
 import { readable, type Self } from "./greeting.ts";
-import { HostDaemon } from "./host-daemon.ts";
+import { type Admission, HostDaemon } from "./host-daemon.ts";
 import { Job, type Terminal } from "./job.ts";
 import { type DonorView, type JobView, viewOfDonor, viewOfJob } from "./view.ts";
 
@@ -79,6 +81,8 @@ export interface FabricView {
   /** Hosts in the relay's directory, this one included while it donates. */
   readonly directory: readonly Presence[];
   readonly jobs: readonly JobView[];
+  /** With all other participants, since this one began. */
+  readonly traffic: Readonly<Traffic>;
 }
 
 /** A host that could not be reached is tried again after this. */
@@ -95,7 +99,10 @@ export class Fabric {
   readonly #listeners = new Set<() => void>();
   #daemon: HostDaemon | undefined;
   #starting: Promise<{ daemon: HostDaemon; self: Self }> | undefined;
+  readonly #traffic: Traffic = { inBytes: 0, outBytes: 0 };
   #wantsToDonate = false;
+  #terms: Partial<Terms> = {};
+  #admits: Admission | undefined;
 
   /** `workers`: how many processes this host runs at once. */
   constructor(env: Environment, options: { workers: number }) {
@@ -110,7 +117,7 @@ export class Fabric {
       this.#changed();
     };
     this.#rendezvous.onLink = (link) => {
-      if (this.#daemon) this.#daemon.serve(link, false);
+      if (this.#daemon) this.#daemon.serve(countedLink(link, this.#traffic), false);
       else link.close("this host has not offered to take work");
     };
   }
@@ -126,6 +133,7 @@ export class Fabric {
       state: this.#starting ? "starting" : "off",
       reason: this.#starting ? "the engine is starting" : "not donating",
       workers: this.#workers,
+      held: false,
       guests: [],
       receipts: [],
     };
@@ -135,21 +143,36 @@ export class Fabric {
       donor: this.#daemon ? viewOfDonor(this.#daemon, this.#workers, this.#env.clock.monotonic()) : off,
       directory: this.#rendezvous?.hosts ?? [],
       jobs: this.#jobs.map(viewOfJob),
+      traffic: { ...this.#traffic },
     };
   }
 
-  /** Starts taking others' work. */
+  /** Starts taking others' work, on the terms given last. */
   async donate(): Promise<void> {
     this.#wantsToDonate = true;
     const { daemon } = await this.#host();
-    if (this.#wantsToDonate) daemon.take();
+    if (this.#wantsToDonate) daemon.allow({ ...this.#terms, taking: true, reason: "" });
     this.#announce();
+  }
+
+  /** On what terms others' work is taken. More workers than there are get started. */
+  limit(terms: Partial<Omit<Terms, "taking" | "reason">>): void {
+    this.#terms = { ...this.#terms, ...terms };
+    this.#daemon?.allow(terms);
+    if (terms.workers !== undefined && Number.isFinite(terms.workers)) this.#daemon?.grow(terms.workers);
+    this.#changed();
+  }
+
+  /** Whom this host serves, from now on. */
+  admit(rule: Admission): void {
+    this.#admits = rule;
+    this.#daemon?.admit(rule);
   }
 
   /** Takes nothing new; what is here may finish. */
   refrain(reason: string): void {
     this.#wantsToDonate = false;
-    this.#daemon?.refrain(reason);
+    this.#daemon?.allow({ taking: false, reason });
     this.#announce();
   }
 
@@ -236,13 +259,15 @@ export class Fabric {
       onChange: () => this.#changed(),
     });
     this.#daemon = daemon;
+    this.limit(this.#terms);
+    if (this.#admits) daemon.admit(this.#admits);
     this.#changed();
     return { daemon, self };
   }
 
   #announce(): void {
     const { name, platform } = this.#env;
-    const taking = this.#daemon?.state.taking.on === true;
+    const taking = this.#daemon?.state.terms.taking === true;
     this.#rendezvous?.announce({ host: this.id, name, platform, taking });
     this.#changed();
   }
@@ -263,7 +288,7 @@ export class Fabric {
           this.#env.clock.after(RETRY_MS + 1, () => this.#linkJobs());
         };
         rendezvous.connect(host).then(
-          (link) => job.addHost(link, false, again),
+          (link) => job.addHost(countedLink(link, this.#traffic), false, again),
           (error) => {
             this.#env.log(
               `could not link to ${host}: ${error instanceof Error ? error.message : String(error)}`,

@@ -13,8 +13,12 @@ import {
   step,
   TICK_MS,
 } from "../kernel/kernel.ts";
+import type { Terms } from "../kernel/terms.ts";
 import { encodeMessage } from "../wire/messages.ts";
-import { greet, type Self } from "./greeting.ts";
+import { greet, type Peer, type Self } from "./greeting.ts";
+
+/** Says why a home is not served; undefined: it is. */
+export type Admission = (home: Peer) => string | undefined;
 
 export interface HostDaemonOptions {
   readonly self: Self;
@@ -38,8 +42,12 @@ export class HostDaemon {
   #nextLink = 1;
   readonly #executors = new Map<number, ExecutorPort>();
   #nextExecutor = 0;
+  #starting = 0;
   #closed = false;
   #awaitingReceipt: ((receipt: Receipt) => void)[] = [];
+  /** Homes that are linked, the owner's own not among them. */
+  readonly #guestHomes = new Map<Link, Peer>();
+  #admits: Admission = () => undefined;
   #cancelTick: () => void = () => {};
 
   constructor(options: HostDaemonOptions) {
@@ -74,12 +82,15 @@ export class HostDaemon {
   #startAnother(): void {
     const { startExecutor, log, clock } = this.#options;
     if (this.#closed) return;
+    this.#starting++;
     startExecutor().then(
       (port) => {
+        this.#starting--;
         if (this.#closed) port.close();
         else this.#step({ type: "executorStarted", executor: this.#adopt(port) });
       },
       (error) => {
+        this.#starting--;
         log(`a worker could not be started: ${String(error)}`);
         clock.after(RESTART_MS, () => this.#startAnother());
       },
@@ -93,12 +104,19 @@ export class HostDaemon {
       link,
       self,
       (peer) => {
+        const refusal = own ? undefined : this.#admits(peer);
+        if (refusal !== undefined) {
+          link.close(refusal);
+          return { onMessage: () => {}, onEnd: () => {} };
+        }
+        if (!own) this.#guestHomes.set(link, peer);
         const id = this.#nextLink++ as HomeLink;
         this.#links.set(id, link);
         this.#step({ type: "linked", link: id, own, name: peer.name });
         return {
           onMessage: (message) => this.#step({ type: "message", link: id, message }),
           onEnd: () => {
+            this.#guestHomes.delete(link);
             this.#links.delete(id);
             this.#step({ type: "unlinked", link: id });
           },
@@ -108,12 +126,28 @@ export class HostDaemon {
     );
   }
 
-  take(): void {
-    this.#step({ type: "take" });
+  /** What is left out stays as it was. Without effect while a reclaim is under way. */
+  allow(terms: Partial<Terms>): void {
+    this.#step({ type: "terms", terms });
   }
 
-  refrain(reason: string): void {
-    this.#step({ type: "refrain", reason });
+  take(): void {
+    this.allow({ taking: true, reason: "" });
+  }
+
+  /** Whom this host serves. Homes that are linked and not among them are cut off, and start their work elsewhere. */
+  admit(rule: Admission): void {
+    this.#admits = rule;
+    for (const [link, peer] of this.#guestHomes) {
+      const refusal = rule(peer);
+      if (refusal !== undefined) link.close(refusal);
+    }
+  }
+
+  /** Starts workers until there are `count`. */
+  grow(count: number): void {
+    const missing = count - this.#executors.size - this.#starting;
+    for (let n = 0; n < missing; n++) this.#startAnother();
   }
 
   /** Stops all guests at once and sends them away; resolves when nothing of them is left here. */

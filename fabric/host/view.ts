@@ -55,6 +55,8 @@ export interface DonorView {
   /** Why nothing is taken, or what it waits for, in words. */
   readonly reason: string;
   readonly workers: number;
+  /** Whether others' work stands still here. */
+  readonly held: boolean;
   readonly guests: readonly {
     readonly job: JobId;
     readonly jobName: string;
@@ -142,8 +144,9 @@ function stateOf(p: Process, stay: StayRecord | undefined): Pick<ProcessView, "s
 export function viewOfDonor(daemon: HostDaemon, workers: number, nowMonotonicMs: number): DonorView {
   const { state, receipts } = daemon;
   return {
-    state: state.reclaim ? "leaving" : state.taking.on ? "donating" : "off",
-    reason: state.taking.on ? "" : state.taking.reason,
+    state: state.reclaim ? "leaving" : state.terms.taking ? "donating" : "off",
+    reason: state.terms.reason,
+    held: state.terms.held,
     workers,
     guests: Array.from(state.guests.values(), (g) => ({
       job: g.job,

@@ -21,6 +21,8 @@ export type Command =
   | { readonly type: "drop"; readonly key: StayKey }
   /** Nothing runs from here on until `go`; commands that take no guest steps are still carried out. */
   | { readonly type: "halt" }
+  /** From here on it runs guests for this share of its time, in (0, 1], and rests for the others. */
+  | { readonly type: "pace"; readonly share: number }
   /** Wants `alive`. */
   | { readonly type: "ask" }
   | { readonly type: "go" };

@@ -20,6 +20,7 @@ import {
   stayOf,
 } from "../wire/messages.ts";
 import type { Command, Report } from "./executor-messages.ts";
+import { NO_TERMS, type Terms } from "./terms.ts";
 
 /** A link to a home, numbered by the daemon. */
 export type HomeLink = number & { readonly link: unique symbol };
@@ -32,6 +33,8 @@ export interface Guest extends Stay {
   readonly jobName: string;
   readonly sinceMs: number;
   departure: Departure | undefined;
+  /** By its home; the owner may hold it besides. */
+  paused: boolean;
   cpuMs: number;
   memoryBytes: number;
 }
@@ -72,8 +75,7 @@ export interface KernelState {
   readonly homes: Map<HomeLink, Home>;
   /** Executors by number, which is never given again. */
   readonly executors: Map<number, ExecutorRecord>;
-  /** Whether strangers' work is taken, and why not. */
-  taking: { readonly on: true } | { readonly on: false; readonly reason: string };
+  terms: Terms;
   reclaim: Reclaim | undefined;
 }
 
@@ -81,7 +83,7 @@ export const newKernel = (executors: Iterable<number>): KernelState => ({
   guests: new Map(),
   homes: new Map(),
   executors: new Map(Array.from(executors, (n) => [n, { silentMs: 0 }])),
-  taking: { on: false, reason: "not donating" },
+  terms: NO_TERMS,
   reclaim: undefined,
 });
 
@@ -92,9 +94,8 @@ export type KernelEvent =
   | { readonly type: "report"; readonly executor: number; readonly report: Report }
   | { readonly type: "executorStarted"; readonly executor: number }
   | { readonly type: "executorEnded"; readonly executor: number; readonly reason: string }
-  | { readonly type: "take" }
-  /** Take no more; what is here may stay. */
-  | { readonly type: "refrain"; readonly reason: string }
+  /** The owner allows something else; what is left out stays as it was. */
+  | { readonly type: "terms"; readonly terms: Partial<Terms> }
   /** The owner wants the machine back, now. */
   | { readonly type: "reclaim"; readonly reason: string }
   /** Every TICK_MS, as nearly as the platform allows. */
@@ -108,7 +109,7 @@ export type KernelEffect =
   /** End this executor, if it still runs, and start another. */
   | { readonly type: "replace"; readonly executor: number; readonly reason: string }
   | { readonly type: "receipt"; readonly receipt: Receipt }
-  /** Something in `guests` or `taking` is different: observers look again. */
+  /** Something in `guests` or `terms` is different: observers look again. */
   | { readonly type: "changed" };
 
 export function step(state: KernelState, event: KernelEvent, nowMs: number): KernelEffect[] {
@@ -140,18 +141,17 @@ export function step(state: KernelState, event: KernelEvent, nowMs: number): Ker
     case "executorStarted":
       state.executors.set(event.executor, { silentMs: 0 });
       if (state.reclaim) out({ type: "command", executor: event.executor, command: { type: "halt" } }); // `go` follows with the receipt
+      if (state.terms.share < 1)
+        out({
+          type: "command",
+          executor: event.executor,
+          command: { type: "pace", share: state.terms.share },
+        });
       tellHomes(state, out);
       break;
-    case "take":
+    case "terms":
       if (state.reclaim) break; // what is leaving leaves first
-      state.taking = { on: true };
-      for (const executor of state.executors.keys())
-        out({ type: "command", executor, command: { type: "go" } });
-      tellHomes(state, out);
-      break;
-    case "refrain":
-      state.taking = { on: false, reason: event.reason };
-      tellHomes(state, out);
+      allow(state, { ...state.terms, ...event.terms }, out, nowMs);
       break;
     case "reclaim":
       reclaim(state, event.reason, out, nowMs);
@@ -177,13 +177,58 @@ type Out = (effect: KernelEffect) => void;
 function statusFor(state: KernelState, home: Home): MessageOf<"status"> {
   if (state.executors.size === 0) return { type: "status", slots: 0, reason: "no worker is running" };
   if (home.own) return { type: "status", slots: state.executors.size, reason: "" };
-  if (!state.taking.on) return { type: "status", slots: 0, reason: state.taking.reason };
+  const { taking, reason, workers } = state.terms;
+  if (!taking) return { type: "status", slots: 0, reason };
   if (isFull(state)) return { type: "status", slots: 0, reason: "full" };
-  return { type: "status", slots: state.executors.size, reason: "" };
+  return { type: "status", slots: Math.min(workers, state.executors.size), reason: "" };
 }
 
+/** What is here for others, in the order in which it came. */
+const strangers = (state: KernelState): Guest[] =>
+  [...state.guests.values()].filter((g) => !state.homes.get(g.home)?.own);
+
 const isFull = (state: KernelState): boolean =>
-  [...state.guests.values()].filter((g) => !state.homes.get(g.home)?.own).length >= LIMITS.processesPerHost;
+  strangers(state).length >= LIMITS.processesPerHost || memoryOf(state) >= state.terms.memoryBytes;
+
+const memoryOf = (state: KernelState): number =>
+  strangers(state).reduce((sum, g) => sum + (g.departure ? 0 : g.memoryBytes), 0);
+
+/** Takes the owner's word into effect: on what is here, and on what the homes may send. */
+function allow(state: KernelState, terms: Terms, out: Out, nowMs: number): void {
+  const before = state.terms;
+  state.terms = terms;
+  for (const executor of state.executors.keys()) {
+    if (terms.share !== before.share)
+      out({ type: "command", executor, command: { type: "pace", share: terms.share } });
+    if (terms.taking) out({ type: "command", executor, command: { type: "go" } });
+  }
+  const allowed = new Set(allowedExecutors(state));
+  for (const guest of strangers(state)) {
+    if (terms.held !== before.held) pause(guest, terms.held || guest.paused, out);
+    if (!allowed.has(guest.executor)) sendAway(guest, "reclaimed", out, nowMs);
+  }
+  shed(state, out, nowMs);
+  tellHomes(state, out);
+}
+
+const allowedExecutors = (state: KernelState): number[] =>
+  [...state.executors.keys()].slice(0, state.terms.workers);
+
+const pause = ({ key, executor }: Guest, paused: boolean, out: Out) =>
+  out({ type: "command", executor, command: { type: "pause", key, paused } });
+
+/** The newest leave while all together have more memory than the owner gives. */
+function shed(state: KernelState, out: Out, nowMs: number): void {
+  for (const guest of strangers(state).toReversed())
+    if (memoryOf(state) > state.terms.memoryBytes) sendAway(guest, "reclaimed", out, nowMs);
+}
+
+function sendAway(guest: Guest, why: "reclaimed" | "recalled", out: Out, nowMs: number): void {
+  if (guest.departure) return;
+  guest.departure = freeze(why, nowMs);
+  const { executor, key } = guest;
+  out({ type: "command", executor, command: { type: "snapshot", key, why } });
+}
 
 /** What ran there starts again elsewhere; the one that ended the worker is among it, and its home counts. */
 function endExecutor(state: KernelState, executor: number, reason: string, out: Out): void {
@@ -237,11 +282,10 @@ function onMessage(state: KernelState, link: HomeLink, message: Message, out: Ou
       if (!guest.departure) command({ type: "snapshot", key, why: "save" });
       return;
     case "recall":
-      if (guest.departure) return;
-      guest.departure = freeze("recalled", nowMs);
-      return command({ type: "snapshot", key, why: "recalled" });
+      return sendAway(guest, "recalled", out, nowMs);
     case "pause":
-      return command({ type: "pause", key, paused: message.paused });
+      guest.paused = message.paused;
+      return pause(guest, message.paused || (state.terms.held && !home.own), out);
     case "release":
       return forget(state, guest, message.to, out);
     default: // a message that only homes receive: the sender is confused, and nothing comes of it
@@ -271,7 +315,7 @@ function place(
   const images = chainOf(home, message);
   keep(home, message.images);
   if (!images) return refuse("some of its images are not here any more", "ENOENT");
-  const executor = leastLoaded(state);
+  const executor = leastLoaded(state, home.own ? [...state.executors.keys()] : allowedExecutors(state));
   state.guests.set(key, {
     ...stayOf(message),
     key,
@@ -280,6 +324,7 @@ function place(
     jobName: message.jobName,
     sinceMs: nowMs,
     departure: undefined,
+    paused: message.paused,
     cpuMs: 0,
     memoryBytes: 0,
   });
@@ -309,9 +354,12 @@ function chainOf(home: Home, { snapshot, images: sent }: MessageOf<"place">): En
   return images.length === chain.length ? images : undefined;
 }
 
-function leastLoaded(state: KernelState): number {
-  const load = new Map(Array.from(state.executors.keys(), (n) => [n, 0]));
-  for (const guest of state.guests.values()) load.set(guest.executor, (load.get(guest.executor) ?? 0) + 1);
+function leastLoaded(state: KernelState, among: readonly number[]): number {
+  const load = new Map(among.map((n) => [n, 0]));
+  for (const { executor } of state.guests.values()) {
+    const n = load.get(executor);
+    if (n !== undefined) load.set(executor, n + 1);
+  }
   return [...load].reduce((best, next) => (next[1] < best[1] ? next : best))[0];
 }
 
@@ -352,6 +400,7 @@ function onReport(state: KernelState, executor: number, report: Report, out: Out
       guest.cpuMs = report.cpuMs;
       guest.memoryBytes = report.memoryBytes;
       out({ type: "changed" });
+      shed(state, out, nowMs);
       return send({
         type: "usage",
         ...stay,
@@ -366,21 +415,13 @@ function onReport(state: KernelState, executor: number, report: Report, out: Out
 
 /** Stop everything first; send it away afterwards. The home's own processes on the launcher's own host stay, and wait. */
 function reclaim(state: KernelState, reason: string, out: Out, nowMs: number): void {
-  state.taking = { on: false, reason };
+  state.terms = { ...state.terms, taking: false, reason };
   if (state.reclaim) return;
   const running = new Set(state.executors.keys());
   state.reclaim = { beganMs: nowMs, haltedMs: undefined, running, left: [] };
   for (const executor of running) out({ type: "command", executor, command: { type: "halt" } });
   tellHomes(state, out);
-  for (const guest of state.guests.values()) {
-    if (state.homes.get(guest.home)?.own || guest.departure) continue;
-    guest.departure = freeze("reclaimed", nowMs);
-    out({
-      type: "command",
-      executor: guest.executor,
-      command: { type: "snapshot", key: guest.key, why: "reclaimed" },
-    });
-  }
+  for (const guest of strangers(state)) sendAway(guest, "reclaimed", out, nowMs);
 }
 
 function settleReclaim(state: KernelState, out: Out, nowMs: number): void {

@@ -26,6 +26,7 @@ import {
   step as stepKernel,
   TICK_MS,
 } from "../../fabric/kernel/kernel.ts";
+import { FREELY } from "../../fabric/kernel/terms.ts";
 import {
   type CallArgs,
   type CallName,
@@ -409,7 +410,7 @@ function placeOf(n: number, changes: Partial<MessageOf<"place">> = {}): MessageO
 
 function host(): KernelBench {
   const k = new KernelBench();
-  k.do({ type: "take" });
+  k.do({ type: "terms", terms: FREELY });
   k.do({ type: "linked", link: A, own: false, name: "a" });
   k.do({ type: "linked", link: B, own: false, name: "b" });
   return k;

@@ -20,7 +20,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "fabric/kernel": ["fabric/base", "fabric/wire", "fabric/migrate"],
   "fabric/home": ["fabric/base", "fabric/wire"],
   "fabric/io": ["fabric/base", "fabric/wire"],
-  "fabric/host": [...ALL_ABOVE_IO, "fabric/io/memory-link.ts"],
+  "fabric/host": [...ALL_ABOVE_IO, "fabric/io/memory-link.ts", "fabric/io/counted-link.ts"],
   "fabric/edge": ["fabric", "relay", "test/bench"],
   "fabric/index.ts": ["fabric"],
   relay: ["fabric/base", "fabric/wire"],

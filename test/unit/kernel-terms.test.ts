@@ -1,0 +1,124 @@
+/** What an owner allows, carried out by the kernel: on what is here, and on what homes are told. */
+import { expect, test } from "vitest";
+import { epoch, jobId, pid } from "../../fabric/base/ids.ts";
+import {
+  type HomeLink,
+  type KernelEffect,
+  type KernelEvent,
+  newKernel,
+  step,
+} from "../../fabric/kernel/kernel.ts";
+import { FREELY, type Terms } from "../../fabric/kernel/terms.ts";
+import { type MessageOf, NOTHING_LEARNED, stayKey } from "../../fabric/wire/messages.ts";
+
+const STRANGER = 1 as HomeLink;
+const OWN = 2 as HomeLink;
+
+class Bench {
+  readonly state = newKernel([0, 1]);
+  constructor() {
+    this.do({ type: "terms", terms: FREELY });
+    this.do({ type: "linked", link: STRANGER, own: false, name: "stranger" });
+    this.do({ type: "linked", link: OWN, own: true, name: "own" });
+  }
+  do(event: KernelEvent): KernelEffect[] {
+    return step(this.state, event, 0);
+  }
+  allow(terms: Partial<Terms>): KernelEffect[] {
+    return this.do({ type: "terms", terms });
+  }
+  place(link: HomeLink, n: number): number | undefined {
+    this.do({ type: "message", link, message: placeOf(link, n) });
+    return this.state.guests.get(keyOf(link, n))?.executor;
+  }
+  usage(link: HomeLink, n: number, memoryBytes: number): KernelEffect[] {
+    const key = keyOf(link, n);
+    const executor = this.state.guests.get(key)?.executor ?? 0;
+    return this.do({
+      type: "report",
+      executor,
+      report: { type: "usage", key, cpuMs: 1, memoryBytes, polls: 1 },
+    });
+  }
+}
+
+const placeOf = (link: HomeLink, n: number): MessageOf<"place"> => ({
+  type: "place",
+  job: jobId(`job${link}`),
+  pid: pid(n),
+  epoch: epoch(1),
+  program: { source: "", fileName: "x.js" },
+  snapshot: undefined,
+  images: [],
+  seed: undefined,
+  learned: NOTHING_LEARNED,
+  jobName: "job",
+  zone: "UTC",
+  now: 0,
+  memoryBytesMax: 2 ** 25,
+  preemptEvery: 0,
+  paused: false,
+});
+const keyOf = (link: HomeLink, n: number) => stayKey(placeOf(link, n));
+
+const commands = (effects: KernelEffect[]) =>
+  effects.flatMap((effect) => (effect.type === "command" ? [effect.command] : []));
+const slotsTold = (effects: KernelEffect[], link: HomeLink) =>
+  effects.flatMap((e) =>
+    e.type === "send" && e.link === link && e.message.type === "status" ? [e.message.slots] : [],
+  );
+
+test("fewer workers: what is on the others leaves, homes hear it, the owner's own work stays", () => {
+  const bench = new Bench();
+  expect([bench.place(STRANGER, 1), bench.place(STRANGER, 2)]).toEqual([0, 1]);
+  bench.place(OWN, 3);
+  bench.place(OWN, 4);
+  const effects = bench.allow({ workers: 1 });
+  expect(commands(effects).filter((c) => c.type === "snapshot")).toEqual([
+    { type: "snapshot", key: keyOf(STRANGER, 2), why: "reclaimed" },
+  ]);
+  expect(slotsTold(effects, STRANGER)).toEqual([1]);
+  expect(slotsTold(effects, OWN)).toEqual([2]);
+  expect([bench.place(STRANGER, 5), bench.place(STRANGER, 6)]).toEqual([0, 0]);
+});
+
+test("held guests stand still until they are let go, except those that their home has stopped", () => {
+  const bench = new Bench();
+  bench.place(STRANGER, 1);
+  bench.place(STRANGER, 2);
+  bench.place(OWN, 3);
+  const pauses = (effects: KernelEffect[]) => commands(effects).filter((c) => c.type === "pause");
+  expect(pauses(bench.allow({ held: true, taking: false, reason: "paused" }))).toEqual([
+    { type: "pause", key: keyOf(STRANGER, 1), paused: true },
+    { type: "pause", key: keyOf(STRANGER, 2), paused: true },
+  ]);
+  const { job, pid, epoch } = placeOf(STRANGER, 1);
+  const stop = (paused: boolean) =>
+    pauses(
+      bench.do({ type: "message", link: STRANGER, message: { type: "pause", job, pid, epoch, paused } }),
+    );
+  expect(stop(false)).toEqual([{ type: "pause", key: keyOf(STRANGER, 1), paused: true }]); // the owner's word counts
+  stop(true);
+  expect(pauses(bench.allow({ held: false }))).toEqual([
+    { type: "pause", key: keyOf(STRANGER, 1), paused: true },
+    { type: "pause", key: keyOf(STRANGER, 2), paused: false },
+  ]);
+});
+
+test("beyond the memory the owner gives, the newest leaves and nothing more is taken", () => {
+  const bench = new Bench();
+  bench.allow({ memoryBytes: 100 });
+  bench.place(STRANGER, 1);
+  bench.place(STRANGER, 2);
+  bench.usage(STRANGER, 1, 60);
+  const effects = bench.usage(STRANGER, 2, 50);
+  expect(commands(effects)).toEqual([{ type: "snapshot", key: keyOf(STRANGER, 2), why: "reclaimed" }]);
+  expect(slotsTold(bench.usage(STRANGER, 1, 100), STRANGER)).toEqual([0]);
+});
+
+test("a share of the time goes to every worker, and to those that start later", () => {
+  const bench = new Bench();
+  const paces = (effects: KernelEffect[]) => commands(effects).filter((c) => c.type === "pace");
+  expect(paces(bench.allow({ share: 0.5 }))).toHaveLength(2);
+  expect(paces(bench.do({ type: "executorStarted", executor: 2 }))).toEqual([{ type: "pace", share: 0.5 }]);
+});
