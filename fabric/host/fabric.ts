@@ -4,7 +4,7 @@
  */
 import { utf8Encode } from "../base/codec.ts";
 import { must, RoostError } from "../base/errors.ts";
-import { type BaseId, type HostId, hostId, idFromRandom, jobId } from "../base/ids.ts";
+import { type BaseId, FIRST_PID, type HostId, hostId, idFromRandom, jobId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Clock, Disk, Link, Random } from "../base/ports.ts";
 import type { JobEvent } from "../home/effects.ts";
@@ -13,6 +13,9 @@ import { linkPair } from "../io/memory-link.ts";
 import type { ExecutorPort } from "../kernel/executor-messages.ts";
 import type { Receipt } from "../kernel/kernel.ts";
 import type { Terms } from "../kernel/terms.ts";
+import { isControl } from "../wire/control.ts";
+import { RemoteJob } from "./control-client.ts";
+import { type Homes, serveControl } from "./control-server.ts";
 import { readable, type Self } from "./greeting.ts";
 import { type Admission, HostDaemon } from "./host-daemon.ts";
 import { Job, type Terminal } from "./job.ts";
@@ -68,7 +71,12 @@ export interface RunOptions {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly disk: Disk;
-  readonly terminal: Terminal;
+  /** Without one, output is only kept (`Job.output`), and lines of input are given to `Job.input`. */
+  readonly terminal?: Terminal;
+  /** Bytes of output that are remembered for those who look later; 1 MiB unless given. */
+  readonly outputKeptBytes?: number;
+  /** Ends the job when it is aborted. */
+  readonly signal?: AbortSignal;
   readonly memoryBytesMax?: number;
   readonly preemptEvery?: number;
   readonly onEvent?: (event: JobEvent, atMs: number) => void;
@@ -95,6 +103,8 @@ export class Fabric {
   readonly #workers: number;
   readonly #rendezvous: Rendezvous | undefined;
   readonly #jobs: Job[] = [];
+  /** Who knows a job's may look at it and steer it. */
+  readonly #secrets = new Map<Job, string>();
   readonly #connecting = new Map<string, number>();
   readonly #listeners = new Set<() => void>();
   #daemon: HostDaemon | undefined;
@@ -116,10 +126,7 @@ export class Fabric {
       this.#linkJobs();
       this.#changed();
     };
-    this.#rendezvous.onLink = (link) => {
-      if (this.#daemon) this.#daemon.serve(countedLink(link, this.#traffic), false);
-      else link.close("this host has not offered to take work");
-    };
+    this.#rendezvous.onLink = (link) => this.accept(countedLink(link, this.#traffic));
   }
 
   /** Calls back after every change; `view` has it. Returns what ends that. */
@@ -144,6 +151,24 @@ export class Fabric {
       directory: this.#rendezvous?.hosts ?? [],
       jobs: this.#jobs.map(viewOfJob),
       traffic: { ...this.#traffic },
+    };
+  }
+
+  /** Takes a link that somebody made to this participant. Its first message tells a controller from a job's home. */
+  accept(link: Link): void {
+    link.onMessage = (first) => {
+      if (isControl(first)) return serveControl(link, first, this.#homes());
+      if (!this.#daemon) return link.close("this host has not offered to take work");
+      this.#daemon.serve(link, false);
+      link.onMessage(first);
+    };
+  }
+
+  #homes(): Homes {
+    return {
+      clock: this.#env.clock,
+      jobWithSecret: (secret) => this.#jobs.find((job) => this.#secrets.get(job) === secret),
+      onChange: (listener) => this.onChange(listener),
     };
   }
 
@@ -189,6 +214,7 @@ export class Fabric {
   /** Launches a job whose home is here; its first process runs here too. */
   async run(options: RunOptions): Promise<Job> {
     check(options);
+    options.signal?.throwIfAborted();
     const { daemon, self } = await this.#host();
     const { clock, random, zone, log } = this.#env;
     const seed = new DataView(random.bytes(8).slice().buffer).getBigUint64(0);
@@ -207,18 +233,43 @@ export class Fabric {
       self,
       disk: options.disk,
       terminal: options.terminal,
+      outputKeptBytes: options.outputKeptBytes,
       clock,
       log,
       onChange: () => this.#changed(),
       onEvent: options.onEvent ?? (() => {}),
     });
     this.#jobs.push(job);
+    this.#secrets.set(job, idFromRandom(random.bytes(26)));
     const [ours, theirs] = linkPair();
     daemon.serve(theirs, true);
     job.addHost(ours, true);
     this.#linkJobs();
     this.#changed();
+    const { signal } = options;
+    const abort = () => job.kill(FIRST_PID, "SIGKILL");
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort);
+    job.ended.then(() => signal?.removeEventListener("abort", abort));
     return job;
+  }
+
+  /** Where a job of this participant can be steered from elsewhere: `HOST.SECRET`, to be kept as a password is. */
+  addressOf(job: Job): string {
+    return `${this.id}.${this.#secrets.get(job)}`;
+  }
+
+  /** Looks at and steers a job whose home is elsewhere at this relay, by its address. Throws RoostError. */
+  async steer(address: string): Promise<RemoteJob> {
+    const [, host = "", secret = ""] = /^([a-z2-7]{26})\.([a-z2-7]{26})$/.exec(address) ?? [];
+    if (!host)
+      throw new RoostError(
+        "EINVAL",
+        "that is no job's address: two words of 26 letters and a dot between them",
+      );
+    if (!this.#rendezvous) throw new RoostError("ENOHOST", "without a relay there are no jobs elsewhere");
+    const link = await this.#rendezvous.connect(hostId(host));
+    return RemoteJob.open(countedLink(link, this.#traffic), secret);
   }
 
   /** Adds a host of this very process to a job of this participant, without a network. */

@@ -2,7 +2,7 @@
  * A job and its home: carries out the home's effects on real links, files and a terminal. The decisions are in
  * home/home.ts.
  */
-import { RoostError } from "../base/errors.ts";
+import { must, RoostError } from "../base/errors.ts";
 import type { CallNumber, HostId, Pid } from "../base/ids.ts";
 import type { Clock, Disk, Link } from "../base/ports.ts";
 import type { HomeEffect, HomeEvent, JobEvent } from "../home/effects.ts";
@@ -12,6 +12,8 @@ import type { End, HomeState, JobSpec } from "../home/state.ts";
 import { encodeAnswer, encodeError } from "../wire/calls.ts";
 import { encodeMessage } from "../wire/messages.ts";
 import { greet, type Self } from "./greeting.ts";
+import { LineInput } from "./line-input.ts";
+import { OutputLog } from "./output-log.ts";
 
 export interface Terminal {
   print(fd: number, data: Uint8Array): void;
@@ -23,7 +25,10 @@ export interface JobOptions {
   readonly spec: JobSpec;
   readonly self: Self;
   readonly disk: Disk;
-  readonly terminal: Terminal;
+  /** Without it, output is only kept, and lines of input come from `Job.input`. */
+  readonly terminal: Terminal | undefined;
+  /** Bytes of output that are remembered. */
+  readonly outputKeptBytes?: number | undefined;
   readonly clock: Clock;
   readonly log: (sentence: string) => void;
   readonly onChange: () => void;
@@ -36,6 +41,10 @@ export class Job {
   /** How the first process ended. */
   readonly ended: Promise<End>;
   endedMs: number | undefined;
+  /** The latest of what it has written. */
+  readonly output: OutputLog;
+  /** Where its lines of input come from, unless it has a terminal. */
+  readonly input: LineInput | undefined;
   readonly #options: JobOptions;
   readonly #files: Files;
   readonly #links = new Map<HostId, Link>();
@@ -46,6 +55,8 @@ export class Job {
   constructor(options: JobOptions) {
     this.#options = options;
     this.#files = new Files(options.disk);
+    this.output = new OutputLog(options.outputKeptBytes);
+    this.input = options.terminal ? undefined : new LineInput();
     this.startedMs = options.clock.now();
     this.state = newHome(options.spec, this.startedMs);
     this.ended = new Promise((resolve) => {
@@ -112,10 +123,11 @@ export class Job {
         this.#links.get(effect.host)?.send(encodeMessage(effect.message));
         return;
       case "print":
-        terminal.print(effect.fd, effect.data);
+        this.output.add(effect.pid, effect.fd, effect.data, clock.now());
+        terminal?.print(effect.fd, effect.data);
         return;
       case "readLine":
-        terminal
+        must(terminal ?? this.input, "input")
           .readLine()
           .catch(() => undefined)
           .then((line) => this.#answered(effect.pid, effect.call, lineAnswer(line)));

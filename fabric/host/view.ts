@@ -2,6 +2,7 @@
 import type { HostId, JobId } from "../base/ids.ts";
 import type { Process, StayRecord } from "../home/state.ts";
 import type { Receipt } from "../kernel/kernel.ts";
+import type { JobReport } from "../wire/control.ts";
 import type { HostDaemon } from "./host-daemon.ts";
 import type { Job } from "./job.ts";
 
@@ -11,6 +12,8 @@ export interface ProcessView {
   /** `unplaced`: no host runs it now. `moving`: frozen, between hosts. `blocked`: waits for something (`detail` says what). */
   readonly state: "running" | "blocked" | "moving" | "unplaced" | "stopped" | "ended";
   readonly detail: string;
+  /** Where it may run: `any`, `remote`, `local`, or a host's id. */
+  readonly on: string;
   readonly host: HostId | undefined;
   readonly hostName: string;
   /** How often it has been placed. */
@@ -42,6 +45,8 @@ export interface JobView {
   readonly args: readonly string[];
   readonly startedMs: number;
   readonly endedMs: number | undefined;
+  /** Linear memory of each process. */
+  readonly memoryBytesMax: number;
   /** Of the first process, once it has ended. */
   readonly status: number | undefined;
   readonly signal: string | undefined;
@@ -81,6 +86,7 @@ export function viewOfJob(job: Job): JobView {
     args: spec.args,
     startedMs: job.startedMs,
     endedMs: job.endedMs,
+    memoryBytesMax: spec.memoryBytesMax,
     status: first?.end?.status,
     signal: first?.end?.signal,
     processes: Array.from(processes.values(), viewOfProcess),
@@ -95,6 +101,11 @@ export function viewOfJob(job: Job): JobView {
   };
 }
 
+/** A job as it is told to those elsewhere. */
+export function reportOf(job: Job, nowMs: number): JobReport {
+  return { ...viewOfJob(job), nowMs };
+}
+
 function viewOfProcess(p: Process): ProcessView {
   const stay = p.stays.at(-1);
   const here = p.where.kind === "at";
@@ -102,6 +113,7 @@ function viewOfProcess(p: Process): ProcessView {
     pid: p.pid,
     ppid: p.ppid,
     ...stateOf(p, stay),
+    on: p.on,
     host: p.where.kind === "at" ? p.where.host : undefined,
     hostName: here ? (stay?.hostName ?? "") : "",
     epoch: p.epoch,

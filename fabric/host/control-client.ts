@@ -1,0 +1,172 @@
+/**
+ * A job whose home is elsewhere, looked at and steered over a link to that home: what `roost ps`, `logs`, `kill` and the
+ * others speak through. Every promise settles when the link ends.
+ */
+import { Invalid } from "../base/codec.ts";
+import { RoostError } from "../base/errors.ts";
+import type { Link } from "../base/ports.ts";
+import type { SignalName } from "../wire/calls.ts";
+import {
+  CONTROL_VERSION,
+  type ControlAnswer,
+  type ControlRequest,
+  decodeAnswer,
+  encodeRequest,
+  type JobReport,
+} from "../wire/control.ts";
+
+/** Something a process of the job wrote; see host/output-log.ts. */
+export type RemoteOutput = Omit<Extract<ControlAnswer, { type: "output" }>, "type" | "id">;
+
+type Answer<T extends ControlAnswer["type"]> = Extract<ControlAnswer, { type: T }>;
+/** What a request of its own waits for. */
+interface Waiting {
+  take(answer: Answer<"report" | "output" | "done" | "failed">): void;
+  fail(error: RoostError): void;
+}
+type Numbered<R> = R extends { id: number } ? Omit<R, "id"> : never;
+
+export class RemoteJob implements Disposable {
+  /** The home waits for a line of input. Set once; called again for each line. */
+  onAsk = () => {};
+  readonly #link: Link;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextId = 1;
+  #ended: RoostError | undefined;
+
+  /** Greets the home of a job; throws RoostError when it does not know the secret, or speaks another version. */
+  static open(link: Link, secret: string): Promise<RemoteJob> {
+    return new Promise((resolve, reject) => {
+      link.onEnd = ({ reason }) => reject(new RoostError("EPERM", `the job's home hung up: ${reason}`));
+      link.onMessage = (bytes) => {
+        const welcome = decodeAnswer(bytes);
+        if (welcome instanceof Invalid || welcome.type !== "welcome") {
+          link.close("that was no welcome");
+          reject(new RoostError("EVERSION", "the job's home speaks another language; update the older one"));
+        } else resolve(new RemoteJob(link));
+      };
+      link.send(encodeRequest({ type: "greet", version: CONTROL_VERSION, secret }));
+    });
+  }
+
+  private constructor(link: Link) {
+    this.#link = link;
+    link.onMessage = (bytes) => this.#receive(bytes);
+    link.onEnd = ({ reason }) => this.#end(new RoostError("EIO", `the job's home is gone: ${reason}`));
+  }
+
+  /** How the job is now. */
+  async look(): Promise<JobReport> {
+    const answer = await this.#ask({ type: "look" });
+    if (answer.type !== "report") throw unexpected(answer);
+    return answer.job;
+  }
+
+  /** Sends a signal. Throws ESRCH when no such process is alive. */
+  async kill(pid: number, signal: SignalName): Promise<void> {
+    await this.#ask({ type: "kill", pid, signal });
+  }
+
+  /** Moves a process; without a host, to where the home thinks best. Resolves when it is there. */
+  async migrate(pid: number, host?: string): Promise<void> {
+    await this.#ask({ type: "migrate", pid, host: host ?? "" });
+  }
+
+  /** From now on the home asks here for lines of input (`onAsk`). Throws EPERM when it has a terminal of its own. */
+  async attach(): Promise<void> {
+    await this.#ask({ type: "attach" });
+  }
+
+  /** Answers the home's question; undefined is the end of input. */
+  type(line: string | undefined): void {
+    this.#send({ type: "line", line });
+  }
+
+  /**
+   * What the job has written, as far as its home remembers it, and with `follow` what it writes until it ends; then
+   * the job's report. Ends with an error when `signal` says so.
+   */
+  async *output(
+    options: { follow?: boolean; signal?: AbortSignal } = {},
+  ): AsyncGenerator<RemoteOutput, JobReport> {
+    const { follow = true, signal } = options;
+    signal?.throwIfAborted();
+    const id = this.#nextId++;
+    const queue: Answer<"report" | "output" | "done" | "failed">[] = [];
+    let error: unknown;
+    let wake = () => {};
+    const fail = (why: unknown) => {
+      error ??= why;
+      wake();
+    };
+    const abort = () => fail(signal?.reason);
+    signal?.addEventListener("abort", abort);
+    const take = (answer: (typeof queue)[number]) => {
+      queue.push(answer);
+      wake();
+    };
+    if (this.#ended) throw this.#ended;
+    this.#waiting.set(id, { take, fail });
+    this.#send({ type: "output", id, follow });
+    try {
+      for (;;) {
+        const answer = queue.shift();
+        if (answer?.type === "output") yield answer;
+        else if (answer?.type === "report") return answer.job;
+        else if (answer) throw unexpected(answer);
+        else if (error !== undefined) throw error;
+        else
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+      }
+    } finally {
+      signal?.removeEventListener("abort", abort);
+      this.#waiting.delete(id);
+      this.#send({ type: "enough", id });
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#link.close("done");
+    this.#end(new RoostError("EIO", "the connection was closed"));
+  }
+
+  #ask(request: Numbered<ControlRequest>): Promise<Answer<"report" | "done">> {
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId++;
+      if (this.#ended) return reject(this.#ended);
+      this.#waiting.set(id, {
+        take: (answer) => {
+          this.#waiting.delete(id);
+          if (answer.type === "failed") reject(new RoostError(answer.code, answer.reason));
+          else if (answer.type === "output") reject(unexpected(answer));
+          else resolve(answer);
+        },
+        fail: reject,
+      });
+      this.#send({ ...request, id });
+    });
+  }
+
+  #receive(bytes: Uint8Array): void {
+    const answer = decodeAnswer(bytes);
+    if (answer instanceof Invalid) return this.#link.close(`that was no answer (${answer.reason})`);
+    if (answer.type === "asks") return this.onAsk();
+    if (answer.type === "welcome") return this.#link.close("it welcomed twice");
+    this.#waiting.get(answer.id)?.take(answer);
+  }
+
+  #send(request: ControlRequest): void {
+    if (!this.#ended) this.#link.send(encodeRequest(request));
+  }
+
+  #end(error: RoostError): void {
+    this.#ended ??= error;
+    for (const { fail } of this.#waiting.values()) fail(error);
+    this.#waiting.clear();
+  }
+}
+
+const unexpected = ({ type }: ControlAnswer) =>
+  new RoostError("EIO", `the job's home answered "${type}", which was not asked for`);
