@@ -42,6 +42,16 @@ export const LIMITS = {
   endedKept: 1_000,
   /** Stays on hosts that a process remembers: one that moves at every poll has thousands a minute. */
   staysKept: 100,
+  /** Letters that wait in a process's mailbox: beyond them, who sends to it waits. */
+  mailboxLetters: 65_536,
+  /** The same, in bytes: one of the largest always fits. */
+  mailboxBytes: 32 * MIB,
+  /** Groups of a job. */
+  groups: 4_096,
+  /** A job's tuples, in all. */
+  spaceBytes: 64 * MIB,
+  /** Of one tuple. */
+  tupleFields: 64,
   /** Open files of one process. */
   openFiles: 256,
   /** A path in a system call. Linux has 4,096 too. */
@@ -50,8 +60,12 @@ export const LIMITS = {
   sliceMs: 10,
   /** A link that has been silent this long is asked for a sign of life. */
   heartbeatMs: 500,
-  /** Silent this long, the other side is taken for dead. Chromium alone would need 5–30 s. */
+  /** Silent this long, down to the packets of its network, the other side is taken for dead. Chromium alone would need 5–30 s. */
   silenceMs: 3_000,
+  /** A page that computes, or shows a dialog, says nothing, though its browser confirms what is sent: as good as dead after this. */
+  muteMs: 20_000,
+  /** From a link to the other side's greeting. */
+  greetingMs: 10_000,
   /** A reclaimed host drops what its home has not taken over by then; the home starts it again from its last image. */
   evictionMs: 10_000,
   /** A worker that does not answer for this long is stuck in something that cannot be interrupted: it is ended. */

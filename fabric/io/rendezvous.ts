@@ -125,7 +125,7 @@ class RelayRendezvous implements Rendezvous {
       serialization: "raw",
     });
     if (!connection) throw new RoostError("ENOHOST", "the relay has just gone; try again when it is back");
-    return this.#opened(connection);
+    return this.#opened(connection, true);
   }
 
   close(): void {
@@ -138,8 +138,8 @@ class RelayRendezvous implements Rendezvous {
     this.#peer?.disconnect(); // not `destroy`: that would take the goodbyes along
   }
 
-  /** Settles when the connection is a link, or will never be one. */
-  #opened(connection: DataConnection): Promise<Link> {
+  /** Settles when the connection is a link on which the other side was heard, or will never be one. */
+  #opened(connection: DataConnection, calls: boolean): Promise<Link> {
     tame(connection);
     return new Promise((resolve, reject) => {
       const settle = () => {
@@ -167,22 +167,29 @@ class RelayRendezvous implements Rendezvous {
       const early: unknown[] = []; // a fast peer's first words can be here before `open`
       const listen = (frame: unknown) => early.push(frame);
       connection.on("data", listen);
-      connection.on("open", () => {
+      // Chromium's called side says it twice.
+      connection.once("open", () => {
         connection.off("data", listen);
         if (!this.#attempts.has(connection)) return;
-        settle();
-        resolve(this.#link(connection, early));
+        const link = this.#link(connection, calls, early, () => {
+          settle();
+          resolve(link);
+        });
+        link.onEnd = ({ reason }) =>
+          fail(new BrokenOff("ENOHOST", `the new connection to ${connection.peer} ended: ${reason}`));
       });
     });
   }
 
   /** From here on the channel is the link's; PeerJS only takes it down in the end. */
-  #link(connection: DataConnection, early: readonly unknown[]): Link {
+  #link(connection: DataConnection, calls: boolean, early: readonly unknown[], onHeard: () => void): Link {
     const link: Link = rtcLink({
       channel: connection.dataChannel,
       connection: connection.peerConnection,
+      calls,
       early,
       clock: this.#clock,
+      onHeard,
       release: () => {
         this.#links.delete(link);
         connection.close();
@@ -236,7 +243,7 @@ class RelayRendezvous implements Rendezvous {
     });
     peer.on("connection", (connection) => {
       if (this.#closed || !isHostId(connection.peer)) return connection.close();
-      this.#opened(connection).then(
+      this.#opened(connection, false).then(
         (link) => this.onLink(link),
         (error: RoostError) =>
           this.#log(`a link from ${connection.peer} did not come about: ${error.message}`),

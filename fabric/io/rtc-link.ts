@@ -2,7 +2,11 @@
  * A Link over an open WebRTC data channel: ordered, in frames of 64 KiB, never more than a mebibyte of them in the
  * channel, so that a short message does not wait long behind what is in flight.
  *
- * It ends once, with a reason: a goodbye, a channel that closed, a path that failed, bytes that are no frame, or
+ * The calling side speaks first, and the called side not before it has heard that: Chromium tells the called page that
+ * its channel is open before it is, and what is sent meanwhile is lost (webrtc: `SctpDataChannel::SendImpl` drops what
+ * comes while it is connecting). What arrives comes through a channel that is open.
+ *
+ * A link ends once, with a reason: a goodbye, a channel that closed, a path that failed, bytes that are no frame, or
  * silence. WebRTC itself notices a dead peer only after 5–30 s, hence signs of life of our own (and any byte is one).
  */
 import { Invalid } from "../base/codec.ts";
@@ -20,12 +24,16 @@ const DRAIN_BYTES = 4 * 1024;
 const FAREWELL_MS = 1_000;
 
 export interface RtcParts {
-  /** Open; made by an `ordered`, reliable negotiation. Nobody else sends on it or listens to it. */
+  /** Says that it is open; made by an `ordered`, reliable negotiation. Nobody else sends on it or listens to it. */
   readonly channel: RTCDataChannel;
   readonly connection: RTCPeerConnection;
+  /** Whether this side made the channel. */
+  readonly calls: boolean;
   /** Frames that came before the channel said that it was open. */
   readonly early?: readonly unknown[];
   readonly clock: Clock;
+  /** Called once, when the other side has been heard: from then on the link carries messages both ways. */
+  readonly onHeard?: () => void;
   /** Called once, when the connection can be taken down. */
   readonly release: () => void;
 }
@@ -41,9 +49,15 @@ class RtcLink implements Link {
   #early: Uint8Array[] = [];
 
   readonly #channel: RTCDataChannel;
+  readonly #connection: RTCPeerConnection;
   readonly #clock: Clock;
   #release: (() => void) | undefined;
+  /** Until the other side has been heard. */
+  #onHeard: (() => void) | undefined;
+  #mayTalk: boolean;
   readonly #incoming = new Reassembler();
+  /** Of the other program, and of the network beneath it: a page that is busy says nothing, but its browser does. */
+  readonly #mute: Silence;
   readonly #silence: Silence;
   /** Messages of which no frame has left, and the frames of the one that is leaving. */
   readonly #queue: Uint8Array[] = [];
@@ -56,11 +70,18 @@ class RtcLink implements Link {
   #said = false;
   #drainedBytes = 0;
   #givenBytes = 0;
+  /** What the network beneath had received when it was last looked at; undefined while the other side talks. */
+  #receivedBytes: number | undefined;
 
-  constructor({ channel, connection, early = [], clock, release }: RtcParts) {
+  constructor(parts: RtcParts) {
+    const { channel, connection, calls, early = [], clock } = parts;
     this.#channel = channel;
+    this.#connection = connection;
     this.#clock = clock;
-    this.#release = release;
+    this.#release = parts.release;
+    this.#onHeard = parts.onHeard ?? (() => {});
+    this.#mayTalk = calls;
+    this.#mute = new Silence(LIMITS.heartbeatMs, LIMITS.muteMs, clock.monotonic());
     this.#silence = new Silence(LIMITS.heartbeatMs, LIMITS.silenceMs, clock.monotonic());
     channel.binaryType = "arraybuffer";
     channel.bufferedAmountLowThreshold = LOW_WATER_BYTES;
@@ -75,6 +96,7 @@ class RtcLink implements Link {
       if (connectionState === "failed" || connectionState === "closed") this.#fail("the network path broke");
     });
     this.#tickLater();
+    if (calls) this.#give(ask());
     for (const frame of early) this.#take(frame);
   }
 
@@ -116,7 +138,7 @@ class RtcLink implements Link {
   }
 
   #pump(): void {
-    while (!this.#ended && this.#channel.bufferedAmount < HIGH_WATER_BYTES) {
+    while (!this.#ended && this.#mayTalk && this.#channel.bufferedAmount < HIGH_WATER_BYTES) {
       this.#leaving ??= this.#next();
       if (!this.#leaving) return;
       const { value: frame, done } = this.#leaving.next();
@@ -133,7 +155,9 @@ class RtcLink implements Link {
     return message && framesOf(message);
   }
 
+  /** Drops the frame while this side has to wait for the other's first; messages are not given before. */
   #give(frame: Frame): void {
+    if (!this.#mayTalk) return;
     try {
       this.#channel.send(frame);
       this.#givenBytes += frame.length;
@@ -146,13 +170,19 @@ class RtcLink implements Link {
   #take(data: unknown): void {
     if (this.#ended) return;
     this.#heard = true;
+    this.#mayTalk = true;
+    this.#mute.heard();
     this.#silence.heard();
     if (!(data instanceof ArrayBuffer)) return this.#refuse("text");
     const received = this.#incoming.take(new Uint8Array(data));
     if (received instanceof Invalid) return this.#refuse(received.reason);
     if (received.type === "message") this.#deliver(received.bytes);
     else if (received.type === "ask") this.#give(alive());
-    else if (received.type === "goodbye") this.#end(received.reason);
+    else if (received.type === "goodbye") return this.#end(received.reason);
+    if (!this.#onHeard || this.#ended) return;
+    this.#onHeard();
+    this.#onHeard = undefined;
+    this.#pump();
   }
 
   #refuse(what: string): void {
@@ -166,15 +196,38 @@ class RtcLink implements Link {
   #tick(): void {
     // A long transfer over a slow line: its end does not answer for seconds, but the channel drains.
     const drainedBytes = this.#givenBytes - this.#channel.bufferedAmount;
-    if (drainedBytes - this.#drainedBytes >= DRAIN_BYTES) this.#silence.heard();
+    const drains = drainedBytes - this.#drainedBytes >= DRAIN_BYTES;
     this.#drainedBytes = drainedBytes;
-    if (this.#silence.tick(this.#clock.monotonic()))
-      return this.#fail(`no sign of life for ${LIMITS.silenceMs / 1000} s`);
+    if (drains) {
+      this.#mute.heard();
+      this.#silence.heard();
+    }
+    const nowMs = this.#clock.monotonic();
+    if (this.#silence.tick(nowMs)) return this.#fail(`no sign of life for ${LIMITS.silenceMs / 1000} s`);
+    if (this.#mute.tick(nowMs))
+      return this.#fail(`it is there, but has not answered for ${LIMITS.muteMs / 1000} s`);
+    this.#lookBeneath();
     this.#pump(); // should a low-water event be missed
     if (!this.#heard) this.#give(ask());
     else if (!this.#said) this.#give(alive());
     this.#heard = this.#said = false;
     if (!this.#ended) this.#tickLater();
+  }
+
+  /** Whoever does not answer, but confirms our questions as packets (SACK), is busy. Node's WebRTC does not count those. */
+  #lookBeneath(): void {
+    if (this.#heard) {
+      this.#receivedBytes = undefined;
+      return;
+    }
+    this.#connection.getStats().then(
+      (stats) => {
+        const receivedBytes = receivedOnPairs(stats);
+        if (receivedBytes > (this.#receivedBytes ?? receivedBytes)) this.#silence.heard();
+        this.#receivedBytes = receivedBytes;
+      },
+      () => {}, // closed meanwhile
+    );
   }
 
   /** Ends without hope that anything still leaves. */
@@ -202,4 +255,12 @@ class RtcLink implements Link {
     this.#release?.();
     this.#release = undefined;
   }
+}
+
+function receivedOnPairs(stats: RTCStatsReport): number {
+  let sum = 0;
+  stats.forEach((entry: { type: string; bytesReceived?: number }) => {
+    if (entry.type === "candidate-pair") sum += entry.bytesReceived ?? 0;
+  });
+  return sum;
 }

@@ -83,6 +83,26 @@ test("two browsers find each other and exchange 20 MiB and 1,000 short messages 
   console.info(`both ways at once: ${Math.round((2 * ours.bytes) / 1024 / 1024 / (ours.ms / 1000))} MiB/s`);
 });
 
+test("what a called page says first always arrives, though Chromium calls its channel open too early", async () => {
+  const [a, b] = await Promise.all([open(near), open(far)]);
+  const host = await b.evaluate(() => {
+    window.links.answer();
+    return window.links.host;
+  });
+  const first = await a.evaluate((host) => window.links.callOften(host, 400), host);
+  expect(first).toEqual(Array(400).fill("first of the called"));
+});
+
+test("a page that is busy for seconds is not taken for dead", async () => {
+  const [a, b] = await Promise.all([open(near), open(far)]);
+  const link = await connect(a, b);
+  await b.evaluate(() => window.links.hold(6_000));
+  expect(await Promise.all([exchanged(a, link, 1), exchanged(b, link, 2)])).toMatchObject([
+    EXCHANGED,
+    EXCHANGED,
+  ]);
+});
+
 test("a browser that is killed is noticed by its silence", async () => {
   const [a, b] = await Promise.all([open(near), open(far)]);
   const link = await connect(a, b);

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest
 import { hostId, idFromRandom } from "../../fabric/base/ids.ts";
 import type { Link } from "../../fabric/base/ports.ts";
 import { systemClock } from "../../fabric/io/clock.ts";
-import { ask } from "../../fabric/io/framing.ts";
+import { alive, ask, framesOf } from "../../fabric/io/framing.ts";
 import { installNodeRtc } from "../../fabric/io/node-rtc.ts";
 import { systemRandom } from "../../fabric/io/random.ts";
 import { connectRelay, type Rendezvous } from "../../fabric/io/rendezvous.ts";
@@ -129,8 +129,8 @@ test("a relay out of reach: connecting, with a reason; new links fail with a sen
   await expect(a.rendezvous.connect(newId())).rejects.toThrow(/ENOHOST: the relay is out of reach/);
 });
 
-/** A link whose other end is a bare data channel in the hands of the test. */
-async function linkToStranger() {
+/** A link whose other end is a bare data channel in the hands of the test; `calls`: the link's side made the channel. */
+async function linkToStranger(calls = true) {
   const [a, b] = [new RTCPeerConnection({ iceServers: [] }), new RTCPeerConnection({ iceServers: [] })];
   a.onicecandidate = ({ candidate }) => candidate && b.addIceCandidate(candidate);
   b.onicecandidate = ({ candidate }) => candidate && a.addIceCandidate(candidate);
@@ -146,9 +146,11 @@ async function linkToStranger() {
   await opened;
   let letGo = () => {};
   const released = new Promise<void>((resolve) => (letGo = resolve));
+  const theirs = await stranger;
   const link = rtcLink({
-    channel,
-    connection: a,
+    channel: calls ? channel : theirs,
+    connection: calls ? a : b,
+    calls,
     clock: systemClock,
     release: () => {
       a.close();
@@ -156,7 +158,7 @@ async function linkToStranger() {
       letGo();
     },
   });
-  return { link, stranger: await stranger, released };
+  return { link, stranger: calls ? theirs : channel, released };
 }
 
 test.each([
@@ -187,5 +189,24 @@ test("a channel that closes without a word ends the link", async () => {
   const end = ended(link);
   stranger.close();
   expect(await end).toBe("the connection closed without a goodbye");
+  await released;
+});
+
+test("a called side says nothing before it has heard the caller: its channel may not be open yet", async () => {
+  const { link, stranger, released } = await linkToStranger(false);
+  const [message] = framesOf(new TextEncoder().encode("hello"));
+  const frames: Uint8Array[] = [];
+  const two = new Promise<void>((resolve) => {
+    stranger.binaryType = "arraybuffer";
+    stranger.onmessage = ({ data }) => {
+      if (frames.push(new Uint8Array(data as ArrayBuffer)) === 2) resolve();
+    };
+  });
+  link.send(new TextEncoder().encode("hello"));
+  stranger.send(ask());
+  await two;
+  expect(frames).toEqual([alive(), message]);
+  link.close("done");
+  stranger.close();
   await released;
 });

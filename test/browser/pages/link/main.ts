@@ -41,6 +41,44 @@ export class LinkTest {
     return this.#keep(await this.#rendezvous.connect(host));
   }
 
+  /**
+   * Makes that many links, eight at a time, all of whose ends speak at once (`answer` on the other page), and answers
+   * with what came first on each.
+   */
+  async callOften(host: HostId, times: number): Promise<string[]> {
+    const first: string[] = [];
+    const one = async () => {
+      const link = await this.#rendezvous.connect(host);
+      const arrived = new Promise<string>((resolve) => {
+        link.onMessage = (message) => resolve(new TextDecoder().decode(message));
+        link.onEnd = ({ reason }) => resolve(`ended: ${reason}`);
+      });
+      link.send(new TextEncoder().encode("first of the caller"));
+      first.push(await arrived);
+      link.close("enough");
+    };
+    const eight = Array.from({ length: 8 }, async () => {
+      for (let left = times / 8; left > 0; left--) await one();
+    });
+    await Promise.all(eight);
+    return first;
+  }
+
+  /** From here on says two things on every link that is made to this page, the second when it has heard the caller. */
+  answer(): void {
+    const say = (link: Link, words: string) => link.send(new TextEncoder().encode(words));
+    this.#rendezvous.onLink = (link) => {
+      say(link, "first of the called");
+      link.onMessage = () => say(link, "second of the called");
+    };
+  }
+
+  /** Keeps this page's thread for so long. */
+  hold(ms: number): void {
+    const end = performance.now() + ms;
+    while (performance.now() < end);
+  }
+
   /** Waits for the link of that number, whoever made it. */
   async exchange(number: number, seed: number): Promise<Exchange> {
     return exchange(await this.#link(number), seed);
