@@ -2,7 +2,7 @@
 import { Invalid } from "../base/codec.ts";
 import type { BaseId, HostId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { Link } from "../base/ports.ts";
+import type { Clock, Link } from "../base/ports.ts";
 import { fitting } from "../wire/directory.ts";
 import { decodeMessage, encodeMessage, type Message, PROTOCOL_VERSION } from "../wire/messages.ts";
 
@@ -27,21 +27,28 @@ export function readable(name: string): string {
 
 /**
  * Says hello and waits for the other's; then everything decoded goes to what `welcome` returns. A peer that speaks
- * another version, or sends bytes that are no message, is cut off with a sentence (to `log` and to the peer).
+ * another version, sends bytes that are no message, or does not greet in time, is cut off with a sentence to the peer.
+ * `log` hears every refusal, and the end of a link that was never greeted: once, whatever it was.
  */
 export function greet(
   link: Link,
   self: Self,
   welcome: (peer: Peer) => Greeted,
+  clock: Clock,
   log: (sentence: string) => void,
 ): void {
   let greeted: Greeted | undefined;
+  let refused = false;
   const { id, base } = self;
   const name = readable(self.name);
   const platform = readable(self.platform);
+  const cancel = clock.after(LIMITS.greetingMs, () =>
+    refuse(`it did not say hello within ${LIMITS.greetingMs / 1000} s`),
+  );
   link.onEnd = ({ reason }) => {
+    cancel();
     if (greeted) greeted.onEnd(reason);
-    else log(`a link ended before the greeting: ${reason}`);
+    else if (!refused) log(`a link ended before the greeting: ${reason}`);
   };
   link.onMessage = (bytes) => {
     const message = decodeMessage(bytes);
@@ -56,6 +63,7 @@ export function greet(
       return refuse(
         `it runs engine ${message.base.slice(0, 12)}, this host ${base.slice(0, 12)}: reload both from the same relay`,
       );
+    cancel();
     greeted = welcome({
       id: message.host,
       name: readable(message.name),
@@ -63,6 +71,7 @@ export function greet(
     });
   };
   const refuse = (sentence: string) => {
+    refused = true;
     log(`refused ${greeted ? "a message" : "a peer"}: ${sentence}`);
     link.close(sentence);
   };

@@ -99,7 +99,7 @@ export class HostDaemon {
 
   /** A home has linked to this host. `own`: it is this participant's own. */
   serve(link: Link, own: boolean): void {
-    const { self, log } = this.#options;
+    const { self, clock, log } = this.#options;
     greet(
       link,
       self,
@@ -122,6 +122,7 @@ export class HostDaemon {
           },
         };
       },
+      clock,
       log,
     );
   }

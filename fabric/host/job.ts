@@ -95,6 +95,7 @@ export class Job {
           },
         };
       },
+      this.#options.clock,
       (sentence) => {
         this.#options.log(sentence);
         onEnd(undefined);
