@@ -15,6 +15,10 @@ export {
   type RunOptions,
 } from "./host/fabric.ts";
 export type { Job, Terminal } from "./host/job.ts";
+export { type Budget, Steward, type StewardView } from "./host/steward.ts";
 export type { DonorView, JobHostView, JobView, ProcessView } from "./host/view.ts";
 export { MemoryDisk } from "./io/memory-disk.ts";
 export type { Receipt } from "./kernel/kernel.ts";
+export { type Decision, DWELL_MS, type Wish } from "./policy/decide.ts";
+export type { Sensors } from "./policy/readings.ts";
+export { defaultOwnerSettings, type Hours, type OwnerSettings } from "./policy/settings.ts";

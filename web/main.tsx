@@ -1,12 +1,15 @@
 /** Starts the page: what it remembers, who this tab is, which relay, and then the view. */
 import { render } from "preact";
+import { BrowserSensors } from "../fabric/io/browser-sensors.ts";
+import { systemClock } from "../fabric/io/clock.ts";
 import { systemRandom } from "../fabric/io/random.ts";
 import { browserStore } from "../fabric/io/store.ts";
+import { TabBudget } from "../fabric/io/tab-budget.ts";
 import { App } from "./components/app.tsx";
 import { tabEnvironment } from "./environment.ts";
 import { Model } from "./model.ts";
 import { birdName } from "./names.ts";
-import { defaultSettings } from "./settings.ts";
+import { DEFAULT_SETTINGS } from "./settings.ts";
 import "./styles/page.css";
 
 const NAME_KEY = "roost-name";
@@ -36,8 +39,11 @@ const model = await Model.open({
   name: rememberedName(),
   saveName,
   store: browserStore("roost"),
-  defaults: defaultSettings(processors),
-  workersMax: processors,
+  defaults: DEFAULT_SETTINGS,
+  processors,
+  sensors: new BrowserSensors(),
+  budget: new TabBudget(),
+  clock: systemClock,
   relayName: relay.host,
 });
 

@@ -2,8 +2,6 @@
 import type { Store } from "../fabric/index.ts";
 
 export interface Settings {
-  /** How many processes a tab of this browser runs at once. */
-  readonly workers: number;
   /** The program chosen last; its arguments, by program. */
   readonly program: string;
   readonly args: Readonly<Record<string, string>>;
@@ -15,22 +13,18 @@ export interface Settings {
 const KEY = "settings";
 const FILES_KEY = "files";
 
-/** `processors` as the browser reports them; half are left for everything else. */
-export const defaultSettings = (processors: number): Settings => ({
-  workers: Math.max(1, Math.floor(processors / 2)),
+export const DEFAULT_SETTINGS: Settings = {
   program: "queens",
   args: {},
   ownSource: "",
   ownFileName: "program.js",
-});
+};
 
 /** Another version of the page may have written it, so every field is looked at. */
-export async function loadSettings(store: Store, defaults: Settings, workersMax: number): Promise<Settings> {
+export async function loadSettings(store: Store, defaults: Settings): Promise<Settings> {
   const found = await store.get<Partial<Record<keyof Settings, unknown>>>(KEY);
   const text = (value: unknown, otherwise: string) => (typeof value === "string" ? value : otherwise);
-  const workers = Math.round(Number(found?.workers ?? defaults.workers));
   return {
-    workers: Math.min(workersMax, Math.max(1, Number.isFinite(workers) ? workers : defaults.workers)),
     program: text(found?.program, defaults.program),
     args: Object.fromEntries(
       Object.entries(found?.args ?? {}).filter(([, value]) => typeof value === "string"),

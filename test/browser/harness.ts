@@ -22,6 +22,8 @@ const LAUNCH = {
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    // Hosts give way when the machine is busy, and with tests it always is.
+    "--disable-blink-features=ComputePressure",
   ],
 };
 
@@ -45,9 +47,12 @@ export async function openTab(
   browser: Browser,
   relay: Relay,
   options: BrowserContextOptions = {},
+  /** Runs in the page before anything of it. */
+  before: () => void = () => {},
 ): Promise<{ page: Page; requests: string[]; errors: string[] }> {
   const context = await browser.newContext(options);
   const page = await context.newPage();
+  await page.addInitScript(before);
   const requests: string[] = [];
   const errors: string[] = [];
   page.on("request", (request) => requests.push(request.url()));

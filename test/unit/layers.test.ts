@@ -4,7 +4,9 @@ import { dirname, join, relative, resolve } from "node:path";
 import { expect, test } from "vitest";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const ALL_ABOVE_IO = ["base", "wire", "engine", "kernel", "migrate", "home"].map((name) => `fabric/${name}`);
+const ALL_ABOVE_IO = ["base", "wire", "engine", "kernel", "migrate", "home", "policy"].map(
+  (name) => `fabric/${name}`,
+);
 
 const MAY_IMPORT: Record<string, string[]> = {
   "fabric/base": [],
@@ -19,7 +21,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   "fabric/migrate": ["fabric/base", "fabric/wire"],
   "fabric/kernel": ["fabric/base", "fabric/wire", "fabric/migrate"],
   "fabric/home": ["fabric/base", "fabric/wire"],
-  "fabric/io": ["fabric/base", "fabric/wire"],
+  "fabric/policy": ["fabric/base"],
+  "fabric/io": ["fabric/base", "fabric/wire", "fabric/policy"],
   "fabric/host": [...ALL_ABOVE_IO, "fabric/io/memory-link.ts", "fabric/io/counted-link.ts"],
   "fabric/edge": ["fabric", "relay", "test/bench"],
   "fabric/index.ts": ["fabric"],

@@ -71,8 +71,8 @@ export function App({ model }: { model: Model }) {
 /** Nothing was donated or launched here yet. */
 const isNew = (model: Model) =>
   model.launches.value.length === 0 &&
-  model.receipts.value.length === 0 &&
-  model.view.value.donor.state === "off";
+  model.owner.receipts.value.length === 0 &&
+  model.owner.state.value.wish.kind === "off";
 
 const Welcome = () => (
   <ol class="welcome" aria-label="How it works">
@@ -97,7 +97,7 @@ function useReclaimKey(model: Model): void {
       if (event.key !== "Escape" || event.repeat) return;
       const twice = event.timeStamp - lastMs < DOUBLE_PRESS_MS;
       lastMs = twice ? Number.NEGATIVE_INFINITY : event.timeStamp;
-      if (twice && hasGuestsOrDonates(model)) model.reclaim();
+      if (twice && isGiven(model)) model.owner.reclaim();
     };
     addEventListener("keydown", onKey, { capture: true });
     return () => removeEventListener("keydown", onKey, { capture: true });
@@ -106,23 +106,27 @@ function useReclaimKey(model: Model): void {
 
 const guestsOf = (model: Model) => model.view.value.donor.guests.filter((guest) => !guest.own).length;
 
-const hasGuestsOrDonates = (model: Model) =>
-  model.view.value.donor.state === "donating" || guestsOf(model) > 0;
+const isGiven = (model: Model) => model.owner.state.value.wish.kind !== "off" || guestsOf(model) > 0;
 
 function moodOf(model: Model): Mood {
   const { donor } = model.view.value;
+  const { wish } = model.owner.state.value;
   if (donor.state === "leaving") return "reclaimed";
+  if (wish.kind === "paused" || wish.kind === "snoozed" || donor.held) return "paused";
   if (guestsOf(model) > 0) return "working";
-  if (donor.state === "donating") return "donating";
-  return model.receipts.value.length > 0 ? "reclaimed" : "idle";
+  if (wish.kind !== "off") return "donating";
+  return model.owner.receipts.value.length > 0 ? "reclaimed" : "idle";
 }
 
 function titleOf(model: Model): string {
   const { donor, jobs } = model.view.value;
   const guests = guestsOf(model);
   const job = jobs.findLast((j) => j.endedMs === undefined);
+  const { wish } = model.owner.state.value;
+  if (wish.kind === "paused" || wish.kind === "snoozed") return `❚❚ ${wish.kind} – Roost`;
   if (guests > 0) return `● ${count(guests, "guest")} – Roost`;
   if (job) return `▶ ${job.name}: ${count(job.processes.length, "process", "processes")} – Roost`;
   if (donor.state === "donating") return "○ donating – Roost";
+  if (wish.kind !== "off") return "◌ waiting – Roost";
   return "Roost";
 }

@@ -2,7 +2,7 @@
 import type { ProcessView } from "../../fabric/index.ts";
 
 /** What this tab is doing for others. */
-export type Mood = "idle" | "donating" | "working" | "reclaimed";
+export type Mood = "idle" | "donating" | "working" | "paused" | "reclaimed";
 
 const EGG = '<ellipse cx="8.8" cy="7.7" rx="2.9" ry="3.8" transform="rotate(-8 8.8 7.7)"/>';
 const EGGS = `${EGG}<ellipse cx="15.4" cy="8.1" rx="2.7" ry="3.4" transform="rotate(10 15.4 8.1)"/>`;
@@ -12,6 +12,7 @@ const CONTENT: Record<Mood, string> = {
   idle: "",
   donating: `<g fill="none" stroke="currentColor" stroke-width="1.6">${EGG}</g>`,
   working: `<g fill="currentColor" stroke="none">${EGGS}</g>`,
+  paused: '<path d="M9.4 3.6v6.2M14.6 3.6v6.2" stroke-width="2.6"/>',
   reclaimed: '<path d="M6.4 6.2c2.6-3.8 5.4-3 6.2.6 1.4-3.6 4.4-4.4 6.8-1.4"/>',
 };
 
@@ -26,6 +27,7 @@ const ICON_COLOUR: Record<Mood, string> = {
   idle: "#7c8a82",
   donating: "#1f8a63",
   working: "#1f8a63",
+  paused: "#a06a00",
   reclaimed: "#c2571a",
 };
 

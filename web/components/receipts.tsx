@@ -1,9 +1,10 @@
 /** What came of each Reclaim: when the CPU was back, what left, and where to. */
-import type { DatedReceipt, Model } from "../model.ts";
+import type { Model } from "../model.ts";
+import type { DatedReceipt } from "../owner.ts";
 import { count, duration } from "../words.ts";
 
 export function ReceiptCard({ model }: { model: Model }) {
-  const [last, ...earlier] = model.receipts.value;
+  const [last, ...earlier] = model.owner.receipts.value;
   if (!last) return null;
   return (
     <div class="receipts" aria-live="polite">
@@ -30,7 +31,7 @@ function Receipt({ dated, testid }: { dated: DatedReceipt; testid: string }) {
     <div class="receipt" data-testid={testid}>
       <p>
         <time class="label">{new Date(dated.atMs).toLocaleTimeString()}</time> Stopped in{" "}
-        <b>{duration(cpuBackMs)}</b>. {what}
+        <b>{duration(cpuBackMs)}</b>: {dated.reason}. {what}
       </p>
       {left.length > 0 && (
         <ul>

@@ -11,9 +11,9 @@ export function TabName({ model }: { model: Model }) {
         type="button"
         class="quiet"
         data-testid="tab-name"
-        disabled={!model.canReconfigure()}
+        disabled={!model.canRename()}
         title={
-          model.canReconfigure()
+          model.canRename()
             ? "What others call this tab. Click to change."
             : "The name can change when nothing runs here."
         }

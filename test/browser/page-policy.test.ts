@@ -1,0 +1,203 @@
+/** A tab that looks after its owner by itself, with sensors that the tests hold in their hands. */
+import type { Browser, Page } from "playwright";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Relay } from "../../relay/index.ts";
+import { eventually, openTab, startChromium, startPageRelay } from "./harness.ts";
+
+let browser: Browser;
+let relay: Relay;
+
+beforeAll(async () => {
+  [browser, relay] = await Promise.all([startChromium(), startPageRelay()]);
+});
+afterAll(async () => {
+  await browser?.close();
+  await relay?.close();
+});
+
+interface Fakes {
+  user(state: "active" | "idle", screen?: "locked" | "unlocked"): void;
+  pressure(state: string): void;
+  battery(charging: boolean, level: number): void;
+  saveData(on: boolean): void;
+}
+declare global {
+  var fakes: Fakes;
+}
+
+/** Replaces everything optional that browsers tell; in the page. */
+function fakeSensors(): void {
+  class Idle extends EventTarget {
+    static requestPermission = async () => "granted";
+    userState = "idle";
+    screenState = "locked";
+    async start() {
+      idle = this;
+    }
+  }
+  let idle = new Idle();
+  let onPressure: (records: { state: string }[]) => void = () => {};
+  const battery = Object.assign(new EventTarget(), { charging: true, level: 1 });
+  const connection = Object.assign(new EventTarget(), { saveData: false });
+  const query = navigator.permissions.query.bind(navigator.permissions);
+  navigator.permissions.query = async (wanted) =>
+    (wanted.name as string) === "idle-detection" ? ({ state: "granted" } as PermissionStatus) : query(wanted);
+  class Pressure {
+    constructor(callback: typeof onPressure) {
+      onPressure = callback;
+    }
+    async observe() {}
+    disconnect() {}
+  }
+  Object.assign(globalThis, { IdleDetector: Idle, PressureObserver: Pressure });
+  Object.defineProperty(navigator, "getBattery", { value: async () => battery });
+  Object.defineProperty(navigator, "connection", { value: connection });
+  globalThis.fakes = {
+    user(state, screen = "unlocked") {
+      Object.assign(idle, { userState: state, screenState: screen });
+      idle.dispatchEvent(new Event("change"));
+    },
+    pressure: (state) => onPressure([{ state }]),
+    battery(charging, level) {
+      Object.assign(battery, { charging, level });
+      battery.dispatchEvent(new Event("levelchange"));
+    },
+    saveData(on) {
+      connection.saveData = on;
+      connection.dispatchEvent(new Event("change"));
+    },
+  };
+}
+
+const why = (page: Page) => eventually(() => page.getByTestId("why").innerText());
+const state = (page: Page) => eventually(() => page.getByTestId("donor-state").innerText());
+
+async function openDonor(): Promise<Page> {
+  const { page } = await openTab(browser, relay, {}, fakeSensors);
+  await page.getByTestId("limits").locator("summary").click();
+  return page;
+}
+
+test("an owner who returns gets the CPU back without a click, and a receipt says why", async () => {
+  const donor = await openDonor();
+  await donor.getByTestId("workers-here").press("Home"); // nothing while somebody is here
+  await donor.evaluate(() => fakes.user("idle", "locked"));
+  await donor.getByTestId("donate").click();
+  await state(donor).toBe("Donating: nothing is here");
+  await why(donor).toMatch(/^You are away: /);
+
+  const author = (await openTab(browser, relay)).page;
+  await author
+    .locator("section[data-name]:not([data-here])")
+    .or(author.locator("[data-here=false]"))
+    .first()
+    .waitFor();
+  await author.getByTestId("example").selectOption("own");
+  await author
+    .getByTestId("source")
+    .fill('import { fork, wait } from "roost";\nif (fork({ on: "remote" }) === 0) for (;;);\nwait();\n');
+  await author.getByTestId("run").click();
+  await state(donor).toBe("Donating: 1 guest here");
+
+  await donor.evaluate(() => fakes.user("active"));
+  await eventually(() => donor.getByTestId("receipt").innerText()).toMatch(
+    /you are here; work starts after 60 s without input\. 1 process left/,
+  );
+  await state(donor).toBe("Waiting: nothing is here");
+  await eventually(() => author.getByTestId("process-2").getAttribute("data-state")).toBe("unplaced");
+  await eventually(() => donor.title()).toBe("◌ waiting – Roost");
+  await Promise.all([donor.context().close(), author.context().close()]);
+});
+
+test("battery and data-saver: each stops it at once, and says so", async () => {
+  const page = await openDonor();
+  await page.getByTestId("donate").click();
+  await state(page).toBe("Donating: nothing is here");
+  await page.evaluate(() => fakes.battery(false, 0.2));
+  await why(page).toBe("Nothing runs here: the battery is at 20%; work starts again at 50% or on the mains.");
+  await page.evaluate(() => fakes.saveData(true));
+  await page.evaluate(() => fakes.battery(true, 0.2));
+  await why(page).toBe("Nothing runs here: data is being saved on this connection.");
+  await page.evaluate(() => fakes.saveData(false));
+  await why(page).toMatch(/^Nothing runs here: all is quiet; work starts in \d+ s if it stays so\.$/);
+  await page.context().close();
+});
+
+test("a dwell, pressure and hours, with the clock moved on", async () => {
+  const { page } = await openTab(browser, relay, {}, fakeSensors);
+  await page.clock.install();
+  await page.reload();
+  await page.getByTestId("limits").locator("summary").click();
+  await page.getByTestId("donate").click();
+  await state(page).toBe("Donating: nothing is here");
+  await page.evaluate(() => fakes.pressure("critical"));
+  await page.clock.runFor(25_000);
+  await why(page).toMatch(/^Nothing runs here: this machine is busy with other things\.$/);
+  await page.evaluate(() => fakes.pressure("nominal"));
+  await page.clock.runFor(300_000);
+  await why(page).toMatch(/all is quiet/);
+  await page.clock.runFor(31_000);
+  await state(page).toBe("Donating: nothing is here");
+
+  const now = await page.evaluate(() => new Date().getHours());
+  const two = (hour: number) => `${String((hour + 24) % 24).padStart(2, "0")}:00`;
+  await page.getByTestId("fromMinute").fill(two(now + 2));
+  await page.getByTestId("toMinute").fill(two(now + 4));
+  await why(page).toBe(`Nothing runs here: outside your hours (${two(now + 2)}–${two(now + 4)}).`);
+  await page.context().close();
+});
+
+test("two tabs of one browser share the workers that its owner allows", async () => {
+  const first = await openDonor();
+  const second = await first.context().newPage();
+  await second.addInitScript(fakeSensors);
+  await second.goto(first.url());
+  const bothWorkers = async (page: Page) => {
+    await page.evaluate(() => fakes.user("active"));
+    await page.getByTestId("donate").click();
+  };
+  await first.getByTestId("workers-here").press("Home");
+  await first.getByTestId("workers-here").press("ArrowRight"); // one
+  await second.reload();
+  await bothWorkers(first);
+  await state(first).toBe("Donating: nothing is here");
+  await bothWorkers(second);
+  await why(second).toBe("Nothing runs here: other tabs of this browser use all the workers you allow.");
+  await first.close();
+  await state(second).toMatch(/^(Waiting|Donating): nothing is here$/);
+  await why(second).toMatch(/all is quiet|You are here/);
+  await second.context().close();
+});
+
+test("where a browser tells nothing, it is said, and what is left still works", async () => {
+  const { page } = await openTab(browser, relay, {}, () => {
+    Object.assign(globalThis, { IdleDetector: undefined, PressureObserver: undefined });
+    Object.defineProperty(navigator, "getBattery", { value: undefined });
+    Object.defineProperty(navigator, "connection", { value: undefined });
+    Object.defineProperty(navigator, "locks", { value: undefined });
+  });
+  await page.getByTestId("limits").locator("summary").click();
+  const text = await page.getByTestId("limits").innerText();
+  for (const lack of ["other programs", "how busy", "on battery", "data is to be saved"])
+    expect(text).toContain(lack);
+  await page.getByTestId("donate").click();
+  await state(page).toBe("Donating: nothing is here");
+  await page.context().close();
+});
+
+test("a blocked author is served no more, and what was here waits for another host", async () => {
+  const donor = await openDonor();
+  await donor.getByTestId("donate").click();
+  const author = (await openTab(browser, relay)).page;
+  await author.locator("[data-here=false]").first().waitFor();
+  await author.getByTestId("example").selectOption("own");
+  await author
+    .getByTestId("source")
+    .fill('import { fork, wait } from "roost";\nif (fork({ on: "remote" }) === 0) for (;;);\nwait();\n');
+  await author.getByTestId("run").click();
+  await donor.getByTestId("guest-2").waitFor();
+  await donor.getByRole("button", { name: /^Block / }).click();
+  await state(donor).toBe("Donating: nothing is here");
+  await eventually(() => author.getByTestId("process-2").getAttribute("data-state")).toBe("unplaced");
+  await Promise.all([donor.context().close(), author.context().close()]);
+});

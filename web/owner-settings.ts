@@ -1,0 +1,54 @@
+/** The owner's settings as this browser keeps them, for all its tabs. */
+import { defaultOwnerSettings, type OwnerSettings, type Store } from "../fabric/index.ts";
+
+const KEY = "owner";
+
+export const loadOwnerSettings = async (store: Store, processors: number): Promise<OwnerSettings> =>
+  ownerSettingsFrom(await store.get<unknown>(KEY), processors);
+
+export const saveOwnerSettings = (store: Store, settings: OwnerSettings): Promise<void> =>
+  store.set(KEY, settings);
+
+/** Another version of the page may have written it, so every field is looked at; what makes no sense is the default. */
+export function ownerSettingsFrom(found: unknown, processors: number): OwnerSettings {
+  const otherwise = defaultOwnerSettings(processors);
+  const kept = bag(found);
+  const allowance = (value: unknown, { workers, share }: OwnerSettings["here"]) => ({
+    workers: Math.round(number(bag(value).workers, 0, processors, workers)),
+    share: number(bag(value).share, 0.1, 1, share),
+  });
+  const names = (value: unknown) =>
+    Array.isArray(value) ? value.filter((name): name is string => typeof name === "string") : [];
+  const { onBattery, trafficBytesPerDay } = kept;
+  return {
+    here: allowance(kept.here, otherwise.here),
+    away: allowance(kept.away, otherwise.away),
+    awayAfterMs: number(kept.awayAfterMs, 10_000, 24 * 3_600_000, otherwise.awayAfterMs),
+    onlyHidden: kept.onlyHidden === true,
+    onBattery:
+      onBattery === "never" || onBattery === "charged" || onBattery === "always"
+        ? onBattery
+        : otherwise.onBattery,
+    onMetered: kept.onMetered === true,
+    hours: hoursFrom(kept.hours),
+    memoryBytes: number(kept.memoryBytes, 2 ** 20, 2 ** 40, otherwise.memoryBytes),
+    trafficBytesPerDay:
+      typeof trafficBytesPerDay === "number" && trafficBytesPerDay > 0 ? trafficBytesPerDay : undefined,
+    servedOnly: names(kept.servedOnly),
+    blocked: names(kept.blocked),
+  };
+}
+
+function hoursFrom(value: unknown): OwnerSettings["hours"] {
+  const { fromMinute, toMinute } = bag(value);
+  const minute = (n: unknown): n is number => Number.isInteger(n) && Number(n) >= 0 && Number(n) < 24 * 60;
+  return minute(fromMinute) && minute(toMinute) && fromMinute !== toMinute
+    ? { fromMinute, toMinute }
+    : undefined;
+}
+
+const bag = (value: unknown): Record<string, unknown> =>
+  typeof value === "object" && value !== null ? { ...value } : {};
+
+const number = (value: unknown, min: number, max: number, otherwise: number): number =>
+  typeof value === "number" && Number.isFinite(value) ? Math.min(max, Math.max(min, value)) : otherwise;
