@@ -9,7 +9,9 @@ import { type Engine, hex } from "./engine.ts";
 import type { Value } from "./exports.ts";
 import { Halt, type Host } from "./imports.ts";
 import { Instance } from "./instance.ts";
+import { Instances } from "./instances.ts";
 import { FRAMES_BYTES, FRAMES_HEADER, JS_STACK_BYTES } from "./memory-map.ts";
+import { type Page, pagesOf } from "./pages.ts";
 
 /** An ES module, evaluated at boot under the name "roost": programs can import from it. SNAPSHOT.md has its contract. */
 export interface Prelude {
@@ -26,6 +28,8 @@ export interface BaseAddresses {
   readonly frames: number;
   /** Where QuickJS keeps the limit of its stack. */
   readonly stackLimit: number;
+  /** Where the allocator keeps the end of the heap: above it, memory has never been written to. */
+  readonly heapEnd: number;
   /** Three words for the arguments of calls. */
   readonly scratch: number;
   readonly started: Value;
@@ -39,15 +43,14 @@ export interface BaseImage {
   readonly engine: Engine;
   readonly id: BaseId;
   readonly memory: Uint8Array;
+  readonly pages: readonly Page[];
   readonly addresses: BaseAddresses;
-  /** Where the memory differs from a new instance's: what must be copied to make a machine. */
-  readonly runs: readonly { readonly at: number; readonly bytes: Uint8Array }[];
+  /** Where its machines find their instances, and leave them. */
+  readonly instances: Instances;
 }
 
 export const EVAL_MODULE = 1;
 const EVAL_SCRIPT = 0;
-export const PAGE_BYTES = 4096;
-
 /** 2023-11-14T22:13:20.123Z. QuickJS seeds Math.random with it, in microseconds: that is how the seed's place is found. */
 const BOOT_MS = 1_700_000_000_123;
 const BOOT_MEMORY_BYTES_MAX = 64 << 20;
@@ -57,6 +60,7 @@ const BOOT_SEED = 0x9e3779b97f4a7c15n;
 /** Throws RoostError EINVAL, with the guest's own message and stack, when the prelude does not keep its contract. */
 export async function bootBase(engine: Engine, prelude: Prelude): Promise<BaseImage> {
   const host: Host = {
+    memoryBytesMax: BOOT_MEMORY_BYTES_MAX,
     now: () => BOOT_MS,
     zone: () => "UTC",
     pollInterrupt: () => {},
@@ -65,23 +69,27 @@ export async function bootBase(engine: Engine, prelude: Prelude): Promise<BaseIm
       throw new Halt("EINVAL", "the prelude made a system call while it was loaded");
     },
   };
-  const instance = new Instance(engine, BOOT_MEMORY_BYTES_MAX, host);
+  const instance = new Instance(engine, host);
   const addresses = boot(instance, prelude);
-  const memory = instance.bytes.slice();
-  const pristine = new Instance(engine, BOOT_MEMORY_BYTES_MAX, host);
+  const memory = instance.copy(0, instance.memoryBytes);
+  const pristine = new Instance(engine, host);
+  const instances = new Instances(engine, pristine);
+  for (const left of [instance, pristine]) instances.give(left);
   return {
     engine,
     id: await identify(engine, memory, addresses),
     memory,
+    pages: pagesOf(memory),
     addresses,
-    runs: runsThatDiffer(memory, pristine.bytes),
+    instances,
   };
 }
 
 function boot(instance: Instance, prelude: Prelude): BaseAddresses {
   const { exports } = instance;
-  exports.initialize();
   const heap = exports.stackSave();
+  const heapEnd = findHeapEnd(instance, heap);
+  exports.initialize();
   const runtime = exports.QTS_NewRuntime();
   const stackLimit = limitStack(instance, runtime);
   exports.QTS_RuntimeEnableInterruptHandler(runtime);
@@ -113,6 +121,7 @@ function boot(instance: Instance, prelude: Prelude): BaseAddresses {
     random,
     frames,
     stackLimit,
+    heapEnd,
     scratch,
     started,
     tick,
@@ -224,6 +233,14 @@ function limitStack({ exports, memory }: Instance, runtime: number): number {
   return only;
 }
 
+/** The one word that says where the heap, still empty, begins and ends: right above the first segment of the stack. */
+function findHeapEnd({ words }: Instance, heap: number): number {
+  const at = words.indexOf(heap);
+  if (at < 0 || words.includes(heap, at + 1))
+    throw new RoostError("EVERSION", "the end of the heap was not found; this allocator keeps it elsewhere");
+  return 4 * at;
+}
+
 function findRandomState({ memory }: Instance, heap: number): number {
   const seed = BigInt(BOOT_MS) * 1000n;
   const cells = new BigUint64Array(memory.buffer);
@@ -241,25 +258,6 @@ function findRandomState({ memory }: Instance, heap: number): number {
 /** 0 would stay 0 for ever, and stands for 1. */
 export function writeRandomState({ memory }: Instance, at: number, seed: bigint): void {
   new BigUint64Array(memory.buffer, at, 1)[0] = BigInt.asUintN(64, seed) || 1n;
-}
-
-function runsThatDiffer(memory: Uint8Array, from: Uint8Array): BaseImage["runs"] {
-  const runs: { at: number; bytes: Uint8Array }[] = [];
-  let start = -1;
-  for (let at = 0; at <= memory.length; at += PAGE_BYTES) {
-    const differs = at < memory.length && pageDiffers(memory, from, at);
-    if (differs && start < 0) start = at;
-    if (!differs && start >= 0) {
-      runs.push({ at: start, bytes: memory.subarray(start, at) });
-      start = -1;
-    }
-  }
-  return runs;
-}
-
-function pageDiffers(a: Uint8Array, b: Uint8Array, at: number): boolean {
-  for (let i = at; i < at + PAGE_BYTES; i++) if ((a[i] ?? 0) !== (b[i] ?? 0)) return true;
-  return false;
 }
 
 async function identify(engine: Engine, memory: Uint8Array, addresses: BaseAddresses): Promise<BaseId> {

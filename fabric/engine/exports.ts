@@ -8,7 +8,10 @@ export type Value = number;
 export type Borrowed = number;
 
 export interface EngineExports {
+  /** At least as large as the process knows. */
   readonly memory: WebAssembly.Memory;
+  /** How large the process takes its memory to be, in WebAssembly's pages of 64 KiB. */
+  readonly memory_pages: WebAssembly.Global;
   /** The C library's constructors: once, on a machine that boots; never on restored memory. */
   initialize(): void;
   malloc(bytes: number): number;

@@ -5,10 +5,13 @@
  */
 import type { ErrorCode } from "../base/errors.ts";
 import type { Borrowed, Value } from "./exports.ts";
+import { type Instance, WASM_PAGE_BYTES } from "./instance.ts";
 import { zoneNamed } from "./zone.ts";
 
 /** What the host of one instance decides. */
 export interface Host {
+  /** Over it, the guest's allocations fail. */
+  readonly memoryBytesMax: number;
   /** Milliseconds since 1970. */
   now(): number;
   /** The name of an IANA time zone. */
@@ -32,39 +35,34 @@ export class Halt extends Error {
 
 /** Room beyond what was asked for: an eighth, so that a growing heap grows in few steps. */
 const GROWTH = 1.125;
-const WASM_PAGE_BYTES = 65536;
 const ENOSYS = 52;
 
-/** `memoryOf`: the memory is the instance's own, so it is there only once these have been made. */
-export function createImports(
-  memoryOf: () => WebAssembly.Memory,
-  memoryBytesMax: number,
-  host: Host,
-): WebAssembly.Imports {
+/** `self` is still being made, and passes from one host to the next: both are looked at when an import is called. */
+export function createImports(self: Instance): WebAssembly.Imports {
   const text = (at: number) => {
-    const bytes = new Uint8Array(memoryOf().buffer);
+    const { bytes } = self;
     const end = bytes.indexOf(0, at);
     return new TextDecoder().decode(bytes.subarray(at, Math.min(end, at + 200)));
   };
   const writeWords = (at: number, words: readonly number[]) =>
-    new Int32Array(memoryOf().buffer, at, words.length).set(words);
+    new Int32Array(self.memory.buffer, at, words.length).set(words);
 
   const env = {
     call_host: (_context: number, _self: Borrowed, count: number, values: Borrowed): Value =>
-      host.callHost(count, values),
+      self.host.callHost(count, values),
     poll_interrupt: (): number => {
-      host.pollInterrupt();
+      self.host.pollInterrupt();
       return 0;
     },
-    stack_low: () => host.stackLow(),
+    stack_low: () => self.host.stackLow(),
     free_host_ref: () => {}, // there is one host function, and it is never freed
     load_module: () => 0, // programs are bundled; "roost" is loaded before they start
     normalize_module: () => 0,
 
-    date_now: () => host.now(),
+    date_now: () => self.host.now(),
     /** Fills a C `struct tm` with local time. */
     localtime: (utc: bigint, tm: number) => {
-      const offset = zoneNamed(host.zone()).offsetSeconds(Number(utc));
+      const offset = zoneNamed(self.host.zone()).offsetSeconds(Number(utc));
       const local = new Date((Number(utc) + offset) * 1000);
       const year = local.getUTCFullYear();
       const dayOfYear = Math.floor((local.getTime() - new Date(0).setUTCFullYear(year)) / 86_400_000);
@@ -87,19 +85,19 @@ export function createImports(
       writeWords(timezone, [0]);
       writeWords(daylight, [0]);
       for (const at of [standardName, summerName])
-        new Uint8Array(memoryOf().buffer, at, 4).set([0x55, 0x54, 0x43, 0]); // "UTC"
+        new Uint8Array(self.memory.buffer, at, 4).set([0x55, 0x54, 0x43, 0]); // "UTC"
     },
     setitimer: () => 0,
 
     /** False leaves the guest with an allocation that failed, which it can catch. */
     resize_heap: (bytes: number) => {
       const wanted = bytes >>> 0;
-      const now = memoryOf().buffer.byteLength;
-      if (wanted <= now) return 1;
+      const { memoryBytesMax } = self.host;
+      if (wanted <= self.memoryBytes) return 1;
       if (wanted > memoryBytesMax) return 0;
-      const target = Math.min(Math.ceil(wanted * GROWTH), memoryBytesMax);
+      const target = Math.min(wanted * GROWTH, memoryBytesMax);
       try {
-        memoryOf().grow(Math.ceil((target - now) / WASM_PAGE_BYTES));
+        self.resize(Math.ceil(target / WASM_PAGE_BYTES) * WASM_PAGE_BYTES);
         return 1;
       } catch {
         return 0; // the host itself has no more

@@ -4,6 +4,7 @@
  * have chosen end in a RangeError or a trap, never outside the instance.
  */
 import { RoostError } from "../base/errors.ts";
+import { type Differ, differBetween } from "./differ.ts";
 import type { Engine } from "./engine.ts";
 import type { Borrowed, EngineExports, Value } from "./exports.ts";
 import { createImports, type Host } from "./imports.ts";
@@ -12,11 +13,15 @@ export const WASM_PAGE_BYTES = 65536;
 
 export class Instance {
   readonly exports: EngineExports;
+  /** Whoever has the instance now. */
+  host: Host;
+  #comparedWith: { readonly memory: WebAssembly.Memory; readonly differ: Differ } | undefined;
 
   /** Throws RoostError ENOMEM where the host cannot give the memory. */
-  constructor(engine: Engine, memoryBytesMax: number, host: Host) {
+  constructor(engine: Engine, host: Host) {
+    this.host = host;
     try {
-      const imports = createImports(() => this.memory, memoryBytesMax, host);
+      const imports = createImports(this);
       this.exports = new WebAssembly.Instance(engine.module, imports).exports as unknown as EngineExports;
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause;
@@ -34,15 +39,27 @@ export class Instance {
     return new Uint32Array(this.memory.buffer);
   }
 
-  /** Grows the memory to at least `bytes`. */
-  growTo(bytes: number): void {
+  /** How large its process takes the memory to be: it may be larger. */
+  get memoryBytes(): number {
+    return this.exports.memory_pages.value * WASM_PAGE_BYTES;
+  }
+
+  /** Makes the process's memory that large: a multiple of 64 KiB. Throws RoostError ENOMEM where the host has no more. */
+  resize(bytes: number): void {
     const missing = bytes - this.memory.buffer.byteLength;
-    if (missing <= 0) return;
     try {
-      this.memory.grow(Math.ceil(missing / WASM_PAGE_BYTES));
+      if (missing > 0) this.memory.grow(missing / WASM_PAGE_BYTES);
     } catch (cause) {
       throw new RoostError("ENOMEM", "this host has no memory left for the process", { cause });
     }
+    this.exports.memory_pages.value = bytes / WASM_PAGE_BYTES;
+  }
+
+  /** How its memory compares with another, which is the same one at most calls. */
+  differFrom(memory: WebAssembly.Memory): Differ {
+    if (this.#comparedWith?.memory !== memory)
+      this.#comparedWith = { memory, differ: differBetween(this.memory, memory) };
+    return this.#comparedWith.differ;
   }
 
   /** Copies bytes into the guest with a zero behind them; 0 when the guest has no room. The caller frees. */

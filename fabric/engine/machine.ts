@@ -9,7 +9,7 @@ import { type BaseImage, EVAL_MODULE, writeRandomState } from "./base-image.ts";
 import type { Borrowed, Value } from "./exports.ts";
 import type { Image, Registers } from "./image.ts";
 import { Halt, type Host } from "./imports.ts";
-import { Instance } from "./instance.ts";
+import type { Instance } from "./instance.ts";
 import {
   FRAMES_BYTES,
   FRAMES_HEADER,
@@ -19,6 +19,7 @@ import {
   STACK_MARGIN_BYTES,
   STACK_SHARE_BYTES,
 } from "./memory-map.ts";
+import type { Page } from "./pages.ts";
 
 /** What a host supplies while a machine runs. */
 export interface World {
@@ -56,7 +57,14 @@ const RESERVE_BYTES = 64 * 1024;
 
 export class Machine implements Disposable {
   readonly #base: BaseImage;
-  readonly #instance: Instance;
+  readonly #options: MachineOptions;
+  readonly #host: Host;
+  /** Where it lives; undefined once it is parked or over. */
+  #at: Instance | undefined;
+  /** What it was restored from, or last written down as: the next image shares what has not changed since. */
+  #last: Image | undefined;
+  /** Whether it is still as `#last` says. */
+  #unchanged = false;
   #registers: Registers;
   /** Set while guest code may run, and only then. */
   #world: World | undefined;
@@ -67,14 +75,15 @@ export class Machine implements Disposable {
   private constructor(base: BaseImage, registers: Registers, options: MachineOptions) {
     this.#base = base;
     this.#registers = registers;
-    const host: Host = {
+    this.#options = options;
+    this.#host = {
+      memoryBytesMax: options.memoryBytesMax,
       now: () => this.#running().now(),
       zone: () => this.#running().zone,
       callHost: (count, values) => this.#callHost(count, values),
       pollInterrupt: () => this.#pollInterrupt(),
       stackLow: () => this.#stackLow(),
     };
-    this.#instance = new Instance(base.engine, options.memoryBytesMax, host);
   }
 
   /** A machine that has run nothing. Throws RoostError ENOMEM where the host has no memory for it. */
@@ -89,27 +98,22 @@ export class Machine implements Disposable {
       held: [],
     };
     const machine = new Machine(base, registers, options);
-    machine.#fillWithBase();
-    machine.#limitMemory(options);
-    machine.#setStackMark();
+    machine.#settle(base.pages, base.memory.length);
     return machine;
   }
 
   /** The machine an image was taken of. Throws RoostError ENOMEM when it does not fit into its limit, or into the host. */
   static restore(base: BaseImage, image: Image, options: MachineOptions): Machine {
-    if (image.memory.length > options.memoryBytesMax)
+    if (image.memoryBytes > options.memoryBytesMax)
       throw new RoostError(
         "ENOMEM",
-        `the image has ${image.memory.length} bytes of memory where its job allows ${options.memoryBytesMax}`,
+        `the image has ${image.memoryBytes} bytes of memory where its job allows ${options.memoryBytesMax}`,
       );
     const machine = new Machine(base, image.registers, options);
-    machine.#instance.growTo(image.memory.length);
-    machine.#instance.bytes.set(image.memory);
-    machine.#writeFramesHeader();
-    machine.#instance.exports.stackRestore(image.registers.stackPointer);
-    machine.#limitMemory(options);
-    machine.#setStackMark();
     machine.#state = "stopped";
+    machine.#return(image);
+    machine.#last = image;
+    machine.#unchanged = true;
     return machine;
   }
 
@@ -118,7 +122,7 @@ export class Machine implements Disposable {
     return this.#registers.polls;
   }
   get memoryBytes(): number {
-    return this.#instance.memory.buffer.byteLength;
+    return this.#at?.memoryBytes ?? this.#last?.memoryBytes ?? 0;
   }
 
   /** Runs a program in a fresh machine until it stops. */
@@ -133,26 +137,42 @@ export class Machine implements Disposable {
     if (this.#state !== "stopped") throw new Error(`bug: resume of a machine that is ${this.#state}`);
     if ((stoppedAt === "call") !== (answer !== undefined))
       throw new Error(`bug: a machine stopped at a ${stoppedAt} was resumed as from the other`);
+    if (!this.#at && this.#last) this.#return(this.#last);
     return this.#run(world, () => this.#continue(answer && this.#answerValue(answer)));
   }
 
   /** Sets Math.random's state. */
   seedRandom(seed: bigint): void {
+    this.#unchanged = false;
     writeRandomState(this.#instance, this.#base.addresses.random, seed);
   }
 
-  /** A copy of its state. */
+  /** Its state, which later ones share their unchanged pages with. */
   image(): Image {
     if (this.#state !== "stopped") throw new Error(`bug: image of a machine that is ${this.#state}`);
-    return {
-      base: this.#base,
-      registers: this.#registers,
-      memory: this.#instance.bytes.slice(),
-    };
+    const base = this.#base;
+    if (this.#at && !this.#unchanged) {
+      const { memoryBytes, words } = this.#at;
+      // What it says of its heap may be a stranger's invention.
+      const heapEnd = Math.min(words[base.addresses.heapEnd >> 2] ?? 0, memoryBytes);
+      const pages = base.instances.read(this.#at, heapEnd, (this.#last ?? base).pages);
+      this.#last = { base, registers: this.#registers, memoryBytes, pages };
+      this.#unchanged = true;
+    }
+    if (!this.#last) throw new Error("bug: a machine is neither here nor parked");
+    return this.#last;
+  }
+
+  /** Leaves its instance to others, until it is resumed: meanwhile it takes no more than its image. */
+  park(): void {
+    if (!this.#at) return;
+    this.image();
+    this.#leave();
   }
 
   [Symbol.dispose](): void {
-    this.#state = "over"; // the rest is garbage once nobody holds the machine
+    if (this.#state !== "over") this.#leave(); // one that failed is fit for nobody
+    this.#state = "over";
   }
 
   // ------------------------------------------------------------------------------------------------------------ running
@@ -166,6 +186,7 @@ export class Machine implements Disposable {
   #run(world: World, first: () => Value): Stop {
     this.#world = world;
     this.#state = "running";
+    this.#unchanged = false;
     try {
       for (let enter = first; ; enter = () => this.#nextPhase()) {
         let result = enter();
@@ -402,16 +423,31 @@ export class Machine implements Disposable {
 
   // ------------------------------------------------------------------------------------------------------------- memory
 
-  /** Makes a new memory the base's. */
-  #fillWithBase(): void {
-    this.#instance.growTo(this.#base.memory.length);
-    const memory = this.#instance.bytes;
-    for (const run of this.#base.runs) memory.set(run.bytes, run.at);
+  get #instance(): Instance {
+    if (!this.#at) throw new Error("bug: use of a machine that is over, or parked");
+    return this.#at;
   }
 
-  #limitMemory({ memoryBytesMax }: MachineOptions): void {
+  #settle(pages: readonly Page[], memoryBytes: number): void {
+    this.#at = this.#base.instances.take(this.#host, pages, memoryBytes);
+    this.#instance.exports.stackRestore(this.#registers.stackPointer);
+    this.#limitMemory();
+    this.#setStackMark();
+  }
+
+  #return({ pages, memoryBytes }: Image): void {
+    this.#settle(pages, memoryBytes);
+    this.#writeFramesHeader();
+  }
+
+  #leave(): void {
+    if (this.#at) this.#base.instances.give(this.#at);
+    this.#at = undefined;
+  }
+
+  #limitMemory(): void {
     const { runtime, stackPointer } = this.#base.addresses;
-    const limit = memoryBytesMax - stackPointer - FRAMES_BYTES - RESERVE_BYTES;
+    const limit = this.#options.memoryBytesMax - stackPointer - FRAMES_BYTES - RESERVE_BYTES;
     this.#instance.exports.QTS_RuntimeSetMemoryLimit(runtime, Math.max(limit, 1));
   }
 }

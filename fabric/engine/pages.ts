@@ -1,50 +1,51 @@
 /**
- * Memory as pages of 4 KiB: which have changed since an earlier memory, each as the exclusive or of the two. Most pages
- * change in a few words, so what is left deflates to almost nothing.
+ * Memory as pages of 4 KiB. Pages of images are never written to, so images share those that did not change, and a
+ * page that is the same object in two images is the same in both.
  */
-import { PAGE_BYTES } from "./base-image.ts";
-
+export const PAGE_BYTES = 4096;
 export const PAGE_WORDS = PAGE_BYTES / 4;
 
-export interface Page {
-  readonly number: number;
-  /** Its words now, exclusive or its words before. */
-  readonly difference: Int32Array;
+/** Exactly PAGE_BYTES, which nobody changes. */
+export type Page = Uint8Array;
+
+/** What every page beyond the end of a list is. */
+export const ZEROS: Page = new Uint8Array(PAGE_BYTES);
+
+export const pageCount = (bytes: number) => Math.ceil(bytes / PAGE_BYTES);
+
+/** Pages as views of `memory`, which must not change any more. */
+export function pagesOf(memory: Uint8Array): Page[] {
+  return Array.from({ length: pageCount(memory.length) }, (_, n) => {
+    const page = memory.subarray(n * PAGE_BYTES, (n + 1) * PAGE_BYTES);
+    return page.some((byte) => byte !== 0) ? page : ZEROS;
+  });
 }
 
-const wordsOf = (memory: Uint8Array) => new Int32Array(memory.buffer, memory.byteOffset, memory.length >> 2);
+/** A flat copy, `bytes` long. */
+export function flat(pages: readonly Page[], bytes: number): Uint8Array<ArrayBuffer> {
+  const memory = new Uint8Array(bytes);
+  layOver(memory, pages, []);
+  return memory;
+}
 
-/** By rising number. Memory only grows: what `before` does not have was zeros. */
-export function changedPages(before: Uint8Array, now: Uint8Array): Page[] {
-  const old = wordsOf(before);
-  const words = wordsOf(now);
-  const pages: Page[] = [];
-  for (let at = 0; at < words.length; at += PAGE_WORDS) {
-    const grown = at >= old.length;
-    if (grown ? isUnused(words, at) : isSame(words, old, at)) continue;
-    const difference = words.slice(at, at + PAGE_WORDS);
-    if (!grown)
-      for (let i = 0; i < PAGE_WORDS; i++) difference[i] = (difference[i] ?? 0) ^ (old[at + i] ?? 0);
-    pages.push({ number: at / PAGE_WORDS, difference });
+/** Makes `memory` hold `pages` and then zeros; now it holds `before` and then zeros, or anything. */
+export function layOver(memory: Uint8Array, pages: readonly Page[], before?: readonly Page[]): void {
+  const isThere = (n: number) => before !== undefined && (pages[n] ?? ZEROS) === (before[n] ?? ZEROS);
+  const count = Math.min(Math.max(pages.length, before?.length ?? 0), memory.length / PAGE_BYTES);
+  if (!before) memory.fill(0, count * PAGE_BYTES);
+  for (let n = 0; n < count; ) {
+    const page = pages[n] ?? ZEROS;
+    const first = n++;
+    if (isThere(first)) continue;
+    // Pages that were written down together lie side by side, and are copied at once.
+    let { byteOffset } = page;
+    for (; n < count; n++) {
+      const next = pages[n] ?? ZEROS;
+      byteOffset += PAGE_BYTES;
+      if (next.byteOffset !== byteOffset || next.buffer !== page.buffer || isThere(n)) break;
+    }
+    memory.set(new Uint8Array(page.buffer, page.byteOffset, (n - first) * PAGE_BYTES), first * PAGE_BYTES);
   }
-  return pages;
 }
 
-function isSame(a: Int32Array, b: Int32Array, at: number): boolean {
-  for (let i = at; i < at + PAGE_WORDS; i++) if (a[i] !== b[i]) return false;
-  return true;
-}
-
-function isUnused(a: Int32Array, at: number): boolean {
-  for (let i = at; i < at + PAGE_WORDS; i++) if (a[i] !== 0) return false;
-  return true;
-}
-
-/** Makes the memory from before, in `memory`, the one with these changes. Page numbers must lie within it. */
-export function applyChanges(memory: Uint8Array, pages: readonly Page[]): void {
-  const words = wordsOf(memory);
-  for (const { number, difference } of pages) {
-    const at = number * PAGE_WORDS;
-    for (let i = 0; i < PAGE_WORDS; i++) words[at + i] = (words[at + i] ?? 0) ^ (difference[i] ?? 0);
-  }
-}
+export const wordsOf = (page: Page) => new Int32Array(page.buffer, page.byteOffset, PAGE_WORDS);

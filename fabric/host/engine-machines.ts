@@ -40,7 +40,7 @@ export function engineMachines(base: BaseImage): Machines {
       let named: NamedImage | undefined;
       let first: NamedImage | undefined;
       for (const { id, bytes } of chain) {
-        const image = cache.get(id) ?? (await decodeImage(base, bytes, named));
+        const image = cache.get(id) ?? (await decodeImage(base, bytes, named, options.memoryBytesMax));
         if (image instanceof Invalid) return image;
         if (!cache.has(id) && imageId(bytes) !== id)
           return new Invalid("the image is not the one it was sent as");
@@ -146,4 +146,4 @@ class ImageCache {
   }
 }
 
-const bytesOf = (image: Image) => image.memory.length;
+const bytesOf = (image: Image) => image.pages.length * 4096;

@@ -1,5 +1,5 @@
 /** Stops a program wherever it can be stopped, each time to go on in another instance. */
-import type { Image } from "../../fabric/engine/index.ts";
+import { type Image, memoryOf } from "../../fabric/engine/index.ts";
 import { ALWAYS, type Finished, run, runTo, theBase } from "../unit/engine.kit.ts";
 
 /** QuickJS polls when this counter, in its context, has come down to 0, and starts again from here. */
@@ -13,7 +13,7 @@ function counterAt(): Promise<number> {
     const { addresses } = await theBase();
     const after = async (loops: number) => {
       const machine = await runTo("here", `for (let i = 0; i < ${loops}; i++); ask("here")`);
-      return [...new Uint32Array(machine.image().memory.buffer, addresses.context, 256)];
+      return [...new Uint32Array(memoryOf(machine.image()).buffer, addresses.context, 256)];
     };
     const [few, many, most] = [await after(100), await after(200), await after(300)];
     const falls = few.flatMap((n, i) => {
@@ -34,8 +34,10 @@ function counterAt(): Promise<number> {
 export async function disturbed(source: string, steps: number): Promise<Finished> {
   const at = await counterAt();
   const alter = (image: Image): Image => {
-    new Uint32Array(image.memory.buffer)[at] = steps;
-    return image;
+    const number = at >> 10;
+    const page = Uint8Array.from(image.pages[number] ?? []);
+    new Uint32Array(page.buffer)[at & 1023] = steps;
+    return { ...image, pages: image.pages.with(number, page) };
   };
   return run(`ask("begin");\n${source}`, { world: ALWAYS(), move: "instance", alter });
 }

@@ -95,6 +95,7 @@ export async function finish(machine: Machine, stop: Stop, options: HostOptions 
       const image = alter(at.image());
       const whole =
         move === "bytes" ? imageOf(await decodeImage(image.base, await encodeImage(image))) : image;
+      if (at !== machine) at[Symbol.dispose](); // its instance, and what is in it, is the next one's
       at = Machine.restore(image.base, whole, OPTIONS);
       moves++;
     }

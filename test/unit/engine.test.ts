@@ -14,8 +14,9 @@ import {
   imageId,
   loadEngine,
   Machine,
+  memoryOf,
 } from "../../fabric/engine/index.ts";
-import { changedPages } from "../../fabric/engine/pages.ts";
+import { ZEROS } from "../../fabric/engine/pages.ts";
 import {
   ALWAYS,
   bytesOf,
@@ -357,13 +358,17 @@ test("100,000 calls leave nothing behind", async () => {
   expect(await pagesOf(machine)).toBeLessThanOrEqual(before + 1);
 });
 
-const pagesOf = async (machine: Machine) =>
-  changedPages((await theBase()).memory, machine.image().memory).length;
+/** Pages in which an image differs from the base. */
+const changed = async ({ pages }: Image) => {
+  const { pages: before } = await theBase();
+  return pages.flatMap((page, n) => (page === (before[n] ?? ZEROS) ? [] : [n]));
+};
+const pagesOf = async (machine: Machine) => (await changed(machine.image())).length;
 
 /** Compares megabytes in no time, as `toEqual` does not. */
 function isSame(a: Image, b: Image): boolean {
-  expect({ ...a, memory: 0 }).toEqual({ ...b, memory: 0 });
-  return Buffer.compare(a.memory, b.memory) === 0;
+  expect({ ...a, pages: 0 }).toEqual({ ...b, pages: 0 });
+  return Buffer.compare(memoryOf(a), memoryOf(b)) === 0;
 }
 
 describe("images", () => {
@@ -444,13 +449,15 @@ describe("images", () => {
     const image = (await hello()).image();
     // Every word of every page that a program dirties, overwritten by one of many patterns; the frames among them.
     for (let seed = 1; seed <= 60; seed++) {
-      const memory = image.memory.slice();
-      const words = new Int32Array(memory.buffer);
-      for (const { number } of changedPages(base.memory, image.memory))
+      const pages = [...image.pages];
+      for (const number of await changed(image)) {
+        const words = new Int32Array(Uint8Array.from(image.pages[number] ?? []).buffer);
         for (let i = 0; i < 1024; i++)
           if ((i * 2654435761 + number + seed * 97) % 13 < 2)
-            words[number * 1024 + i] = (words[number * 1024 + i] ?? 0) ^ (seed * 0x9e3779b1);
-      const machine = Machine.restore(base, { ...image, memory }, OPTIONS);
+            words[i] = (words[i] ?? 0) ^ (seed * 0x9e3779b1);
+        pages[number] = new Uint8Array(words.buffer);
+      }
+      using machine = Machine.restore(base, { ...image, pages }, OPTIONS);
       let polls = 0;
       const stop = machine.resume({ ...NEVER(), poll: () => ++polls > 3 }, bytesOf("x"));
       expect(["call", "preempted", "fault"]).toContain(stop.kind);

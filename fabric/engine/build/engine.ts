@@ -21,12 +21,13 @@ const STOCK_SHA256 = "105c3bed22d457e43e3d1c3c1c6959fda62a8fe06f0fc8a985303c3a2b
 /** The imports during which a machine may be suspended. */
 const SUSPENDING = ["call_host", "poll_interrupt"];
 
-/** What is needed to suspend and to resume, made by Asyncify and by stack.ts. */
+/** What is needed to suspend and to resume, made by Asyncify, stack.ts and layout.ts. */
 const ADDED_EXPORTS = [
   "asyncify_start_unwind",
   "asyncify_stop_unwind",
   "asyncify_start_rewind",
   "stack_mark",
+  "memory_pages",
 ];
 
 export interface BuiltEngine {

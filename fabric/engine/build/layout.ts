@@ -3,6 +3,9 @@
  * 16 MiB memory. QuickJS bounds its own use of the stack far below that, so the stack is shortened here and everything
  * above it moves down. The places where the linker wrote the old addresses are found by value, and each must occur
  * exactly as often as expected, or the build ends with a sentence.
+ *
+ * How large its memory is, a process learns from a global instead of from the memory: so that it can be given one that
+ * another has left behind, larger than it knows.
  */
 import { forms, head, type List, list, type Node, unquote, walk, word } from "./parse.ts";
 
@@ -25,7 +28,28 @@ export function shrink(module: List, stackBytes: number): void {
   replaceDataWord(module, top, newTop);
 
   const memory = forms(module, "import").find((x) => head(x[3]) === "memory");
-  list(memory?.[3])[2] = String(Math.ceil(newTop / PAGE_BYTES) + 1);
+  const minimum = String(Math.ceil(newTop / PAGE_BYTES) + 1);
+  list(memory?.[3])[2] = minimum;
+  replaceMemorySize(module, minimum);
+}
+
+/** The allocator's only look at the memory's size becomes a look at a global, which the host sets. */
+function replaceMemorySize(module: List, pages: string): void {
+  const found: List[] = [];
+  for (const f of forms(module, "func"))
+    walk(f, (x) => {
+      if (x[0] === "memory.size" || x[0] === "memory.grow") found.push(x);
+    });
+  const [only] = found;
+  if (!only || found.length > 1) throw moved(`it asks for the memory's size in ${found.length} places`);
+  only.splice(0, only.length, "global.get", "$memory_pages");
+  module.push([
+    "global",
+    "$memory_pages",
+    ["export", '"memory_pages"'],
+    ["mut", "i32"],
+    ["i32.const", pages],
+  ]);
 }
 
 /** The end of what is initialised: data segments, and what the start function fills with zeros. */

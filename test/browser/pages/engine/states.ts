@@ -1,5 +1,5 @@
 /** Runs the same program in the same world, and says what its memory is at some polls. For any platform with WebAssembly. */
-import { bootBase, loadEngine, Machine, type World } from "../../../../fabric/engine/index.ts";
+import { bootBase, loadEngine, Machine, memoryOf, type World } from "../../../../fabric/engine/index.ts";
 
 const PRELUDE = { source: `globalThis.__hooks = { started() {}, tick() { for (;;); } };` };
 
@@ -37,9 +37,10 @@ async function stateAt(
     stop = machine.resume(world);
   }
   if (stop.kind !== "preempted") throw new Error(`the program stopped for a ${stop.kind}`);
-  const { memory, registers } = machine.image();
+  const image = machine.image();
+  const memory = memoryOf(image);
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", memory as Uint8Array<ArrayBuffer>));
-  return `${JSON.stringify(registers)} ${memory.length} ${Array.from(hash, (b) => b.toString(16).padStart(2, "0")).join("")}`;
+  return `${JSON.stringify(image.registers)} ${memory.length} ${Array.from(hash, (b) => b.toString(16).padStart(2, "0")).join("")}`;
 }
 
 export async function states(engine: Uint8Array): Promise<Record<"calm" | "moved", string[]>> {

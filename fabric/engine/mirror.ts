@@ -1,0 +1,58 @@
+/**
+ * One image's memory laid out flat, so that an instance can be compared with it natively. For another image, only the
+ * pages in which the two differ are laid out anew.
+ */
+import { type Instance, WASM_PAGE_BYTES } from "./instance.ts";
+import { layOver, PAGE_BYTES, type Page, pageCount, ZEROS } from "./pages.ts";
+
+const INITIAL_BYTES = 2 << 20;
+/** More than this is given back to the host once it is not needed. */
+const KEPT_BYTES_MAX = 64 << 20;
+/** Compared at once; where they differ, page by page. */
+const BLOCK_PAGES = 16;
+
+const newMemory = (bytes: number) => new WebAssembly.Memory({ initial: Math.ceil(bytes / WASM_PAGE_BYTES) });
+
+export class Mirror {
+  #memory = newMemory(INITIAL_BYTES);
+  #shown: readonly Page[] = [];
+
+  /** The pages of an instance's first `bytes`, sharing those that are as in `like`. Shows them from then on. */
+  read(from: Instance, bytes: number, like: readonly Page[]): Page[] {
+    const count = pageCount(bytes);
+    const pages = like.slice(0, count);
+    while (pages.length < count) pages.push(ZEROS);
+    this.#show(pages);
+
+    const changed: number[] = [];
+    const differ = from.differFrom(this.#memory);
+    for (let block = 0; block < count; block += BLOCK_PAGES) {
+      const end = Math.min(block + BLOCK_PAGES, count);
+      if (!differ(block * PAGE_BYTES, end * PAGE_BYTES)) continue;
+      for (let n = block; n < end; n++) if (differ(n * PAGE_BYTES, (n + 1) * PAGE_BYTES)) changed.push(n);
+    }
+
+    const source = from.bytes;
+    const shown = new Uint8Array(this.#memory.buffer);
+    const copies = new Uint8Array(changed.length * PAGE_BYTES);
+    changed.forEach((n, i) => {
+      const page = copies.subarray(i * PAGE_BYTES, (i + 1) * PAGE_BYTES);
+      page.set(source.subarray(n * PAGE_BYTES, (n + 1) * PAGE_BYTES));
+      shown.set(page, n * PAGE_BYTES);
+      pages[n] = page;
+    });
+    return pages;
+  }
+
+  #show(pages: readonly Page[]): void {
+    const { byteLength } = this.#memory.buffer;
+    const missing = pages.length * PAGE_BYTES - byteLength;
+    if (missing > 0) this.#memory.grow(Math.ceil(missing / WASM_PAGE_BYTES));
+    else if (byteLength > KEPT_BYTES_MAX && -missing > byteLength / 2) {
+      this.#memory = newMemory(pages.length * PAGE_BYTES);
+      this.#shown = [];
+    }
+    layOver(new Uint8Array(this.#memory.buffer), pages, this.#shown);
+    this.#shown = pages;
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * Hashing and compression of images. What is small is done at once: the platform's own means are faster on many bytes,
+ * but work in steps of the event loop, each of which costs more than a whole small image.
+ */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { deflateSync, inflateSync } from "fflate";
+import { Invalid } from "../base/codec.ts";
+
+/** Up to here, 1–2 ms of work. */
+const AT_ONCE_BYTES = 32 * 1024;
+
+/** SHA-256 of the parts as one. */
+export async function hashOf(...parts: Uint8Array[]): Promise<Uint8Array> {
+  const whole = join(parts);
+  if (whole.length <= AT_ONCE_BYTES) return sha256(whole);
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", whole));
+}
+
+/** As "deflate-raw" (RFC 1951). */
+export async function deflate(plain: Uint8Array): Promise<Uint8Array> {
+  if (plain.length <= AT_ONCE_BYTES) return deflateSync(plain);
+  const stream = new CompressionStream("deflate-raw");
+  const written = feed(stream, plain);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of chunksOf(stream)) chunks.push(chunk);
+  await written;
+  return join(chunks);
+}
+
+/** Exactly `length` bytes; gives up as soon as there are more. */
+export async function inflate(deflated: Uint8Array, length: number): Promise<Uint8Array | Invalid> {
+  const plain =
+    length <= AT_ONCE_BYTES ? inflateAtOnce(deflated, length) : await inflateBySteps(deflated, length);
+  if (!plain) return new Invalid("the image cannot be unpacked");
+  if (plain.length > length) return new Invalid("the image unpacks to more bytes than it says");
+  return plain.length === length ? plain : new Invalid("the image unpacks to fewer bytes than it says");
+}
+
+function inflateAtOnce(deflated: Uint8Array, length: number): Uint8Array | undefined {
+  try {
+    return inflateSync(deflated, { out: new Uint8Array(length + 1) }); // what does not fit is dropped
+  } catch {
+    return undefined;
+  }
+}
+
+async function inflateBySteps(deflated: Uint8Array, length: number): Promise<Uint8Array | undefined> {
+  const stream = new DecompressionStream("deflate-raw");
+  const written = feed(stream, deflated).catch(() => {}); // the reading side fails as well
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  try {
+    for await (const chunk of chunksOf(stream)) {
+      total += chunk.length;
+      chunks.push(chunk);
+      if (total > length) return join(chunks);
+    }
+    await written;
+  } catch {
+    return undefined;
+  }
+  return join(chunks);
+}
+
+async function feed(stream: CompressionStream | DecompressionStream, data: Uint8Array): Promise<void> {
+  const writer = stream.writable.getWriter();
+  await writer.write(data as Uint8Array<ArrayBuffer>);
+  await writer.close();
+}
+
+async function* chunksOf(stream: CompressionStream | DecompressionStream): AsyncGenerator<Uint8Array> {
+  const reader = stream.readable.getReader();
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
+
+function join(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(chunks.reduce((n, x) => n + x.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}
