@@ -7,20 +7,22 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import {
   pid as asPid,
+  defaultOwnerSettings,
   type Environment,
   Fabric,
   type FabricView,
   type HostId,
   type JobId,
   type JobView,
-  type Receipt,
+  type OwnerSettings,
   RoostError,
   type Store,
 } from "../fabric/index.ts";
 import { Launch, type Order } from "./launch.ts";
+import { OwnerModel, type OwnerOptions } from "./owner.ts";
+import { loadOwnerSettings } from "./owner-settings.ts";
 import { HostMarks } from "./places.ts";
 import { loadFiles, loadSettings, type Settings, saveFiles, saveSettings } from "./settings.ts";
-import { timeReclaim } from "./timing.ts";
 
 export interface ModelOptions {
   /** A participant's surroundings, under a name. */
@@ -30,15 +32,19 @@ export interface ModelOptions {
   readonly saveName: (name: string) => void;
   readonly store: Store;
   readonly defaults: Settings;
-  readonly workersMax: number;
+  readonly processors: number;
+  readonly sensors: OwnerOptions["sensors"];
+  readonly budget: OwnerOptions["budget"];
+  readonly clock: OwnerOptions["clock"];
   /** The relay's address, for people. */
   readonly relayName: string;
 }
 
-/** A receipt and when it was given; the time is this tab's. */
-export interface DatedReceipt {
-  readonly receipt: Receipt;
-  readonly atMs: number;
+/** What was found in storage. */
+interface Kept {
+  readonly settings: Settings;
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly owner: OwnerSettings;
 }
 
 /** While anything counts seconds, they are looked at this often. */
@@ -60,16 +66,13 @@ export class Model {
   readonly job: ReadonlySignal<JobView | undefined>;
   /** Raised with every change of what launches hold beyond the view: lines, input, files. */
   readonly outputVersion: ReadonlySignal<number>;
-  /** Newest first. */
-  readonly receipts: ReadonlySignal<readonly DatedReceipt[]>;
-  /** Since when this tab has been taking work. */
-  readonly donatingSinceMs: ReadonlySignal<number | undefined>;
   readonly hasBeenOnline: ReadonlySignal<boolean>;
   /** The last thing that went wrong here, as a sentence. */
   readonly trouble: Signal<string>;
   readonly marks = new HostMarks();
+  readonly owner: OwnerModel;
   readonly relayName: string;
-  readonly workersMax: number;
+  readonly processors: number;
 
   readonly #options: ModelOptions;
   readonly #view: Signal<FabricView>;
@@ -79,12 +82,9 @@ export class Model {
   readonly #launches = signal<readonly Launch[]>([]);
   readonly #chosen = signal<JobId | undefined>(undefined);
   readonly #outputVersion = signal(0);
-  readonly #receipts = signal<readonly DatedReceipt[]>([]);
-  readonly #donatingSinceMs = signal<number | undefined>(undefined);
   readonly #hasBeenOnline = signal(false);
   #fabric: Fabric;
   #unsubscribe: () => void = () => {};
-  #receiptsSeen = 0;
   #outputChanged = false;
   #cancelRefresh: (() => void) | undefined;
   /** By `performance.now`: not to be shown anything new before. */
@@ -92,18 +92,13 @@ export class Model {
   /** Jobs of participants this tab was before it was renamed: ended, and kept to be read. */
   #past: readonly JobView[] = [];
 
-  private constructor(
-    options: ModelOptions,
-    settings: Settings,
-    files: ReadonlyMap<string, Uint8Array>,
-    trouble: string,
-  ) {
+  private constructor(options: ModelOptions, kept: Kept, trouble: string) {
     this.#options = options;
     this.relayName = options.relayName;
-    this.workersMax = options.workersMax;
+    this.processors = options.processors;
     this.trouble = signal(trouble);
-    this.#settings = signal(settings);
-    this.#files.value = files;
+    this.#settings = signal(kept.settings);
+    this.#files.value = kept.files;
     this.#fabric = this.#newFabric(options.name);
     this.#view = signal(this.#fabric.view);
     this.marks.markOf(this.#fabric.id);
@@ -113,8 +108,12 @@ export class Model {
     this.files = this.#files;
     this.launches = this.#launches;
     this.outputVersion = this.#outputVersion;
-    this.receipts = this.#receipts;
-    this.donatingSinceMs = this.#donatingSinceMs;
+    this.owner = new OwnerModel({
+      ...options,
+      fabric: this.#fabric,
+      settings: kept.owner,
+      onTrouble: (what, error) => this.#complain(what, error),
+    });
     this.hasBeenOnline = this.#hasBeenOnline;
     this.launch = computed(
       () => this.#launches.value.find((l) => l.job.id === this.#chosen.value) ?? this.#launches.value[0],
@@ -126,48 +125,28 @@ export class Model {
   }
 
   static async open(options: ModelOptions): Promise<Model> {
-    const { store, defaults, workersMax } = options;
+    const { store, defaults, processors } = options;
     try {
-      const [settings, files] = await Promise.all([
-        loadSettings(store, defaults, workersMax),
+      const [settings, files, owner] = await Promise.all([
+        loadSettings(store, defaults),
         loadFiles(store),
+        loadOwnerSettings(store, processors),
       ]);
-      return new Model(options, settings, files, "");
+      return new Model(options, { settings, files, owner }, "");
     } catch (error) {
       const sentence = `This browser keeps nothing for this page (${reasonOf(error)}): settings and files last until you close the tab.`;
-      return new Model(options, defaults, new Map(), sentence);
+      const owner = defaultOwnerSettings(processors);
+      return new Model(options, { settings: defaults, files: new Map(), owner }, sentence);
     }
   }
 
-  // ---- the owner ----
+  // ---- the participant ----
 
-  async donate(): Promise<void> {
-    this.#donatingSinceMs.value = Date.now();
-    await this.#attempt("This tab cannot take work", () => this.#fabric.donate());
-    this.#refresh();
-  }
-
-  /** Takes nothing more; what is here goes on to its end. */
-  pause(): void {
-    this.#fabric.refrain("paused by its owner");
-  }
-
-  async reclaim(): Promise<void> {
-    await this.#attempt("Reclaim did not finish", () =>
-      this.#fabric.reclaim("its owner is back").then(timeReclaim),
-    );
-  }
-
-  /** Whether the name and the number of workers can change: not under running work. */
-  readonly canReconfigure = (): boolean =>
-    this.#view.value.donor.state === "off" &&
+  /** Whether the name can change: not under running work. */
+  readonly canRename = (): boolean =>
+    this.owner.state.value.wish.kind === "off" &&
     this.#view.value.donor.guests.length === 0 &&
     this.#view.value.jobs.every((job) => job.endedMs !== undefined);
-
-  setWorkers(workers: number): void {
-    this.changeSettings({ workers: Math.min(this.workersMax, Math.max(1, workers)) });
-    this.#replaceFabric(this.#fabric.name);
-  }
 
   setName(name: string): void {
     const trimmed = name.trim().slice(0, 60);
@@ -214,33 +193,35 @@ export class Model {
 
   /** The page is going away: tell the others now rather than let them find out. */
   close(): void {
+    this.owner.close();
     this.#fabric.close();
   }
 
   // ---- inside ----
 
   #newFabric(name: string): Fabric {
-    const fabric = new Fabric(this.#options.environment(name), { workers: this.#settings.value.workers });
+    // Enough for this tab's own jobs; for others' there will be as many as the owner's settings say.
+    const workers = Math.max(1, Math.floor(this.#options.processors / 2));
+    const fabric = new Fabric(this.#options.environment(name), { workers });
     this.#unsubscribe = fabric.onChange(() => this.#refresh());
     return fabric;
   }
 
-  /** A participant's name and size are fixed for its life, so a changed one is another participant. */
+  /** A participant's name is fixed for its life, so a renamed one is another participant. */
   #replaceFabric(name: string): void {
-    if (!this.canReconfigure()) return;
+    if (!this.canRename()) return;
     this.#unsubscribe();
     this.#past = this.#view.value.jobs;
     this.#fabric.close();
     this.#fabric = this.#newFabric(name);
-    this.#receiptsSeen = 0;
+    this.owner.fabric = this.#fabric;
     this.#refresh();
   }
 
   #countsSeconds(): boolean {
-    const { relay, donor, jobs } = this.#view.value;
-    return (
-      relay.state === "connecting" || donor.state !== "off" || jobs.some((job) => job.endedMs === undefined)
-    );
+    const { relay, jobs } = this.#view.value;
+    const given = this.owner.state.value.wish.kind !== "off";
+    return relay.state === "connecting" || given || jobs.some((job) => job.endedMs === undefined);
   }
 
   #touchOutput(): void {
@@ -281,17 +262,11 @@ export class Model {
 
   #takeOver(): void {
     const view = this.#fabric.view;
-    const fresh = view.donor.receipts.slice(this.#receiptsSeen);
-    this.#receiptsSeen = view.donor.receipts.length;
+    this.owner.follow(view);
     batch(() => {
       this.#nowMs.value = Date.now();
       if (view.relay.state === "online") this.#hasBeenOnline.value = true;
       this.#view.value = this.#past.length > 0 ? { ...view, jobs: [...this.#past, ...view.jobs] } : view;
-      if (view.donor.state === "off") this.#donatingSinceMs.value = undefined;
-      if (fresh.length > 0) {
-        const dated = fresh.map((receipt) => ({ receipt, atMs: Date.now() })).reverse();
-        this.#receipts.value = [...dated, ...this.#receipts.value];
-      }
       if (this.#outputChanged) this.#outputVersion.value++;
       this.#outputChanged = false;
     });
@@ -302,8 +277,12 @@ export class Model {
     try {
       await action();
     } catch (error) {
-      this.trouble.value = `${what}: ${reasonOf(error)}`;
+      this.#complain(what, error);
     }
+  }
+
+  #complain(what: string, error: unknown): void {
+    this.trouble.value = `${what}: ${reasonOf(error)}`;
   }
 
   #keep(saving: Promise<void>): void {
