@@ -89,7 +89,7 @@ export class Executor {
   #turnPending = false;
   /** Of its time, in which guests run. */
   #share = 1;
-  #restUntilMs = 0;
+  #restUntilMs = Number.NEGATIVE_INFINITY; // the clock may begin anywhere
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
