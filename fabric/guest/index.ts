@@ -7,8 +7,11 @@ import { installGlobals } from "./globals.ts";
 import { hooks } from "./loop.ts";
 
 export { RoostError } from "../base/errors.ts";
+export { bsp } from "./bsp.ts";
 export { fs } from "./files.ts";
 export { readline } from "./globals.ts";
+export { group } from "./group.ts";
+export { notify, probe, recv, send } from "./messages.ts";
 export {
   exit,
   fork,
@@ -19,10 +22,12 @@ export {
   kill,
   map,
   migrate,
+  on,
   sleep,
   wait,
   waitpid,
 } from "./processes.ts";
+export { space } from "./space.ts";
 
 installGlobals();
 // The machine takes this and deletes it before any program runs.

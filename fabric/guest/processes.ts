@@ -1,7 +1,7 @@
 /** Processes as UNIX has them: fork, wait, exit, and what is built of them. */
 import { RoostError } from "../base/errors.ts";
-import { type CallAnswer, SIGNALS, type SignalName } from "../wire/calls.ts";
-import { becomeCopy, call, identity, invalid } from "./system.ts";
+import { type CallAnswer, SIGNALS, type SignalName, type ChildEnd as WireChildEnd } from "../wire/calls.ts";
+import { becomeCopy, call, identity, invalid, type SignalHandler, signalHandlers } from "./system.ts";
 import { decodeValue, encodeValue } from "./value.ts";
 
 /** Children of one `map` unless the caller says otherwise: enough to level out unequal chunks, far from any limit. */
@@ -31,15 +31,12 @@ export function waitpid(pid: number, options?: { timeout?: number }): ChildEnd |
 }
 
 function waitFor(pid: number, { timeout }: { timeout?: number } = {}): ChildEnd | null {
-  const timeoutMs = timeout === undefined ? undefined : duration(timeout, "wait: `timeout`");
-  // Waiting for ever and waiting Infinity are the same.
-  const { end } = call("wait", {
-    pid,
-    timeoutMs: timeoutMs === Number.POSITIVE_INFINITY ? undefined : timeoutMs,
-  });
-  if (!end) return null;
-  const value = end.value.length ? decodeValue(end.value) : undefined;
-  return { pid: end.pid, status: end.status, signal: end.signal ?? null, value };
+  const { end } = call("wait", { pid, dueMs: dueIn(timeout, "wait: `timeout`") });
+  return end ? childEnd(end) : null;
+}
+
+export function childEnd({ pid, status, signal, value }: WireChildEnd): ChildEnd {
+  return { pid, status, signal: signal ?? null, value: value.length ? decodeValue(value) : undefined };
 }
 
 export function exit(status = 0, value?: unknown): never {
@@ -59,8 +56,24 @@ export const getppid = () => identity().ppid;
 export const hostname = () => call("hostname", undefined).name;
 
 export function kill(pid: number, signal: SignalName = "SIGTERM") {
-  if (!SIGNALS.includes(signal)) throw invalid(`kill: ${String(signal)} is none of ${SIGNALS.join(", ")}`);
-  call("kill", { pid: checkedPid(pid, "kill"), signal });
+  checkSignal(signal, "kill");
+  call("kill", { pid: pid === -1 ? -1 : checkedPid(pid, "kill"), signal });
+}
+
+export function on(signal: SignalName, handler: SignalHandler | null): SignalHandler | null {
+  checkSignal(signal, "on");
+  if (handler !== null && typeof handler !== "function")
+    throw invalid("on: pass a function to call when the signal comes, or null for what it does by itself");
+  const before = signalHandlers.get(signal) ?? null;
+  // In this order no signal finds the home told and nobody here.
+  if (handler) signalHandlers.set(signal, handler);
+  if ((before === null) !== (handler === null)) call("handle", { signal, handled: handler !== null });
+  if (!handler) signalHandlers.delete(signal);
+  return before;
+}
+
+function checkSignal(signal: SignalName, who: string) {
+  if (!SIGNALS.includes(signal)) throw invalid(`${who}: ${String(signal)} is none of ${SIGNALS.join(", ")}`);
 }
 
 export function sleep(ms: number) {
@@ -153,9 +166,15 @@ function ignoring(code: string, run: () => void) {
   }
 }
 
-function checkedPid(pid: number, who: string): number {
+export function checkedPid(pid: number, who: string): number {
   if (Number.isSafeInteger(pid) && pid > 0) return pid;
   throw invalid(`${who}: ${String(pid)} is no process; pass a pid, as fork() gives it`);
+}
+
+/** Waiting for ever and waiting Infinity are the same. */
+export function dueIn(timeout: number | undefined, what: string): number | undefined {
+  if (timeout === undefined || timeout === Number.POSITIVE_INFINITY) return undefined;
+  return now() + duration(timeout, what);
 }
 
 function duration(ms: number, what: string): number {

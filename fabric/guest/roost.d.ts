@@ -105,8 +105,25 @@ declare module "roost" {
   /** The name of the host this process is on: the one thing that a move changes. */
   export function hostname(): string;
 
-  /** Sends a signal to a process of this job, wherever it is. @throws ESRCH (no such process is alive). */
+  /**
+   * Sends a signal (default SIGTERM) to a process of this job, wherever it is; -1: to all but this one. Without a handler,
+   * SIGSTOP stops and SIGCONT continues a process, SIGCHLD (sent to the parent when a child ends) does nothing, and the others end it.
+   * @throws ESRCH (no such process is alive).
+   */
   export function kill(pid: number, signal?: SignalName): void;
+
+  /**
+   * Calls `handler` when the signal comes: while a call of this module blocks, which then goes on, or at the next call;
+   * never in the middle of other code. Signals of one kind that come before the handler has run count as one. What it
+   * throws is thrown by that call. A forked child starts with the same handlers.
+   * @param handler null: the signal does what it does by itself.
+   * @returns the handler before, or null.
+   * @throws EINVAL (SIGKILL and SIGSTOP cannot be handled).
+   */
+  export function on(
+    signal: SignalName,
+    handler: ((signal: SignalName) => unknown) | null,
+  ): ((signal: SignalName) => unknown) | null;
 
   /** Blocks for this many milliseconds, at no cost to the host. Timers do not run meanwhile. */
   export function sleep(ms: number): void;
@@ -128,6 +145,129 @@ declare module "roost" {
     fn: (item: T, index: number) => R,
     options?: { on?: Placement; chunks?: number },
   ): R[];
+
+  /** Numbers and strings are different tags: 1 is not "1". */
+  export type Tag = string | number;
+
+  export interface Message {
+    /** The sender's pid. */
+    from: number;
+    tag: Tag;
+    /** A copy, of the kinds that `exit` knows. */
+    value: unknown;
+  }
+
+  /**
+   * Sends a copy of a value. Messages from one process to another arrive in the order of sending, each exactly once, however
+   * often both move. Blocks only while the receiver's mailbox is full (65,536 messages or 32 MiB).
+   * @throws ESRCH (a receiver is not alive). Once a process has been sent to, a message it ends without having read is lost, silently.
+   */
+  export function send(to: number | readonly number[], tag: Tag, value?: unknown): void;
+
+  /**
+   * The first message in the mailbox that fits; blocks until there is one.
+   * @param options `from` a pid, `tag` a tag: without one, any will do. `timeout` in milliseconds; 0 only looks.
+   * @returns null when the time is up.
+   */
+  export function recv(options?: { from?: number; tag?: Tag }): Message;
+  export function recv(options: { from?: number; tag?: Tag; timeout?: number }): Message | null;
+
+  /** Whether there is such a message, without taking it. */
+  export function probe(options?: {
+    from?: number;
+    tag?: Tag;
+  }): { from: number; tag: Tag; bytes: number } | null;
+
+  /**
+   * Asks for a message from that process when it ends, with the given tag (default "exit") and
+   * `{ pid, status, signal }` as its value; at once if it has ended. @throws ESRCH (there never was such a process).
+   */
+  export function notify(pid: number, tag?: Tag): void;
+
+  /** Processes that do things together, known by a name within the job. Ranks are given by joining: the lowest that is free. */
+  export interface Group {
+    readonly name: string;
+    /** Makes this process a member, until it leaves or ends. @returns its rank; the same if it was a member. */
+    join(): number;
+    leave(): void;
+    /** How many members there are. */
+    size(): number;
+    /** This process's. @throws EINVAL (it is no member). */
+    rank(): number;
+    /** Their pids, in the order of their ranks. */
+    members(): number[];
+    /**
+     * Blocks until all members, or `count` of them, have called it. With a count it makes sure that all have joined, which
+     * the calls below take for granted. For this and all calls below: @throws EINVAL (this process is no member; another member
+     * is in another of these calls).
+     */
+    barrier(count?: number): void;
+    /** Every member gets the value of the one of rank `root` (default 0). */
+    bcast<T>(value?: T, root?: number): T;
+    /** The member of rank `root` gets all values, in the order of ranks; the others null. */
+    gather<T>(value: T, root?: number): T[] | null;
+    /** Every member gets one of the values that the member of rank `root` gives, by its rank. */
+    scatter<T>(values?: readonly T[] | null, root?: number): T;
+    /** The member of rank `root` gets all values combined, two by two in the order of ranks; the others null. */
+    reduce<T>(value: T, combine: (a: T, b: T) => T, root?: number): T | null;
+    /** All get that. */
+    allreduce<T>(value: T, combine: (a: T, b: T) => T): T;
+  }
+  export function group(name: string): Group;
+
+  /**
+   * Bulk-synchronous parallel programs, in supersteps. Each process has registers, by name. All but `run` are for the function
+   * that `run` runs; every process must call `sync` equally often.
+   */
+  export const bsp: {
+    /** Runs `body` in `size` forked children. @returns what each returned, by rank. An error in one is thrown here. */
+    run<R>(size: number, body: (rank: number, size: number) => R, options?: { on?: Placement }): R[];
+    rank(): number;
+    size(): number;
+    /** Sets a register of that process, from the next superstep on. */
+    put(rank: number, name: string, value: unknown): void;
+    /** What that process's register holds at the end of this superstep, before anything is put: `value` is there after `sync`. */
+    get<T = unknown>(rank: number, name: string): { readonly value: T };
+    /** This process's own register, now; undefined if nothing was put there. */
+    get<T = unknown>(name: string): T;
+    /** Ends the superstep: blocks until all have called it. */
+    sync(): void;
+  };
+
+  /** In a template: a value that a tuple's field must equal, a class (`Number` `String` `Array` `Map` …) or `space.any`. */
+  type Formal<T> = T extends abstract new (
+    ...args: never[]
+  ) => infer V
+    ? V extends number
+      ? number
+      : V extends string
+        ? string
+        : V extends boolean
+          ? boolean
+          : V
+    : T extends typeof BigInt
+      ? bigint
+      : T extends symbol
+        ? unknown
+        : T;
+  type Found<T extends readonly unknown[]> = { -readonly [N in keyof T]: Formal<T[N]> };
+
+  /** Linda's tuple space of the job. Fields are equal when all of their contents are. */
+  export const space: {
+    /** Fits any value. */
+    readonly any: unique symbol;
+    /** Leaves a tuple. @throws EAGAIN (the space is full: 64 MiB). */
+    out(...fields: unknown[]): void;
+    /** Takes a tuple that fits; blocks until there is one. */
+    in<const T extends readonly unknown[]>(...template: T): Found<T>;
+    /** Reads one, and leaves it there. */
+    rd<const T extends readonly unknown[]>(...template: T): Found<T>;
+    /** As `in` and `rd`, but null at once where nothing fits. */
+    inp<const T extends readonly unknown[]>(...template: T): Found<T> | null;
+    rdp<const T extends readonly unknown[]>(...template: T): Found<T> | null;
+    /** Forks a process that calls those fields that are functions, and leaves the tuple. @returns its pid. */
+    eval(...fields: unknown[]): number;
+  };
 
   /** A line of standard input without its end; null at the end of input. */
   export function readline(): string | null;

@@ -3,7 +3,15 @@
  * does with it. A call blocks the whole process; the process may be elsewhere when it returns.
  */
 import { RoostError } from "../base/errors.ts";
-import { type CallAnswer, type CallArgs, type CallName, decodeAnswer, encodeCall } from "../wire/calls.ts";
+import {
+  type CallAnswer,
+  type CallArgs,
+  type CallName,
+  decodeAnswer,
+  encodeCall,
+  type SignalName,
+  takeSignals,
+} from "../wire/calls.ts";
 import { programFrames } from "./inspect.ts";
 
 // Taken now: the machine deletes the global once the library is there.
@@ -12,11 +20,46 @@ const { __sys: sys } = globalThis as unknown as { readonly __sys: (request: Arra
 /** One posted write; below it output stays in few messages, above it the terminal would see it late. */
 const PRINT_BYTES_MAX = 64 * 1024;
 
-/** Makes a system call; throws its RoostError, with the program's own frames as the stack. */
+/**
+ * Makes a system call; throws its RoostError, with the program's own frames as the stack. Signal handlers run here: when
+ * a call is done, or in the middle of one that blocks, which then goes on.
+ */
 export function call<N extends CallName>(name: N, args: CallArgs<N>): CallAnswer<N> {
-  const answer = decodeAnswer(name, new Uint8Array(sys(request(name, args))));
-  if (answer instanceof RoostError) throw asThrownByProgram(answer);
-  return answer;
+  const bytes = request(name, args);
+  for (;;) {
+    const { signals, answer } = takeSignals(new Uint8Array(sys(bytes)));
+    const result = answer && decodeAnswer(name, answer);
+    if (signals.length > 0) deliver(signals);
+    if (result instanceof RoostError) throw asThrownByProgram(result);
+    if (answer) return result as CallAnswer<N>;
+  }
+}
+
+export type SignalHandler = (signal: SignalName) => unknown;
+/** The program's own handlers; the home knows for which signals there is one. */
+export const signalHandlers = new Map<SignalName, SignalHandler>();
+/** A handler is not interrupted by its own signal, as in UNIX: that waits here. */
+const handling = new Set<SignalName>();
+const held = new Set<SignalName>();
+
+function deliver(signals: readonly SignalName[]) {
+  for (const signal of signals) {
+    if (handling.has(signal)) held.add(signal);
+    else handle(signal);
+  }
+}
+
+function handle(signal: SignalName) {
+  handling.add(signal);
+  try {
+    do {
+      held.delete(signal);
+      signalHandlers.get(signal)?.(signal);
+    } while (held.has(signal));
+  } finally {
+    handling.delete(signal);
+    held.delete(signal);
+  }
 }
 
 function request<N extends CallName>(name: N, args: CallArgs<N>): ArrayBuffer {

@@ -2,7 +2,7 @@
 import { RoostError } from "../base/errors.ts";
 import type { CallNumber } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
-import { encodeError } from "../wire/calls.ts";
+import { encodeError, type SignalName, withSignals } from "../wire/calls.ts";
 import type { Learned, MessageOf, Stay } from "../wire/messages.ts";
 import type { Out } from "./effects.ts";
 import type { HomeState, Process } from "./state.ts";
@@ -45,12 +45,20 @@ export function answer(
 ): void {
   if (p.pending?.call === call) p.pending = undefined;
   const fits = bytes.length <= LIMITS.callBytes ? bytes : TOO_LONG;
-  remember(p, call, fits);
-  reply(state, p, call, fits, out, nowMs);
+  const told = p.blockedIn === call ? withSignals(takeSignals(p), fits) : fits;
+  remember(p, call, told);
+  reply(state, p, call, told, out, nowMs);
   if (logSize(p) > 1 && !p.saveAsked && p.where.kind === "at") {
     p.saveAsked = true;
     out({ type: "send", host: p.where.host, message: { type: "save", ...stayIn(state, p) } });
   }
+}
+
+/** Those that have come for its handlers. */
+function takeSignals(p: Process): SignalName[] {
+  const come = [...p.signals].filter((name) => p.handled.has(name));
+  for (const name of come) p.signals.delete(name);
+  return come;
 }
 
 export function reply(

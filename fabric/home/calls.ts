@@ -3,13 +3,25 @@
  * A call is either answered here and now, or becomes the process's `pending`, to be answered by a later event.
  */
 import { RoostError } from "../base/errors.ts";
-import { type CallNumber, type HostId, type Pid, pid } from "../base/ids.ts";
+import { type CallNumber, type HostId, pid } from "../base/ids.ts";
 import { type Call, encodeAnswer, encodeError } from "../wire/calls.ts";
 import { answer } from "./answers.ts";
 import type { Out } from "./effects.ts";
+import { join, leave, meet, members } from "./groups.ts";
 import { end, recall, settleWait, signal } from "./lives.ts";
+import { notify, probe, receive, send } from "./mail.ts";
 import { loads } from "./placement.ts";
+import { find, put } from "./space.ts";
 import type { HomeState, Process } from "./state.ts";
+
+const EVERYBODY_ELSE = -1;
+
+function targetsOf(state: HomeState, caller: Process, id: number): Process[] {
+  const wanted = id === EVERYBODY_ELSE ? [...state.processes.values()] : [state.processes.get(pid(id))];
+  return wanted.filter(
+    (p) => p !== undefined && !p.end && !(id === EVERYBODY_ELSE && p === caller),
+  ) as Process[];
+}
 
 export function serve(
   state: HomeState,
@@ -32,17 +44,24 @@ export function serve(
       );
     case "wait": {
       if (settleWait(state, p, number, call.args.pid, out, nowMs)) return;
-      const { timeoutMs } = call.args;
-      const dueMs = timeoutMs === undefined ? undefined : nowMs + timeoutMs;
-      p.pending = { for: "wait", call: number, child: call.args.pid, dueMs };
+      p.pending = { for: "wait", call: number, child: call.args.pid, dueMs: call.args.dueMs };
       return;
     }
     case "kill": {
-      const target = state.processes.get(pid(call.args.pid) as Pid);
-      if (!target || target.end)
+      const targets = targetsOf(state, p, call.args.pid);
+      if (targets.length === 0)
         return fail(new RoostError("ESRCH", `no process ${call.args.pid} is alive in this job`));
       reply(encodeAnswer("kill", undefined)); // first: it may be the caller's own end
-      return signal(state, target, call.args.signal, out, nowMs);
+      for (const target of targets) signal(state, target, call.args.signal, out, nowMs);
+      return;
+    }
+    case "handle": {
+      const { signal: name, handled } = call.args;
+      if (name === "SIGKILL" || name === "SIGSTOP")
+        return fail(new RoostError("EINVAL", `${name} cannot be handled: it always does what it does`));
+      if (handled) p.handled.add(name);
+      else p.handled.delete(name);
+      return reply(encodeAnswer("handle", undefined));
     }
     case "identify":
       return reply(
@@ -83,7 +102,14 @@ export function serve(
       out({ type: "print", pid: p.pid, fd: call.args.fd, data: call.args.data });
       return reply(encodeAnswer("print", undefined));
     case "readLine":
+      if (p.line && "come" in p.line) {
+        const { come } = p.line;
+        p.line = undefined;
+        return reply(come);
+      }
       p.pending = { for: "line", call: number };
+      if (p.line) return; // asked for, before it was interrupted
+      p.line = { asked: number };
       return out({ type: "readLine", pid: p.pid, call: number });
     case "open":
     case "read":
@@ -98,6 +124,28 @@ export function serve(
     case "writeFile":
       p.pending = { for: "file", call: number };
       return out({ type: "file", pid: p.pid, call: number, operation: call });
+    case "send":
+    case "post":
+      return send(state, p, number, call.args, call.name === "send", out, nowMs);
+    case "receive":
+      return receive(state, p, number, call.args, out, nowMs);
+    case "probe":
+      return reply(probe(p, call.args));
+    case "notify":
+      return notify(state, p, number, call.args, out, nowMs);
+    case "join":
+      return reply(join(state, p, call.args.group));
+    case "leave":
+      leave(state, p, call.args.group, out, nowMs);
+      return reply(encodeAnswer("leave", undefined));
+    case "members":
+      return reply(members(state, p, call.args.group));
+    case "meet":
+      return meet(state, p, number, call.args, out, nowMs);
+    case "out":
+      return put(state, p, number, call.args, out, nowMs);
+    case "find":
+      return find(state, p, number, call.args, out, nowMs);
     case "fork":
       return fail(new RoostError("EINVAL", "a fork must come with the image of the process that forks"));
     case "hostname":

@@ -8,7 +8,7 @@
  *  - nothing is lost with a host: a process goes on from its last snapshot, and is given the same answers as before
  */
 import { RoostError } from "../base/errors.ts";
-import { epoch, FIRST_PID, type HostId, pid } from "../base/ids.ts";
+import { type CallNumber, epoch, FIRST_PID, type HostId, pid } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import { decodeCall, encodeAnswer, encodeError } from "../wire/calls.ts";
 import { type Message, type MessageOf, type Snapshot, type Stay, stayOf } from "../wire/messages.ts";
@@ -16,7 +16,7 @@ import { answer, isLogTooLong, learn, remember, reply, stayIn } from "./answers.
 import { serve } from "./calls.ts";
 import type { HomeEffect, HomeEvent, Out } from "./effects.ts";
 import { imagesFor, receive } from "./images.ts";
-import { complain, end, fireTimers, leave, newProcess, recall, signal } from "./lives.ts";
+import { complain, end, fireTimers, interrupt, leave, newProcess, recall, signal } from "./lives.ts";
 import { choose, loads, rebalance } from "./placement.ts";
 import type { HomeState, JobSpec, PlacedWhy, Process } from "./state.ts";
 
@@ -29,6 +29,8 @@ export function newHome(spec: JobSpec, nowMs: number): HomeState {
     processes: new Map(),
     hosts: new Map(),
     images: new Map(),
+    groups: new Map(),
+    space: { tuples: [], bytes: 0, waiting: new Set() },
     nextPid: FIRST_PID,
     ended: false,
   };
@@ -65,7 +67,7 @@ export function step(state: HomeState, event: HomeEvent, nowMs: number): HomeEff
       break;
     case "answered": {
       const p = state.processes.get(event.pid);
-      if (p?.pending?.call === event.call) answer(state, p, event.call, event.answer, out, nowMs);
+      if (p && !p.end) answered(state, p, event.call, event.answer, out, nowMs);
       break;
     }
     case "kill": {
@@ -89,6 +91,21 @@ export function step(state: HomeState, event: HomeEvent, nowMs: number): HomeEff
     planWake(state, out, nowMs);
   }
   return effects;
+}
+
+function answered(
+  state: HomeState,
+  p: Process,
+  call: CallNumber,
+  bytes: Uint8Array,
+  out: Out,
+  nowMs: number,
+): void {
+  const asked = p.line && "asked" in p.line && p.line.asked === call;
+  if (asked) p.line = undefined;
+  if (asked ? p.pending?.for === "line" : p.pending?.call === call)
+    answer(state, p, p.pending?.call ?? call, bytes, out, nowMs);
+  else if (asked) p.line = { come: bytes }; // it was interrupted, and will ask again
 }
 
 // ---- hosts ----
@@ -189,6 +206,7 @@ function place(state: HomeState, p: Process, host: HostId, why: PlacedWhy, out: 
     paused: p.paused,
   };
   out({ type: "send", host, message });
+  interrupt(state, p, out, nowMs);
   out({ type: "event", event: { type: "placed", pid: p.pid, epoch: p.epoch, host, why, imageBytes } });
 }
 
@@ -307,7 +325,9 @@ const whereIs = (state: HomeState, p: Process): string =>
 function onCall(state: HomeState, p: Process, message: MessageOf<"call">, out: Out, nowMs: number): void {
   const known = p.answers.get(message.call);
   if (known) return reply(state, p, message.call, known, out, nowMs);
-  if (p.pending?.call === message.call) return; // asked again after a restart; the answer goes to where it is then
+  if (message.waits) p.blockedIn = message.call;
+  // Asked again after a restart: the answer goes to where it is then.
+  if (p.pending?.call === message.call || p.undelivered.some(({ call }) => call === message.call)) return;
   const call = decodeCall(message.request);
   if (call instanceof RoostError) return answer(state, p, message.call, encodeError(call), out, nowMs);
   if (call.name === "fork" && message.snapshot)
@@ -344,7 +364,7 @@ function fork(
 function forkRefused(state: HomeState, on: string): RoostError | undefined {
   // As everywhere in UNIX, one that nobody has waited for counts: its exit value is still kept.
   const count = [...state.processes.values()].filter((p) => !p.reaped).length;
-  if (count >= LIMITS.processesPerJob)
+  if (count >= state.spec.processesMax)
     return new RoostError(
       "EAGAIN",
       `the job has ${count} processes, its limit (processesPerJob), ended ones that nobody has waited for included; wait() before forking more`,

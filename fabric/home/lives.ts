@@ -3,11 +3,13 @@ import { utf8Encode } from "../base/codec.ts";
 import { RoostError } from "../base/errors.ts";
 import { type CallNumber, epoch, FIRST_PID, type HostId, type Pid, pid } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
-import { encodeAnswer, encodeError, type SignalName } from "../wire/calls.ts";
+import { CALL_AGAIN, encodeAnswer, encodeError, type SignalName } from "../wire/calls.ts";
 import type { Snapshot } from "../wire/messages.ts";
 import { answer, stayIn } from "./answers.ts";
 import type { Out } from "./effects.ts";
+import { leaveAll } from "./groups.ts";
 import { forgetImages } from "./images.ts";
+import { closeMailbox } from "./mail.ts";
 import type { End, HomeState, PlacedWhy, Process } from "./state.ts";
 
 export function newProcess(
@@ -32,7 +34,15 @@ export function newProcess(
     clock: [],
     saveAsked: false,
     pending: undefined,
+    blockedIn: undefined,
     paused: false,
+    handled: new Set(state.processes.get(ppid)?.handled),
+    signals: new Set(),
+    mailbox: [],
+    mailboxBytes: 0,
+    undelivered: [],
+    watchers: [],
+    line: undefined,
     end: undefined,
     reaped: false,
     hostsLost: 0,
@@ -80,20 +90,46 @@ export const complain = (p: Process, sentence: string, out: Out) =>
     data: utf8Encode(`roost: ${sentence}\n`),
   });
 
+/** As in UNIX: a stopped process learns of signals when it goes on, except of the two that nobody can refuse. */
 export function signal(state: HomeState, p: Process, name: SignalName, out: Out, nowMs: number): void {
   if (p.end) return;
-  if (name === "SIGCHLD") return; // ignored unless handled
-  if (name === "SIGSTOP" || name === "SIGCONT") {
-    p.paused = name === "SIGSTOP";
+  if (name === "SIGSTOP") return pause(state, p, true, out);
+  if (name === "SIGCONT" && p.paused) {
+    pause(state, p, false, out);
+    const waiting = [...p.signals].filter((name) => !p.handled.has(name));
+    for (const before of waiting) {
+      p.signals.delete(before);
+      signal(state, p, before, out, nowMs);
+    }
+    if (p.end) return;
+    interrupt(state, p, out, nowMs);
+  }
+  if (p.handled.has(name) || (p.paused && name !== "SIGKILL")) {
+    p.signals.add(name);
+    return interrupt(state, p, out, nowMs);
+  }
+  if (name === "SIGCHLD" || name === "SIGCONT") return; // nothing to do without a handler
+  end(state, p, { status: 1, signal: name, value: new Uint8Array() }, out, nowMs);
+}
+
+function pause(state: HomeState, p: Process, paused: boolean, out: Out): void {
+  p.paused = paused;
+  if (p.where.kind === "at")
+    out({ type: "send", host: p.where.host, message: { type: "pause", ...stayIn(state, p), paused } });
+}
+
+/** Brings waiting signals to the process: out of the call it is blocked in, which it then makes again, or with its next. */
+export function interrupt(state: HomeState, p: Process, out: Out, nowMs: number): void {
+  if (p.paused || ![...p.signals].some((name) => p.handled.has(name))) return;
+  if (!p.pending) {
     if (p.where.kind === "at")
-      out({
-        type: "send",
-        host: p.where.host,
-        message: { type: "pause", ...stayIn(state, p), paused: p.paused },
-      });
+      out({ type: "send", host: p.where.host, message: { type: "interrupt", ...stayIn(state, p) } });
     return;
   }
-  end(state, p, { status: 1, signal: name, value: new Uint8Array() }, out, nowMs);
+  if (p.pending.for === "file" || p.pending.for === "move") return; // it will not be long
+  if (p.pending.for === "meeting") state.groups.get(p.pending.group)?.present.delete(p.pid);
+  if (p.pending.for === "tuple") state.space.waiting.delete(p.pid);
+  answer(state, p, p.pending.call, CALL_AGAIN, out, nowMs);
 }
 
 export function end(state: HomeState, p: Process, how: End, out: Out, nowMs: number): void {
@@ -111,6 +147,9 @@ export function end(state: HomeState, p: Process, how: End, out: Out, nowMs: num
   forgetImages(state);
   p.answers.clear();
   p.clock = [];
+  p.signals.clear();
+  p.line = undefined;
+  state.space.waiting.delete(p.pid);
   out({ type: "filesClosed", pid: p.pid });
   out({ type: "event", event: { type: "ended", pid: p.pid, status: how.status, signal: how.signal } });
 
@@ -122,6 +161,10 @@ export function end(state: HomeState, p: Process, how: End, out: Out, nowMs: num
     out({ type: "end", end: how });
     return;
   }
+  leaveAll(state, p, out, nowMs);
+  closeMailbox(state, p, out, nowMs);
+  const parent = state.processes.get(p.ppid);
+  if (parent) signal(state, parent, "SIGCHLD", out, nowMs);
   for (const q of state.processes.values())
     if (q.pending?.for === "wait") settleWait(state, q, q.pending.call, q.pending.child, out, nowMs);
 }
@@ -156,17 +199,21 @@ export function settleWait(
 
 /** Drops the oldest of those that ended and were waited for, when there are many. The first process is always known. */
 function forgetEnded(state: HomeState): void {
-  const reaped = [...state.processes.values()].filter((p) => p.reaped);
+  const reaped = [...state.processes.values()].filter((p) => p.reaped && p.undelivered.length === 0);
   for (const p of reaped.slice(0, Math.max(0, reaped.length - LIMITS.endedKept)))
     state.processes.delete(p.pid);
 }
+
+const NOTHING_BY_THEN = {
+  wait: encodeAnswer("wait", { end: undefined }),
+  letter: encodeAnswer("receive", { letter: undefined }),
+  sleep: encodeAnswer("sleep", undefined),
+};
 
 export function fireTimers(state: HomeState, out: Out, nowMs: number): void {
   for (const p of state.processes.values()) {
     const { pending } = p;
     if (!pending || !("dueMs" in pending) || pending.dueMs === undefined || pending.dueMs > nowMs) continue;
-    const nothing =
-      pending.for === "wait" ? encodeAnswer("wait", { end: undefined }) : encodeAnswer("sleep", undefined);
-    answer(state, p, pending.call, nothing, out, nowMs);
+    answer(state, p, pending.call, NOTHING_BY_THEN[pending.for], out, nowMs);
   }
 }

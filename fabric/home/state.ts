@@ -1,6 +1,6 @@
 /** What a job's home knows: its processes, where each is, and how each could be started again. */
 import type { CallNumber, Epoch, HostId, ImageId, JobId, Pid } from "../base/ids.ts";
-import type { CallArgs, SignalName } from "../wire/calls.ts";
+import type { CallArgs, ChildEnd, SignalName } from "../wire/calls.ts";
 import type { Learned, Snapshot } from "../wire/messages.ts";
 
 export interface JobSpec {
@@ -13,6 +13,8 @@ export interface JobSpec {
   readonly zone: string;
   /** Linear memory of each process. */
   readonly memoryBytesMax: number;
+  /** Alive, or ended and not waited for: a fork beyond it fails. */
+  readonly processesMax: number;
   /** Suspend, encode and move at every Kth interrupt poll and at every system call; 0: never without need. */
   readonly preemptEvery: number;
   /** Randomness of the job: seeds every process's Math.random. */
@@ -23,10 +25,53 @@ export interface JobSpec {
 export type Pending = { readonly call: CallNumber } & (
   | { readonly for: "wait"; readonly child: number; readonly dueMs: number | undefined }
   | { readonly for: "sleep"; readonly dueMs: number }
+  | { readonly for: "letter"; readonly which: Which; readonly dueMs: number | undefined }
+  | { readonly for: "meeting"; readonly group: string }
+  | { readonly for: "tuple"; readonly template: Template; readonly remove: boolean }
   | { readonly for: "line" }
   | { readonly for: "file" }
   | { readonly for: "move" }
 );
+
+/** A message that has been sent and not yet received. */
+export interface Letter {
+  readonly from: Pid;
+  readonly tag: string;
+  readonly value: Uint8Array;
+  /** Of a letter that says how `from` ended. */
+  readonly end: ChildEnd | undefined;
+}
+
+export interface Which {
+  /** -1: anybody. */
+  readonly from: number;
+  readonly tag: string | undefined;
+}
+
+/** A letter on its way to those of its receivers whose mailboxes were full. */
+export interface Undelivered {
+  /** Undefined: it is the home that writes, of the process's end. */
+  readonly call: CallNumber | undefined;
+  readonly letter: Letter;
+  readonly to: Set<Pid>;
+}
+
+export interface Group {
+  /** By rank; a rank that was given up is given again. */
+  readonly members: Map<number, Pid>;
+  /** Those who have come to the meeting that is being held. */
+  readonly present: Map<Pid, { readonly call: CallNumber; readonly args: CallArgs<"meet"> }>;
+}
+
+export type Tuple = CallArgs<"out">["fields"];
+export type Template = CallArgs<"find">["template"];
+
+export interface Space {
+  readonly tuples: Tuple[];
+  bytes: number;
+  /** Who waits for a tuple, the longest first. */
+  readonly waiting: Set<Pid>;
+}
 
 export type PlacedWhy = "started" | "forked" | "reclaimed" | "recalled" | "preempted" | "lost" | "refused";
 
@@ -83,7 +128,20 @@ export interface Process {
   clock: Learned["clock"];
   saveAsked: boolean;
   pending: Pending | undefined;
+  /** The latest call that the process blocks in, or has blocked in. */
+  blockedIn: CallNumber | undefined;
   paused: boolean;
+  /** For which signals the program has handlers; and which of them have come and are not told yet. */
+  readonly handled: Set<SignalName>;
+  readonly signals: Set<SignalName>;
+  readonly mailbox: Letter[];
+  mailboxBytes: number;
+  /** What it sent and is not delivered, in the order of sending. */
+  readonly undelivered: Undelivered[];
+  /** Who wants a letter when it ends, and with which tag. */
+  readonly watchers: { readonly pid: Pid; readonly tag: string }[];
+  /** A line of input that was asked for and has not come: by which call; or has come when the process had been interrupted. */
+  line: { readonly asked: CallNumber } | { readonly come: Uint8Array } | undefined;
   end: End | undefined;
   /** Whether `wait` has told the parent. */
   reaped: boolean;
@@ -117,6 +175,8 @@ export interface HomeState {
   readonly hosts: Map<HostId, HostRecord>;
   /** All that the processes' snapshots are made of. */
   readonly images: Map<ImageId, Uint8Array>;
+  readonly groups: Map<string, Group>;
+  readonly space: Space;
   nextPid: number;
   ended: boolean;
 }

@@ -56,6 +56,8 @@ interface Resident {
   program: { readonly source: string; readonly fileName: string } | undefined;
   state: State;
   paused: boolean;
+  /** A signal waits for it: its next call is answered by the home, whatever the call. */
+  interrupted: boolean;
   queued: boolean;
   announced: boolean;
   calls: number;
@@ -76,6 +78,9 @@ interface Taken {
   readonly images: EncodedImage[];
 }
 const NOT_NEEDED: Taken = { snapshot: undefined, images: [] };
+
+/** Calls that are posted have nothing to say. */
+const POSTED = encodeAnswer("print", undefined);
 
 const USAGE_EVERY_MS = 200;
 
@@ -121,6 +126,10 @@ export class Executor {
         return this.#withResident(command.key, (p) => {
           p.paused = command.paused;
           this.#enqueue(p);
+        });
+      case "interrupt":
+        return this.#withResident(command.key, (p) => {
+          p.interrupted = true;
         });
       case "snapshot":
         return this.#withResident(command.key, (p) => this.#sendSnapshot(p, command.why));
@@ -191,6 +200,7 @@ export class Executor {
       program: place.program,
       state: place.snapshot?.waiting ? { kind: "waiting" } : { kind: "ready", answer: undefined },
       paused: place.paused,
+      interrupted: false,
       queued: false,
       announced: false,
       calls: place.snapshot?.calls ?? 0,
@@ -328,11 +338,12 @@ export class Executor {
     if (where === "posted") {
       p.posted.set(number, request.length);
       p.postedBytes += request.length;
-      if (p.postedBytes <= LIMITS.postedBytes && p.preemptEvery === 0) {
-        this.#reportCall(p, number, request);
-        return encodeAnswer("print", undefined);
+      if (p.postedBytes <= LIMITS.postedBytes && p.preemptEvery === 0 && !p.interrupted) {
+        this.#reportCall(p, number, request, false);
+        return POSTED;
       }
     }
+    p.interrupted = false;
     p.state = { kind: "waiting" };
     const stopped = this.#options.clock.monotonic();
     const forks = call.name === "fork";
@@ -340,12 +351,12 @@ export class Executor {
       this.#countCpu(p); // the last chance to say so
       this.#reportUsage(p);
     }
-    if (!forks) this.#reportCall(p, number, request);
+    if (!forks) this.#reportCall(p, number, request, true);
     if (forks || p.preemptEvery > 0)
       this.#inOrder(p.key, async () => {
         const taken = await this.#encodeSnapshot(p);
         const tookMs = this.#options.clock.monotonic() - stopped;
-        if (forks) this.#reportCall(p, number, request, taken, tookMs);
+        if (forks) this.#reportCall(p, number, request, true, taken, tookMs);
         // The home has a fork's snapshot already.
         if (p.preemptEvery > 0) this.#leave(p, "preempted", forks ? NOT_NEEDED : taken, tookMs);
       });
@@ -373,9 +384,16 @@ export class Executor {
     return learned;
   }
 
-  #reportCall(p: Resident, call: CallNumber, request: Uint8Array, taken = NOT_NEEDED, tookMs = 0) {
+  #reportCall(
+    p: Resident,
+    call: CallNumber,
+    request: Uint8Array,
+    waits: boolean,
+    taken = NOT_NEEDED,
+    tookMs = 0,
+  ) {
     const learned = this.#takeLearned(p);
-    this.#options.report({ type: "call", key: p.key, call, request, learned, ...taken, tookMs });
+    this.#options.report({ type: "call", key: p.key, call, request, waits, learned, ...taken, tookMs });
   }
 
   /** The memory is read before this returns. */

@@ -227,6 +227,7 @@ export class Fabric {
         env: options.env ?? {},
         zone,
         memoryBytesMax: options.memoryBytesMax ?? LIMITS.guestMemoryBytes,
+        processesMax: LIMITS.processesPerJob,
         preemptEvery: options.preemptEvery ?? 0,
         seed,
       },

@@ -1,6 +1,6 @@
 /** What people see of a participant and its jobs: plain, immutable data, made afresh from the states when asked. */
 import type { HostId, JobId } from "../base/ids.ts";
-import type { Process, StayRecord } from "../home/state.ts";
+import type { Pending, Process, StayRecord } from "../home/state.ts";
 import type { Receipt } from "../kernel/kernel.ts";
 import type { JobReport } from "../wire/control.ts";
 import type { HostDaemon } from "./host-daemon.ts";
@@ -129,11 +129,21 @@ function viewOfProcess(p: Process): ProcessView {
 
 const WAITING_FOR = {
   wait: "waits for a child to end",
+  letter: "waits for a message",
+  meeting: "waits for the other members of its group",
+  tuple: "waits for a tuple",
   sleep: "sleeps",
   line: "waits for a line of input",
   file: "waits for a file",
   move: "is about to move",
 } as const;
+
+function waitsFor(pending: Pending): string {
+  if (pending.for === "letter" && pending.which.from !== -1)
+    return `${WAITING_FOR.letter} from process ${pending.which.from}`;
+  if (pending.for === "wait" && pending.child !== -1) return `waits for process ${pending.child} to end`;
+  return WAITING_FOR[pending.for];
+}
 
 function stateOf(p: Process, stay: StayRecord | undefined): Pick<ProcessView, "state" | "detail"> {
   if (p.end) {
@@ -149,7 +159,10 @@ function stateOf(p: Process, stay: StayRecord | undefined): Pick<ProcessView, "s
   if (stay && stay.runningMs === undefined && !p.pending)
     return { state: "moving", detail: `on its way to ${stay.hostName}` };
   if (p.paused) return { state: "stopped", detail: "stopped by a signal" };
-  if (p.pending) return { state: "blocked", detail: WAITING_FOR[p.pending.for] };
+  if (p.pending) return { state: "blocked", detail: waitsFor(p.pending) };
+  const [full] = p.undelivered.flatMap(({ to }) => [...to]);
+  if (full !== undefined)
+    return { state: "blocked", detail: `waits for room in the mailbox of process ${full}` };
   return { state: "running", detail: "runs" };
 }
 

@@ -18,6 +18,7 @@ export type Command =
     }
   | { readonly type: "snapshot"; readonly key: StayKey; readonly why: Exclude<SnapshotReason, "preempted"> }
   | { readonly type: "pause"; readonly key: StayKey; readonly paused: boolean }
+  | { readonly type: "interrupt"; readonly key: StayKey }
   | { readonly type: "drop"; readonly key: StayKey }
   /** Nothing runs from here on until `go`; commands that take no guest steps are still carried out. */
   | { readonly type: "halt" }
@@ -34,6 +35,7 @@ export type Report =
       readonly key: StayKey;
       readonly call: CallNumber;
       readonly request: Uint8Array;
+      readonly waits: boolean;
       readonly learned: Learned;
       readonly snapshot: Snapshot | undefined;
       /** Those of its chain that nobody has yet. */

@@ -286,6 +286,8 @@ function onMessage(state: KernelState, link: HomeLink, message: Message, out: Ou
     case "pause":
       guest.paused = message.paused;
       return pause(guest, message.paused || (state.terms.held && !home.own), out);
+    case "interrupt":
+      return command({ type: "interrupt", key });
     case "release":
       return forget(state, guest, message.to, out);
     default: // a message that only homes receive: the sender is confused, and nothing comes of it
@@ -382,9 +384,9 @@ function onReport(state: KernelState, executor: number, report: Report, out: Out
     case "running":
       return send({ type: "running", ...stay });
     case "call": {
-      const { call, request, learned, snapshot, images, tookMs } = report;
+      const { call, request, waits, learned, snapshot, images, tookMs } = report;
       if (home) keep(home, images);
-      return send({ type: "call", ...stay, call, request, learned, snapshot, images, tookMs });
+      return send({ type: "call", ...stay, call, request, waits, learned, snapshot, images, tookMs });
     }
     case "snapshot": {
       const { why, snapshot, images, learned, tookMs } = report;

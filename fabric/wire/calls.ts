@@ -8,7 +8,8 @@
  *  - "here"   answered by the host it runs on; the home learns the answer with the next forwarded call,
  *             so that a process that must run again gets the same one
  *
- * A request is the call's number (varint) and its arguments. An answer is 0 and the result, or 1 and an error.
+ * A request is the call's number (varint) and its arguments. An answer is 0 and the result, or 1 and an error, or 2: make
+ * the call again. In front of it may stand 3 and the signals that the process has handlers for.
  */
 import {
   bool,
@@ -67,6 +68,19 @@ const childEnd = struct({
 });
 export type ChildEnd = Carried<typeof childEnd>;
 
+/** Compared byte for byte. The guest library's own begin with INTERNAL_TAG, and only who names one gets its letters. */
+const tag = text(LIMITS.nameBytes);
+export const INTERNAL_TAG = "!";
+
+const pids = list(number, LIMITS.processesPerJob);
+const letter = struct({ to: pids, tag, value: data });
+
+/** `member`: the rank of who gets it (-1: everybody), or, in answers, of who gave it. */
+const parcel = struct({ member: int, data });
+
+/** Encoded by guests, opaque to others: fields are equal when their bytes are. `type` is what a formal asks for. */
+const field = { type: text(64), data };
+
 /** Whatever a process must know of itself that a copy of its memory cannot tell it. */
 const identity = struct({
   pid: number,
@@ -88,9 +102,10 @@ export const CALLS = {
   exit: call(0, "home", struct({ status: int, value: data }), nothing),
   /** `child` is the new pid in the parent and 0 in the child. `self` and `parent` are those of the one who is told. */
   fork: call(1, "home", struct({ on: text(64) }), struct({ child: number, self: number, parent: number })),
-  /** `pid` -1: any child. `timeoutMs` undefined: for ever. Answers undefined on timeout. */
-  wait: call(2, "home", struct({ pid: int, timeoutMs: optional(f64) }), struct({ end: optional(childEnd) })),
-  kill: call(3, "home", struct({ pid: number, signal: oneOf(SIGNALS) }), nothing),
+  /** `pid` -1: any child. `dueMs` (the clock of `Date.now`) undefined: for ever. Answers undefined when it is past. */
+  wait: call(2, "home", struct({ pid: int, dueMs: optional(f64) }), struct({ end: optional(childEnd) })),
+  /** `pid` -1: all processes of the job but the caller. */
+  kill: call(3, "home", struct({ pid: int, signal: oneOf(SIGNALS) }), nothing),
   identify: call(4, "home", nothing, identity),
   hosts: call(
     5,
@@ -105,6 +120,8 @@ export const CALLS = {
   sleep: call(8, "home", struct({ dueMs: f64 }), nothing),
   /** Random bytes of the host's cryptographic source; at most 65,536. */
   random: call(9, "here", struct({ length: number }), struct({ bytes: data })),
+  /** Whether the process has a handler for the signal, or leaves it to what the signal does by itself. */
+  handle: call(10, "home", struct({ signal: oneOf(SIGNALS), handled: bool }), nothing),
   // Terminal
   /** 1 is stdout, 2 is stderr. */
   print: call(20, "posted", struct({ fd: number, data }), nothing),
@@ -140,6 +157,61 @@ export const CALLS = {
   readFile: call(39, "home", struct({ path }), struct({ data })),
   /** Writes a whole file ("w"), creates it ("wx") or appends to it ("a"), in one round trip. */
   writeFile: call(40, "home", struct({ path, flags: oneOf(["w", "wx", "a"]), data }), nothing),
+  // Messages
+  /** To each of `to`, all of which must be alive. Blocks while a mailbox is full. */
+  send: call(50, "home", letter, nothing),
+  /** The same, where it was seen before that they were alive: what is sent to those that have ended is lost. */
+  post: call(51, "posted", letter, nothing),
+  /** The first letter that fits. `from` -1: anybody's; `tag` undefined: any of the program's own. */
+  receive: call(
+    52,
+    "home",
+    struct({ from: int, tag: optional(tag), dueMs: optional(f64) }),
+    struct({ letter: optional(struct({ from: number, tag, value: data, end: optional(childEnd) })) }),
+  ),
+  /** Looks for such a letter, and leaves it. */
+  probe: call(
+    53,
+    "home",
+    struct({ from: int, tag: optional(tag) }),
+    struct({ found: optional(struct({ from: number, tag, bytes: number })) }),
+  ),
+  /** When that process ends, or if it has, a letter from it comes that says how. */
+  notify: call(54, "home", struct({ pid: number, tag }), nothing),
+  // Groups
+  join: call(60, "home", struct({ group: name }), struct({ rank: number })),
+  leave: call(61, "home", struct({ group: name }), nothing),
+  /** Their pids, in the order of their ranks; and the caller's rank, if it is one of them. */
+  members: call(62, "home", struct({ group: name }), struct({ members: pids, rank: optional(number) })),
+  /**
+   * Blocks until `count` members (0: all there are) have called it, for the same purpose `what`; each gets what the
+   * others addressed to its rank. Only the parcels of rank `giver` count (-1: everybody's).
+   */
+  meet: call(
+    63,
+    "home",
+    struct({
+      group: name,
+      what: name,
+      giver: int,
+      count: number,
+      parcels: list(parcel, LIMITS.processesPerJob),
+    }),
+    struct({ rank: number, parcels: list(parcel, LIMITS.processesPerJob) }),
+  ),
+  // The tuple space
+  out: call(70, "home", struct({ fields: list(struct(field), LIMITS.tupleFields) }), nothing),
+  /** A tuple that fits; `remove`: and is taken; `wait`: when there is one. */
+  find: call(
+    71,
+    "home",
+    struct({
+      template: list(struct({ type: optional(field.type), data: optional(field.data) }), LIMITS.tupleFields),
+      remove: bool,
+      wait: bool,
+    }),
+    struct({ fields: optional(list(data, LIMITS.tupleFields)) }),
+  ),
 } as const;
 
 export type CallName = keyof typeof CALLS;
@@ -199,6 +271,41 @@ export function encodeError(error: RoostError): Uint8Array {
   failure.write(to, { code: error.code, message: error.message.slice(error.code.length + 2) });
   return to.finish();
 }
+
+/** Instead of a result: a signal came while the process was blocked. It has changed nothing. */
+const AGAIN = 2;
+export const CALL_AGAIN: Uint8Array = Uint8Array.of(AGAIN);
+const SIGNALLED = 3;
+const signals = list(oneOf(SIGNALS), SIGNALS.length);
+
+/** `names` are the signals that have come for handlers of the process. */
+export function withSignals(names: readonly SignalName[], answer: Uint8Array): Uint8Array {
+  if (names.length === 0) return answer;
+  const to = new Writer();
+  to.u8(SIGNALLED);
+  signalled.write(to, { signals: [...names], answer });
+  return to.finish();
+}
+
+/** For the guest: which signals came, and the answer without them; undefined: the call is to be made again. */
+export function takeSignals(given: Uint8Array): {
+  readonly signals: readonly SignalName[];
+  readonly answer: Uint8Array | undefined;
+} {
+  const again = (answer: Uint8Array) => (answer[0] === AGAIN ? undefined : answer);
+  if (given[0] !== SIGNALLED) return { signals: [], answer: again(given) };
+  const parts = decode(signalled, given.subarray(1));
+  if (parts instanceof Invalid) return { signals: [], answer: given }; // `decodeAnswer` says what is wrong
+  return { signals: parts.signals, answer: again(parts.answer) };
+}
+
+const signalled: Codec<{ signals: SignalName[]; answer: Uint8Array }> = {
+  write: (to, parts) => {
+    signals.write(to, parts.signals);
+    to.raw(parts.answer);
+  },
+  read: (from) => ({ signals: signals.read(from), answer: from.raw(from.left) }),
+};
 
 /** For the guest: the result, or the RoostError to throw. */
 export function decodeAnswer<N extends CallName>(name: N, answer: Uint8Array): CallAnswer<N> | RoostError {

@@ -24,7 +24,7 @@ import type { BaseId, CallNumber, Epoch, HostId, ImageId, JobId, Pid } from "../
 import { LIMITS } from "../base/limits.ts";
 
 /** Raised whenever a message changes its form or meaning; hosts of different versions refuse each other. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 const id = <T extends HostId | JobId | BaseId | ImageId>() => branded<T>(text(64));
 const words = text(1024);
@@ -116,6 +116,8 @@ const message = union({
   release: [14, struct({ ...stay, to: words })],
   /** SIGSTOP and SIGCONT. */
   pause: [15, struct({ ...stay, paused: bool })],
+  /** A signal waits for a handler of the process: its next call must wait for the answer, posted or not. */
+  interrupt: [16, struct(stay)],
 
   // host → home
   /** What the host takes; sent after hello and when it changes. `reason` says in words why it takes nothing. */
@@ -129,6 +131,8 @@ const message = union({
       ...stay,
       call: branded<CallNumber>(varint),
       request: bytes(LIMITS.callBytes),
+      /** Whether the process is blocked until the answer is there. */
+      waits: bool,
       learned,
       /** With a fork: the memory of parent and child alike, stopped in this very call. */
       snapshot: optional(snapshot),

@@ -88,6 +88,7 @@ async function history(seed: number, faults: Faults) {
       env: {},
       zone: "UTC",
       memoryBytesMax: LIMITS.guestMemoryBytes,
+      processesMax: LIMITS.processesPerJob,
       preemptEvery: faults.preemptEvery,
       seed: BigInt(seed),
     },

@@ -170,7 +170,7 @@ class StandIn implements RunningMachine {
             break;
           }
           m.left--;
-          return call("wait", { pid: -1, timeoutMs: undefined }, "waited");
+          return call("wait", { pid: -1, dueMs: undefined }, "waited");
         case "again":
           return call("print", { fd: 1, data: utf8Encode(`end ${m.path} saw ${m.saw}\n`) }, "append");
         case "append": {

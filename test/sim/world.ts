@@ -27,6 +27,7 @@ export class World {
   readonly transcript: string[] = [];
   readonly #queue: Happening[] = [];
   #order = 0;
+  readonly #held = new Set<Promise<unknown>>();
 
   constructor(seed: number) {
     this.random = chance(seed);
@@ -64,6 +65,16 @@ export class World {
     };
   }
 
+  /** No time passes until this real work is done. */
+  hold<T>(work: Promise<T>): Promise<T> {
+    const settled: Promise<void> = work.then(
+      () => void this.#held.delete(settled),
+      () => void this.#held.delete(settled),
+    );
+    this.#held.add(settled);
+    return work;
+  }
+
   /** Runs until `done` or the virtual deadline; answers whether it was done. */
   async run(done: () => boolean, forMs: number): Promise<boolean> {
     const deadline = this.nowMs + forMs;
@@ -73,6 +84,10 @@ export class World {
       this.nowMs = Math.max(this.nowMs, next.atMs);
       next.run();
       await new Promise(setImmediate); // promises inside a party settle before anything else happens
+      while (this.#held.size > 0) {
+        await Promise.all(this.#held);
+        await new Promise(setImmediate);
+      }
     }
     return true;
   }

@@ -33,6 +33,7 @@ function home() {
       env: {},
       zone: "UTC",
       memoryBytesMax: 1 << 24,
+      processesMax: 16,
       preemptEvery: 0,
       seed: 1n,
     },

@@ -1,38 +1,36 @@
 /**
- * Runs jobs in the real engine with the real guest library and the real file service, all processes in one thread, on
- * a clock that moves only when everybody sleeps. In place of home and hosts it has what a test can see through.
+ * Runs jobs in the real engine, with real home, kernel and executor, on a clock that moves only when everybody sleeps.
+ * Hosts and links are of this thread; nothing takes time but sleeping.
  */
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { GUEST_LIBRARY } from "virtual:roost-guest";
-import { must, RoostError } from "../../fabric/base/errors.ts";
-import { FIRST_PID, type Pid, pid as toPid } from "../../fabric/base/ids.ts";
+import { must } from "../../fabric/base/errors.ts";
+import { hostId, jobId } from "../../fabric/base/ids.ts";
+import { LIMITS } from "../../fabric/base/limits.ts";
+import type { Link } from "../../fabric/base/ports.ts";
 import { bundleProgram } from "../../fabric/edge/bundle.ts";
 import { ensureEngine } from "../../fabric/engine/build/main.ts";
-import {
-  type BaseImage,
-  bootBase,
-  loadEngine,
-  Machine,
-  type Stop,
-  type World,
-} from "../../fabric/engine/index.ts";
+import { type BaseImage, bootBase, loadEngine } from "../../fabric/engine/index.ts";
 import { decodeValue } from "../../fabric/guest/value.ts";
-import { Files } from "../../fabric/home/files.ts";
+import type { JobEvent } from "../../fabric/home/effects.ts";
+import type { End } from "../../fabric/home/state.ts";
+import { engineMachines } from "../../fabric/host/engine-machines.ts";
+import { Executor } from "../../fabric/host/executor.ts";
+import type { Self } from "../../fabric/host/greeting.ts";
+import { HostDaemon } from "../../fabric/host/host-daemon.ts";
+import { Job } from "../../fabric/host/job.ts";
+import type { Machines, RunningMachine } from "../../fabric/host/machines.ts";
 import { MemoryDisk } from "../../fabric/io/memory-disk.ts";
-import {
-  type Call,
-  type CallArgs,
-  type ChildEnd,
-  decodeCall,
-  encodeAnswer,
-  encodeError,
-} from "../../fabric/wire/calls.ts";
+import type { ExecutorPort } from "../../fabric/kernel/executor-messages.ts";
+import { type Call, decodeCall } from "../../fabric/wire/calls.ts";
+import { World } from "../sim/world.ts";
 
 export const STARTED_MS = Date.UTC(2025, 0, 1);
-const MEMORY = { memoryBytesMax: 64 * 2 ** 20 };
-/** Runs, not milliseconds, so that it fails the same everywhere. */
-const TURNS_MAX = 200_000;
+const MEMORY_BYTES_MAX = 64 * 2 ** 20;
+const SLICE_POLLS = 10;
+/** Of the job's own time: a job that takes longer waits for something that never comes. */
+const PATIENCE_MS = 3_600_000;
 
 const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
@@ -53,8 +51,10 @@ export interface Options {
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
   /** Suspends and moves to a fresh machine at every call and every `preemptEvery`th poll. */
   readonly preemptEvery?: number;
-  /** Forks beyond this many living processes fail with EAGAIN. */
+  /** Forks beyond this many processes fail with EAGAIN. */
   readonly processesMax?: number;
+  /** Hosts; the first is the launcher's own. */
+  readonly hosts?: number;
 }
 
 export interface Outcome {
@@ -64,6 +64,7 @@ export interface Outcome {
   readonly value: unknown;
   readonly tookMs: number;
   readonly disk: MemoryDisk;
+  /** Those that the home was asked. */
   readonly calls: readonly Call[];
   readonly forks: number;
 }
@@ -71,227 +72,141 @@ export interface Outcome {
 /** Runs a job until its first process has ended; fails when nobody can ever run again. */
 export async function runJob(source: string, options: Options = {}): Promise<Outcome> {
   booted ??= boot();
-  return new Job(await booted, source, options).run();
-}
+  const base = await booted;
+  const world = new World(1);
+  world.nowMs = STARTED_MS;
+  const calls: Call[] = [];
+  const output = { 1: [] as Uint8Array[], 2: [] as Uint8Array[] };
+  const lines = [...(options.lines ?? [])];
+  const encode = (content: string | Uint8Array) =>
+    typeof content === "string" ? new TextEncoder().encode(content) : content;
+  const files = Object.entries(options.files ?? {}).map(([path, text]) => [path, encode(text)] as const);
+  const disk = new MemoryDisk(files, () => world.nowMs);
+  const events: JobEvent[] = [];
 
-interface Process {
-  readonly pid: Pid;
-  ppid: Pid;
-  machine: Machine;
-  /** Runs next with this; undefined when it has not called. */
-  answer: Uint8Array | undefined;
-  state: "new" | "ready" | "waiting" | "ended";
-  wait: { readonly pid: number } | undefined;
-  dueMs: number | undefined;
-  end: ChildEnd | undefined;
-}
-
-class Job {
-  readonly #base: BaseImage;
-  readonly #source: string;
-  readonly #options: Options;
-  readonly #disk: MemoryDisk;
-  readonly #files: Files;
-  readonly #processes = new Map<Pid, Process>();
-  readonly #calls: Call[] = [];
-  readonly #output = { 1: [] as Uint8Array[], 2: [] as Uint8Array[] };
-  readonly #lines: string[];
-  readonly #world: World;
-  #nowMs = STARTED_MS;
-  #lastPid = 0;
-
-  constructor(base: BaseImage, source: string, options: Options) {
-    this.#base = base;
-    this.#source = source;
-    this.#options = options;
-    this.#lines = [...(options.lines ?? [])];
-    const encode = (content: string | Uint8Array) =>
-      typeof content === "string" ? new TextEncoder().encode(content) : content;
-    const files = Object.entries(options.files ?? {}).map(([path, text]) => [path, encode(text)] as const);
-    this.#disk = new MemoryDisk(files, () => this.#nowMs);
-    this.#files = new Files(this.#disk);
-    let polls = 0;
-    const every = options.preemptEvery;
-    this.#world = {
-      now: () => this.#nowMs,
+  const self = (name: string) => ({ id: hostId(name), name, platform: "test", base: base.id });
+  const job = new Job({
+    spec: {
+      id: jobId("job"),
+      name: "job.js",
+      program: { source, fileName: "job.js" },
+      args: options.argv ?? [],
+      env: options.env ?? {},
       zone: "UTC",
-      poll: () => every !== undefined && ++polls % every === 0,
-    };
+      memoryBytesMax: MEMORY_BYTES_MAX,
+      processesMax: options.processesMax ?? LIMITS.processesPerJob,
+      preemptEvery: options.preemptEvery ?? 0,
+      seed: 1n,
+    },
+    self: self("here"),
+    disk,
+    terminal: {
+      print: (fd, data) => output[fd === 1 ? 1 : 2].push(data.slice()),
+      readLine: async () => lines.shift(),
+    },
+    clock: world.clock(0, () => true),
+    log: (sentence) => world.note(sentence),
+    onChange: () => {},
+    onEvent: (event) => events.push(event),
+  });
+  let end: End | undefined;
+  job.ended.then((how) => {
+    end = how;
+  });
+  for (let n = 0; n < (options.hosts ?? 1); n++) {
+    const name = n === 0 ? "here" : `host${n + 1}`;
+    const daemon = startHost(world, base, self(name), calls);
+    const [ours, theirs] = links(world);
+    daemon.serve(theirs, n === 0);
+    daemon.take();
+    job.addHost(ours, n === 0);
   }
-
-  run(): Outcome {
-    const first = this.#add(Machine.fresh(this.#base, MEMORY), toPid(0), "new");
-    for (let turns = 0; !first.end; turns++) {
-      if (turns > TURNS_MAX) throw new Error("the job neither ends nor sleeps");
-      const next = [...this.#processes.values()].find((p) => p.state === "new" || p.state === "ready");
-      if (next) this.#turn(next);
-      else this.#sleep();
-    }
-    const text = (chunks: Uint8Array[]) => Buffer.concat(chunks).toString("utf8");
-    const { status, value } = first.end;
-    return {
-      stdout: text(this.#output[1]),
-      stderr: text(this.#output[2]),
-      status,
-      value: value.length ? decodeValue(value) : undefined,
-      tookMs: this.#nowMs - STARTED_MS,
-      disk: this.#disk,
-      calls: this.#calls,
-      forks: this.#lastPid - 1,
-    };
-  }
-
-  #add(machine: Machine, ppid: Pid, state: "new" | "ready"): Process {
-    const pid = toPid(++this.#lastPid);
-    const process: Process = {
-      pid,
-      ppid,
-      machine,
-      answer: undefined,
-      state,
-      wait: undefined,
-      dueMs: undefined,
-      end: undefined,
-    };
-    this.#processes.set(pid, process);
-    return process;
-  }
-
-  #turn(p: Process) {
-    if (this.#options.preemptEvery !== undefined && p.state === "ready")
-      p.machine = Machine.restore(this.#base, p.machine.image(), MEMORY);
-    const { answer } = p;
-    p.answer = undefined;
-    const stop =
-      p.state === "new"
-        ? p.machine.start({ source: this.#source, fileName: "job.js" }, this.#world)
-        : p.machine.resume(this.#world, answer);
-    p.state = "waiting";
-    this.#stopped(p, stop);
-    // To the end of the queue: everybody gets a turn.
-    if (this.#processes.delete(p.pid)) this.#processes.set(p.pid, p);
-  }
-
-  #stopped(p: Process, stop: Stop) {
-    switch (stop.kind) {
-      case "preempted":
-        p.state = "ready";
-        return;
-      case "fault":
-        throw new Error(`process ${p.pid} broke its machine: ${stop.code}: ${stop.message}`);
-      case "call": {
-        const call = decodeCall(stop.request);
-        if (call instanceof RoostError) return this.#answer(p, encodeError(call));
-        this.#calls.push(call);
-        this.#serve(p, call);
-      }
-    }
-  }
-
-  #answer(p: Process, answer: Uint8Array) {
-    p.answer = answer;
-    p.state = "ready";
-    p.wait = undefined;
-    p.dueMs = undefined;
-  }
-
-  /** Nobody can run: the clock goes to the first who is due. */
-  #sleep() {
-    const sleepers = [...this.#processes.values()].filter((p) => p.dueMs !== undefined);
-    sleepers.sort((a, b) => must(a.dueMs, "due") - must(b.dueMs, "due"));
-    const first = sleepers[0];
-    if (!first) throw new Error("every process waits for another");
-    this.#nowMs = Math.max(this.#nowMs, must(first.dueMs, "due"));
-    this.#answer(
-      first,
-      first.wait ? encodeAnswer("wait", { end: undefined }) : encodeAnswer("sleep", undefined),
+  if (!(await world.run(() => end !== undefined, PATIENCE_MS)))
+    throw new Error(
+      `every process waits for another\n${world.transcript.join("\n")}\n${text(output[1])}${text(output[2])}`,
     );
-  }
+  const { status, value } = must(end, "end");
+  return {
+    stdout: text(output[1]),
+    stderr: text(output[2]),
+    status,
+    value: value.length ? decodeValue(value) : undefined,
+    tookMs: world.nowMs - STARTED_MS,
+    disk,
+    calls,
+    forks: events.filter(({ type }) => type === "forked").length,
+  };
+}
 
-  #ended(p: Process, end: Omit<ChildEnd, "pid">) {
-    p.end = { pid: p.pid, ...end };
-    p.state = "ended";
-    this.#files.closed(p.pid);
-    for (const child of this.#processes.values()) if (child.ppid === p.pid) child.ppid = FIRST_PID;
-    for (const q of this.#processes.values()) if (q.wait) this.#settleWait(q, q.wait.pid);
-  }
+const text = (chunks: Uint8Array[]) => Buffer.concat(chunks).toString("utf8");
 
-  #settleWait(p: Process, pid: number): boolean {
-    const children = [...this.#processes.values()].filter(
-      (c) => c.ppid === p.pid && (pid < 0 || c.pid === pid),
-    );
-    const ended = children.find((child) => child.end);
-    if (ended) {
-      this.#processes.delete(ended.pid);
-      this.#answer(p, encodeAnswer("wait", { end: ended.end }));
-    } else if (children.length === 0)
-      this.#answer(p, encodeError(new RoostError("ECHILD", "this process has no such child")));
-    return ended !== undefined || children.length === 0;
-  }
+function startHost(world: World, base: BaseImage, self: Self, calls: Call[]): HostDaemon {
+  const clock = world.clock(0, () => true);
+  const newExecutor = (): ExecutorPort => {
+    const port: ExecutorPort = { command: () => {}, onReport: () => {}, onEnd: () => {}, close: () => {} };
+    const executor = new Executor({
+      machines: held(world, engineMachines(base)),
+      hostName: self.name,
+      clock,
+      random: { bytes: (length) => crypto.getRandomValues(new Uint8Array(length)) },
+      report: (report) => {
+        if (report.type === "call") {
+          const call = decodeCall(report.request);
+          if (!(call instanceof Error)) calls.push(call);
+        }
+        world.after(0, () => port.onReport(report));
+      },
+      yieldThen: (run) => world.after(0, run),
+    });
+    port.command = (command) => world.after(0, () => executor.handle(command));
+    return port;
+  };
+  return new HostDaemon({
+    self,
+    executors: [newExecutor()],
+    startExecutor: async () => newExecutor(),
+    clock,
+    log: (sentence) => world.note(sentence),
+    onChange: () => {},
+  });
+}
 
-  #fork(p: Process) {
-    const alive = [...this.#processes.values()].filter((q) => !q.end).length;
-    if (alive >= (this.#options.processesMax ?? 200))
-      return this.#answer(p, encodeError(new RoostError("EAGAIN", `${alive} processes are the limit`)));
-    const child = this.#add(Machine.restore(this.#base, p.machine.image(), MEMORY), p.pid, "ready");
-    child.machine.seedRandom(BigInt(child.pid));
-    this.#files.forked(p.pid, child.pid);
-    this.#answer(child, encodeAnswer("fork", { child: 0, self: child.pid, parent: p.pid }));
-    this.#answer(p, encodeAnswer("fork", { child: child.pid, self: p.pid, parent: p.ppid }));
-  }
+/** Reading and writing images is real work, during which no time passes; a slice is some polls. */
+function held(world: World, machines: Machines): Machines {
+  const hold = (machine: RunningMachine): RunningMachine => {
+    const { encodeImage, resume } = machine;
+    machine.encodeImage = () => world.hold(encodeImage.call(machine));
+    let polls = 0;
+    machine.resume = (outside, answer) => {
+      const poll = () => outside.poll() || ++polls % SLICE_POLLS === 0;
+      return resume.call(machine, { zone: outside.zone, now: outside.now, poll }, answer);
+    };
+    return machine;
+  };
+  return {
+    fresh: (options) => hold(machines.fresh(options)),
+    restore: async (chain, options) => {
+      const machine = await world.hold(machines.restore(chain, options));
+      return "encodeImage" in machine ? hold(machine) : machine;
+    },
+  };
+}
 
-  #kill(p: Process, { pid, signal }: CallArgs<"kill">) {
-    const target = this.#processes.get(toPid(pid));
-    if (!target || target.end)
-      return this.#answer(p, encodeError(new RoostError("ESRCH", `no process ${pid} is alive`)));
-    this.#answer(p, encodeAnswer("kill", undefined));
-    this.#ended(target, { status: 1, signal, value: new Uint8Array() });
-  }
-
-  #serve(p: Process, call: Call) {
-    switch (call.name) {
-      case "exit":
-        return this.#ended(p, { status: call.args.status, signal: undefined, value: call.args.value });
-      case "fork":
-        return this.#fork(p);
-      case "wait": {
-        if (this.#settleWait(p, call.args.pid)) return;
-        p.wait = { pid: call.args.pid };
-        p.dueMs = call.args.timeoutMs === undefined ? undefined : this.#nowMs + call.args.timeoutMs;
-        return;
-      }
-      case "kill":
-        return this.#kill(p, call.args);
-      case "sleep":
-        p.dueMs = call.args.dueMs;
-        return;
-      case "print":
-        this.#output[call.args.fd === 1 ? 1 : 2].push(call.args.data);
-        return this.#answer(p, encodeAnswer("print", undefined));
-      case "identify": {
-        const { argv = [], env = {} } = this.#options;
-        const list = Object.entries(env).map(([name, value]) => ({ name, value }));
-        const self = { pid: p.pid, ppid: p.ppid, argv: ["roost", "job.js", ...argv], env: list };
-        return this.#answer(p, encodeAnswer("identify", self));
-      }
-      case "hostname":
-        return this.#answer(p, encodeAnswer("hostname", { name: "here" }));
-      case "hosts": {
-        const host = (id: string, free: boolean) => ({ id, name: id.toUpperCase(), free });
-        const answer = { hosts: [host("h1", true), host("h2", false)], here: "h1" };
-        return this.#answer(p, encodeAnswer("hosts", answer));
-      }
-      case "migrate":
-        p.machine = Machine.restore(this.#base, p.machine.image(), MEMORY);
-        return this.#answer(p, encodeAnswer("migrate", undefined));
-      case "random": {
-        const bytes = crypto.getRandomValues(new Uint8Array(call.args.length));
-        return this.#answer(p, encodeAnswer("random", { bytes }));
-      }
-      case "readLine":
-        return this.#answer(p, encodeAnswer("readLine", { line: this.#lines.shift() }));
-      default:
-        return this.#answer(p, this.#files.serve(p.pid, call));
-    }
-  }
+/** Two ends of a link on which nothing takes time. */
+function links(world: World): [Link, Link] {
+  const make = (): Link & { other?: Link } => ({
+    queuedBytes: 0,
+    onMessage: () => {},
+    onEnd: () => {},
+    send(message) {
+      world.after(0, () => this.other?.onMessage(message));
+    },
+    close(reason) {
+      for (const end of [this, this.other]) world.after(0, () => end?.onEnd({ reason }));
+    },
+  });
+  const [a, b] = [make(), make()];
+  a.other = b;
+  b.other = a;
+  return [a, b];
 }

@@ -258,16 +258,16 @@ describe("the terminal and the process", () => {
       console.log(process.argv.slice(2), process.env, process.pid, process.platform, process.cwd());
       console.log(getpid(), getppid(), hostname(), hosts());
       const began = process.hrtime(); const big = process.hrtime.bigint();
-      performance.now(); sleep(1500); migrate("h2");
+      performance.now(); sleep(1500); migrate("host2");
       console.log(process.hrtime(began), process.hrtime.bigint() - big, performance.now(), performance.timeOrigin);
     `,
-      { argv: ["a", "-b"], env: { HOME: "/" } },
+      { argv: ["a", "-b"], env: { HOME: "/" }, hosts: 2 },
     );
     expect(lines(stdout)).toEqual([
       "[ 'a', '-b' ] { HOME: '/' } 1 roost /",
       "1 0 here [",
-      "  { id: 'h1', name: 'H1', free: true, here: true },",
-      "  { id: 'h2', name: 'H2', free: false, here: false }",
+      "  { id: 'here', name: 'here', free: false, here: true },",
+      "  { id: 'host2', name: 'host2', free: true, here: false }",
       "]",
       `[ 1, 500000000 ] 1500000000n 1500 ${STARTED_MS}`,
     ]);

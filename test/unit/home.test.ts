@@ -43,6 +43,7 @@ class Bench {
       env: {},
       zone: "UTC",
       memoryBytesMax: LIMITS.guestMemoryBytes,
+      processesMax: LIMITS.processesPerJob,
       preemptEvery: 0,
       seed: 1n,
     },
@@ -82,6 +83,7 @@ class Bench {
       ...stay,
       call,
       request,
+      waits: true,
       learned: NOTHING_LEARNED,
       snapshot,
       images: imagesOf(snapshot),
@@ -142,7 +144,7 @@ describe("placing", () => {
   test("a parent that waits holds no slot", () => {
     const b = launched();
     b.fork(1);
-    b.call(1, "wait", { pid: -1, timeoutMs: undefined });
+    b.call(1, "wait", { pid: -1, dueMs: undefined });
     b.host("late");
     b.nowMs += 1_000;
     b.do({ type: "tick" });
@@ -207,6 +209,7 @@ describe("one running copy", () => {
       ...stay,
       call,
       request,
+      waits: true,
       learned: NOTHING_LEARNED,
       snapshot: undefined,
       images: [],
@@ -224,6 +227,7 @@ describe("one running copy", () => {
       ...stay,
       snapshot: undefined,
       images: [],
+      waits: true,
       learned: NOTHING_LEARNED,
       tookMs: 0,
     };
@@ -260,6 +264,7 @@ describe("images", () => {
       ...stay,
       snapshot: undefined,
       images: [],
+      waits: true,
       learned: NOTHING_LEARNED,
     };
     b.say("home", { ...back, why: "recalled", tookMs: 0 });
@@ -303,18 +308,18 @@ describe("processes", () => {
     b.call(second, "exit", exit);
     b.nowMs++;
     b.call(first, "exit", { ...exit, status: 0 });
-    b.call(1, "wait", { pid: -1, timeoutMs: undefined });
+    b.call(1, "wait", { pid: -1, dueMs: undefined });
     expect(b.answer(1, "wait")).toEqual({ end: { pid: second, signal: undefined, ...exit } });
-    b.call(1, "wait", { pid: first, timeoutMs: undefined });
+    b.call(1, "wait", { pid: first, dueMs: undefined });
     expect(b.answer(1, "wait")).toMatchObject({ end: { pid: first } });
-    b.call(1, "wait", { pid: -1, timeoutMs: undefined });
+    b.call(1, "wait", { pid: -1, dueMs: undefined });
     expect(b.answer(1, "wait")).toMatchObject({ code: "ECHILD" });
   });
 
   test("wait blocks until a child ends, or the time is over", () => {
     const b = launched();
     const child = b.fork(1);
-    b.call(1, "wait", { pid: child, timeoutMs: 50 });
+    b.call(1, "wait", { pid: child, dueMs: b.nowMs + 50 });
     const waiting = b.replies(1).length;
     b.nowMs += 49;
     b.do({ type: "tick" });
@@ -322,7 +327,7 @@ describe("processes", () => {
     b.nowMs += 1;
     b.do({ type: "tick" });
     expect(b.answer(1, "wait")).toEqual({ end: undefined });
-    b.call(1, "wait", { pid: child, timeoutMs: undefined });
+    b.call(1, "wait", { pid: child, dueMs: undefined });
     b.call(child, "exit", exit);
     expect(b.answer(1, "wait")).toMatchObject({ end: { pid: child, status: 3 } });
   });
@@ -333,7 +338,7 @@ describe("processes", () => {
     const grandchild = b.fork(child);
     b.call(child, "exit", exit);
     b.call(grandchild, "exit", exit);
-    b.call(1, "wait", { pid: grandchild, timeoutMs: undefined });
+    b.call(1, "wait", { pid: grandchild, dueMs: undefined });
     expect(b.answer(1, "wait")).toMatchObject({ end: { pid: grandchild } });
   });
 
@@ -353,7 +358,7 @@ describe("processes", () => {
     const child = b.fork(1);
     b.call(1, "kill", { pid: child, signal: "SIGTERM" });
     expect(b.sent.at(-1)).toMatchObject({ host: "far", message: { type: "release", pid: child } });
-    b.call(1, "wait", { pid: -1, timeoutMs: undefined });
+    b.call(1, "wait", { pid: -1, dueMs: undefined });
     expect(b.answer(1, "wait")).toMatchObject({ end: { pid: child, signal: "SIGTERM" } });
     b.call(1, "kill", { pid: child, signal: "SIGTERM" });
     expect(b.answer(1, "kill")).toMatchObject({ code: "ESRCH" });
@@ -375,7 +380,7 @@ describe("processes", () => {
       expect(b.placed(child)).toMatchObject({ host: `host${n}`, epoch: n });
       b.do({ type: "hostLost", host: hostId(`host${n}`), reason: "no sign of life" });
     }
-    b.call(1, "wait", { pid: child, timeoutMs: undefined });
+    b.call(1, "wait", { pid: child, dueMs: undefined });
     expect(b.answer(1, "wait")).toMatchObject({ end: { pid: child, signal: "SIGKILL" } });
     expect(b.effects).toContainEqual(expect.objectContaining({ type: "print", fd: 2 }));
   });

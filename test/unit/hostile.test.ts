@@ -55,6 +55,7 @@ const SPEC = {
   env: {},
   zone: "UTC",
   memoryBytesMax: LIMITS.guestMemoryBytes,
+  processesMax: LIMITS.processesPerJob,
   preemptEvery: 0,
   seed: 1n,
 };
@@ -115,6 +116,7 @@ class HomeBench {
       ...this.stay(n),
       call: callNumber(number),
       request: encodeCall(name, args),
+      waits: true,
       learned: NOTHING_LEARNED,
       snapshot: image === undefined ? undefined : snapshotOf(image, number + 1),
       images: image === undefined ? [] : [imageOf(image)],
@@ -165,7 +167,7 @@ describe("a host that lies to a home", () => {
           encodeCall("print", { fd: pick(0, 1, 9), data: new Uint8Array(5) }),
           encodeCall("wait", {
             pid: pick(-1, 1, 2, 2 ** 40),
-            timeoutMs: pick(undefined, -5, Number.NaN, Number.NEGATIVE_INFINITY, 1e308),
+            dueMs: pick(undefined, -5, Number.NaN, Number.NEGATIVE_INFINITY, 1e308),
           }),
           encodeCall("sleep", { dueMs: pick(Number.NaN, Number.POSITIVE_INFINITY, -1, 1e308) }),
           encodeCall("fork", { on: "nobody" }),
@@ -174,6 +176,22 @@ describe("a host that lies to a home", () => {
           encodeCall("identify", undefined),
           encodeCall("hosts", undefined),
           encodeCall("readLine", undefined),
+          encodeCall("send", { to: [pick(1, 2, 3, 2 ** 40)], tag: "t", value: new Uint8Array(9) }),
+          encodeCall("post", { to: [1, 1, 2 ** 40], tag: "!", value: new Uint8Array() }),
+          encodeCall("receive", { from: pick(-1, 1, -9), tag: undefined, dueMs: pick(undefined, Number.NaN) }),
+          encodeCall("notify", { pid: pick(1, 2, 2 ** 40), tag: "" }),
+          encodeCall("join", { group: pick("", "g") }),
+          encodeCall("meet", {
+            group: "g",
+            what: pick("a", "b"),
+            giver: pick(-1, 0, -7),
+            count: pick(0, 1, 2 ** 50),
+            parcels: [{ member: pick(-1, 0, -7, 2 ** 40), data: new Uint8Array(3) }],
+          }),
+          encodeCall("out", { fields: [{ type: "t", data: new Uint8Array(2) }] }),
+          encodeCall("find", { template: [], remove: true, wait: true }),
+          encodeCall("kill", { pid: pick(-9, 2 ** 40), signal: "SIGKILL" }),
+          encodeCall("handle", { signal: pick("SIGTERM", "SIGKILL"), handled: true }),
         );
         b.nowMs += 1;
         b.say(
@@ -181,7 +199,7 @@ describe("a host that lies to a home", () => {
           pick<Message>(
             { type: "status", slots: pick(0, 1, 2 ** 52), reason: "\u001b[2J" },
             { type: "running", ...stay },
-            { type: "call", ...stay, call, request, learned, snapshot, images, tookMs: -1e300 },
+            { type: "call", ...stay, call, request, waits: pick(true, false), learned, snapshot, images, tookMs: -1e300 },
             { type: "saved", ...stay, snapshot: snapshot ?? snapshotOf("none", 1), images },
             {
               type: "returned",
@@ -220,6 +238,7 @@ describe("a host that lies to a home", () => {
         ...b.stay(2),
         call: callNumber(1),
         request: encodeCall("hostname", undefined),
+        waits: true,
         learned: { answers: [], clock },
         snapshot: undefined,
         images: [],
@@ -350,7 +369,7 @@ describe("a host that lies to a home", () => {
     };
     for (let n = 0; n < LIMITS.endedKept + 100; n++) {
       expect(forkAndExit()).toBe(true);
-      b.call("home", 1, number++, "wait", { pid: -1, timeoutMs: undefined });
+      b.call("home", 1, number++, "wait", { pid: -1, dueMs: undefined });
     }
     expect(b.state.processes.size).toBeLessThanOrEqual(LIMITS.endedKept + 2);
     let zombies = 0;

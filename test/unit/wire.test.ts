@@ -79,6 +79,7 @@ const GOLDEN: [Message, string][] = [
   [{ type: "recall", ...stay }, "0d036a6f6207ac02"],
   [{ type: "release", ...stay, to: "far" }, "0e036a6f6207ac0203666172"],
   [{ type: "pause", ...stay, paused: true }, "0f036a6f6207ac0201"],
+  [{ type: "interrupt", ...stay }, "10036a6f6207ac02"],
   [{ type: "status", slots: 2, reason: "" }, "1e0200"],
   [{ type: "refuse", ...stay, code: "EAGAIN", reason: "full" }, "1f036a6f6207ac02010466756c6c"],
   [{ type: "running", ...stay }, "20036a6f6207ac02"],
@@ -88,12 +89,13 @@ const GOLDEN: [Message, string][] = [
       ...stay,
       call: callNumber(4),
       request: new Uint8Array([1]),
+      waits: true,
       learned,
       snapshot,
       images,
       tookMs: 0.5,
     },
-    "21036a6f6207ac02040101010402000901c80100000000000004400102016101620501e807000000000000f83f01016203010203000000000000e03f",
+    "21036a6f6207ac0204010101010402000901c80100000000000004400102016101620501e807000000000000f83f01016203010203000000000000e03f",
   ],
   [
     { type: "saved", ...stay, snapshot, images },
@@ -127,6 +129,7 @@ const TYPES: Record<Message["type"], true> = {
   recall: true,
   release: true,
   pause: true,
+  interrupt: true,
   status: true,
   refuse: true,
   running: true,
@@ -147,7 +150,7 @@ describe("messages", () => {
 
   test("none is missing here", () => {
     expect(new Set(GOLDEN.map(([{ type }]) => type))).toEqual(new Set(Object.keys(TYPES)));
-    expect(PROTOCOL_VERSION).toBe(1);
+    expect(PROTOCOL_VERSION).toBe(2);
   });
 
   test("cut short, longer, or with any bit flipped, they are refused or another message, and nothing is thrown", () => {

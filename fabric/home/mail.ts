@@ -1,0 +1,155 @@
+/**
+ * Mailboxes. They are here and not with the processes, so that a message never waits for a move: it is accepted
+ * wherever its receiver is, or if that is nowhere.
+ *
+ * Promises: letters from one process to another are received in the order of sending; each is in a mailbox, or with its
+ * sender for want of room, or received, and once received is an answer that outlives every host (answers.ts).
+ */
+import { RoostError } from "../base/errors.ts";
+import { type CallNumber, type Pid, pid } from "../base/ids.ts";
+import { LIMITS } from "../base/limits.ts";
+import { type CallArgs, encodeAnswer, encodeError, INTERNAL_TAG } from "../wire/calls.ts";
+import { answer } from "./answers.ts";
+import type { Out } from "./effects.ts";
+import type { HomeState, Letter, Process, Undelivered, Which } from "./state.ts";
+
+/** What a letter weighs beside its value. */
+const LETTER_BYTES = 64;
+
+const weight = (letter: Letter) => letter.value.length + letter.tag.length + LETTER_BYTES;
+
+const noProcess = (pid: number) => new RoostError("ESRCH", `no process ${pid} is alive in this job`);
+
+/** `checked`: all receivers must be alive. */
+export function send(
+  state: HomeState,
+  p: Process,
+  call: CallNumber,
+  { to, tag, value }: CallArgs<"send">,
+  checked: boolean,
+  out: Out,
+  nowMs: number,
+): void {
+  const receivers = to.map((id) => state.processes.get(pid(id)));
+  const dead = receivers.findIndex((q) => !q || q.end);
+  if (checked && dead >= 0) return answer(state, p, call, encodeError(noProcess(to[dead] ?? 0)), out, nowMs);
+  const letter: Letter = { from: p.pid, tag, value: value.slice(), end: undefined };
+  const alive = receivers.flatMap((q) => (q && !q.end ? [q.pid] : []));
+  const letters: Undelivered = { call, letter, to: new Set(alive) };
+  p.undelivered.push(letters);
+  deliverFrom(state, p, out, nowMs);
+}
+
+/** Delivers what a process has sent as far as there is room, and no letter before an earlier one to the same receiver. */
+function deliverFrom(state: HomeState, p: Process, out: Out, nowMs: number): void {
+  const full = new Set<Pid>();
+  for (const { letter, to } of p.undelivered)
+    for (const id of to) {
+      const receiver = state.processes.get(id);
+      if (receiver && !receiver.end) {
+        if (full.has(id) || !deliver(state, receiver, letter, out, nowMs)) {
+          full.add(id);
+          continue;
+        }
+      }
+      to.delete(id);
+    }
+  const done = p.undelivered.filter(({ to }) => to.size === 0);
+  if (done.length === 0) return;
+  const rest = p.undelivered.filter(({ to }) => to.size > 0);
+  p.undelivered.splice(0, p.undelivered.length, ...rest);
+  for (const { call } of done)
+    if (call !== undefined) answer(state, p, call, encodeAnswer("send", undefined), out, nowMs);
+}
+
+/** Into the hands of a receiver that waits for it, or into the mailbox. False: there is no room. */
+function deliver(state: HomeState, q: Process, letter: Letter, out: Out, nowMs: number): boolean {
+  if (q.pending?.for === "letter" && fits(letter, q.pending.which)) {
+    hand(state, q, q.pending.call, letter, out, nowMs);
+    return true;
+  }
+  const full =
+    q.mailbox.length >= LIMITS.mailboxLetters ||
+    (q.mailbox.length > 0 && q.mailboxBytes + weight(letter) > LIMITS.mailboxBytes);
+  if (full) return false;
+  q.mailbox.push(letter);
+  q.mailboxBytes += weight(letter);
+  return true;
+}
+
+function hand(state: HomeState, q: Process, call: CallNumber, letter: Letter, out: Out, nowMs: number): void {
+  const { from, tag, value, end } = letter;
+  answer(state, q, call, encodeAnswer("receive", { letter: { from, tag, value, end } }), out, nowMs);
+}
+
+const fits = ({ from, tag }: Letter, which: Which): boolean =>
+  (which.from === -1 || which.from === from) &&
+  (which.tag === undefined ? !tag.startsWith(INTERNAL_TAG) : which.tag === tag);
+
+export function receive(
+  state: HomeState,
+  q: Process,
+  call: CallNumber,
+  { from, tag, dueMs }: CallArgs<"receive">,
+  out: Out,
+  nowMs: number,
+): void {
+  const which = { from, tag };
+  const at = q.mailbox.findIndex((letter) => fits(letter, which));
+  const letter = q.mailbox[at];
+  if (!letter) {
+    q.pending = { for: "letter", call, which, dueMs };
+    return;
+  }
+  q.mailbox.splice(at, 1);
+  q.mailboxBytes -= weight(letter);
+  hand(state, q, call, letter, out, nowMs);
+  for (const sender of state.processes.values())
+    if (sender.undelivered.some(({ to }) => to.has(q.pid))) deliverFrom(state, sender, out, nowMs);
+}
+
+export function probe(q: Process, which: CallArgs<"probe">): Uint8Array {
+  const letter = q.mailbox.find((letter) => fits(letter, which));
+  const found = letter && { from: letter.from, tag: letter.tag, bytes: letter.value.length };
+  return encodeAnswer("probe", { found });
+}
+
+export function notify(
+  state: HomeState,
+  p: Process,
+  call: CallNumber,
+  { pid: id, tag }: CallArgs<"notify">,
+  out: Out,
+  nowMs: number,
+): void {
+  const watched = state.processes.get(pid(id));
+  if (!watched) {
+    const sentence = `this job never had a process ${id}, or it ended long ago`;
+    return answer(state, p, call, encodeError(new RoostError("ESRCH", sentence)), out, nowMs);
+  }
+  answer(state, p, call, encodeAnswer("notify", undefined), out, nowMs);
+  watched.watchers.push({ pid: p.pid, tag });
+  if (watched.end) tellWatchers(state, watched, out, nowMs);
+}
+
+/** After the end of `p`: nobody waits for room in its mailbox any more, and after all it has sent those who asked are told. */
+export function closeMailbox(state: HomeState, p: Process, out: Out, nowMs: number): void {
+  p.mailbox.length = 0;
+  p.mailboxBytes = 0;
+  tellWatchers(state, p, out, nowMs);
+  for (const sender of state.processes.values())
+    if (sender.undelivered.some(({ to }) => to.has(p.pid))) deliverFrom(state, sender, out, nowMs);
+}
+
+function tellWatchers(state: HomeState, p: Process, out: Out, nowMs: number): void {
+  const { status = 1, signal } = p.end ?? {};
+  const value = new Uint8Array();
+  const end = { pid: p.pid, status, signal, value };
+  for (const { pid: watcher, tag } of p.watchers.splice(0))
+    p.undelivered.push({
+      call: undefined,
+      letter: { from: p.pid, tag, value, end },
+      to: new Set([watcher]),
+    });
+  deliverFrom(state, p, out, nowMs);
+}
