@@ -22,8 +22,11 @@ export interface Endpoint {
 interface Boot {
   readonly boot: { readonly engine: Engine; readonly guestLibrary: string; readonly hostName: string };
 }
-type FromOwner = Boot | { readonly command: Command };
-type FromWorker = { readonly ready: BaseId } | { readonly broken: string } | { readonly report: Report };
+type FromOwner = Boot | { readonly commands: readonly Command[] };
+type FromWorker =
+  | { readonly ready: BaseId }
+  | { readonly broken: string }
+  | { readonly reports: readonly Report[] };
 
 /** In the worker: boots the engine when told, then carries out commands for as long as the worker lives. */
 export function serveExecutor(owner: Endpoint, clock: Clock, random: Random): void {
@@ -31,14 +34,14 @@ export function serveExecutor(owner: Endpoint, clock: Clock, random: Random): vo
   let executor: Executor | undefined;
   owner.onMessage((received) => {
     const message = received as FromOwner;
-    if ("command" in message) {
-      executor?.handle(message.command);
+    if ("commands" in message) {
+      for (const command of message.commands) executor?.handle(command);
       return;
     }
     const { engine, guestLibrary, hostName } = message.boot;
     bootBase(engine, { source: guestLibrary }).then(
       (base) => {
-        const report = (report: Report) => say({ report }, buffersOf(report));
+        const report = together<Report>((reports) => say({ reports }, reports.flatMap(buffersOf)));
         executor = new Executor({
           machines: engineMachines(base),
           hostName,
@@ -71,14 +74,14 @@ export async function startExecutors(
 function startExecutor(worker: Endpoint, boot: Boot["boot"]): Promise<{ port: ExecutorPort; base: BaseId }> {
   return new Promise((resolve, reject) => {
     const port: ExecutorPort = {
-      command: (command) => worker.post({ command } satisfies FromOwner, []),
+      command: together<Command>((commands) => worker.post({ commands } satisfies FromOwner, [])),
       onReport: () => {},
       onEnd: () => {},
       close: () => worker.terminate(),
     };
     worker.onMessage((received) => {
       const message = received as FromWorker;
-      if ("report" in message) port.onReport(message.report);
+      if ("reports" in message) for (const report of message.reports) port.onReport(report);
       else if ("ready" in message) resolve({ port, base: message.ready });
       else reject(new RoostError("EIO", `the engine did not start: ${message.broken}`));
     });
@@ -88,6 +91,19 @@ function startExecutor(worker: Endpoint, boot: Boot["boot"]): Promise<{ port: Ex
     });
     worker.post({ boot } satisfies FromOwner, []);
   });
+}
+
+/** What is said in one task crosses at its end, as one: crossing is what costs. */
+function together<T>(cross: (all: readonly T[]) => void): (one: T) => void {
+  let said: T[] = [];
+  return (one) => {
+    if (said.push(one) > 1) return;
+    queueMicrotask(() => {
+      const all = said;
+      said = [];
+      cross(all);
+    });
+  };
 }
 
 /** Only images are large enough to be worth handing over. */
