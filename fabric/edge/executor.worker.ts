@@ -15,4 +15,7 @@ serveExecutor(
   },
   systemClock,
   systemRandom,
+  // Not a MessageChannel: Node takes up to 1,000 messages of one port before it looks at another, and so a process that
+  // computes would keep the owner's commands waiting for 1,000 slices.
+  setImmediate,
 );

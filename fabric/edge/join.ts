@@ -14,6 +14,8 @@ const ANSWER_MS = 5_000;
 
 export interface JoinOptions {
   readonly workers: number;
+  /** Starts the workers meanwhile: a job is to be launched. */
+  readonly prepare?: boolean;
   readonly log?: (sentence: string) => void;
 }
 
@@ -23,6 +25,7 @@ export async function joinRelay(relay: URL, options: JoinOptions): Promise<Parti
   const log = options.log ?? (() => {});
   const environment = nodeEnvironment({ log, rendezvous: (host) => connectRelay({ url: relay, host, log }) });
   const fabric = new Fabric(environment, { workers: options.workers });
+  if (options.prepare) fabric.prepare().catch(() => {}); // whoever needs them is told
   const close = async () => {
     fabric.close();
     endRtc();

@@ -1,7 +1,7 @@
-/** The `roost` command: words in, exit code out. What each word does is in a file of its own. */
+/** The `roost` command: words in, exit code out. What each word does is in a file of its own, loaded when it is said. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import pc from "picocolors";
 import { RoostError } from "../base/errors.ts";
+import { err } from "./colors.ts";
 
 const count = (least: number) => (text: string) => {
   const n = Number(text);
@@ -20,8 +20,8 @@ const portOption = () =>
       return n;
     });
 
-const relayOption = () =>
-  new Option("--relay <url>", "the relay where hosts are found")
+const relayOption = (what = "the relay where hosts are found") =>
+  new Option("--relay <url>", what)
     .env("ROOST_RELAY")
     .default(new URL("http://localhost:9000"), "http://localhost:9000")
     .argParser((text) => {
@@ -31,30 +31,47 @@ const relayOption = () =>
       return url;
     });
 
-function commands(): Command {
+/** For commands that take a pid: whose. */
+const jobOption = () =>
+  new Option("--job <job>", "which job: an id, or HOST.SECRET for one at a relay").env("ROOST_JOB");
+const atRelay = () => relayOption("where a job given as HOST.SECRET is found");
+const JOB = "a job's id, or HOST.SECRET for one at a relay; by default the one that runs here";
+
+export function commands(): Command {
   const roost = new Command("roost")
     .description("Run programs that fork across browser tabs and edge machines.")
-    .showHelpAfterError("(roost --help lists the commands)");
+    .showHelpAfterError("(roost --help lists the commands)")
+    .addHelpText("after", "\nExample:\n  roost run examples/queens.js 8 --local=3");
+  takingPart(roost.commandsGroup("Take part:"));
+  looking(roost.commandsGroup("Look at jobs:"));
+  steering(roost.commandsGroup("Steer jobs:"));
+  keeping(roost.commandsGroup("And:"));
+  return roost;
+}
 
+function takingPart(roost: Command): void {
   roost
     .command("run")
     .description("launch a job from here; its output is this command's, its status the exit code")
     .argument("<file>", "the program: JavaScript or TypeScript, imports are bundled")
-    .argument("[args...]", "its arguments")
+    .argument("[args...]", "its arguments; after -- they may begin with a dash")
     .addOption(relayOption())
     .addOption(
       new Option("--local [hosts]", "on this many hosts inside this process, without network")
         .preset(2)
         .argParser(count(1)),
     )
-    .option(
-      "--preempt-every <polls>",
-      "suspend, encode and move at every Kth poll and every system call",
-      count(1),
+    .option("-d, --detach", "leave it to a process of its own and print the job's id (see attach)")
+    .addOption(
+      new Option(
+        "--preempt-every <polls>",
+        "with --local: suspend, encode and move at every Kth poll and every system call",
+      ).argParser(count(1)),
     )
     .option("--dir <directory>", "the job's directory: all it sees of the disk", ".")
     .option("--memory <MiB>", "linear memory of each process", count(4))
-    .option("--json", "say at the end, on stderr, how it went, as JSON")
+    .option("--json", "print output and events as JSON lines, at the end the whole job")
+    .addOption(new Option("--as-home").hideHelp())
     .addHelpText("after", "\nExample:\n  roost run examples/queens.js 8 --local=3")
     .action(async (file: string, args: string[], options) => {
       const { run } = await import("./commands.ts");
@@ -66,27 +83,155 @@ function commands(): Command {
     .description("this machine takes work until Ctrl-C, which sends it away first")
     .addOption(relayOption())
     .option("--workers <number>", "processes it runs at once", count(1), 1)
+    .option("--json", "print what happens as JSON lines")
     .addHelpText("after", "\nExample:\n  roost donate --relay http://localhost:9000 --workers 2")
     .action(async (options) => {
       const { donate } = await import("./donate.ts");
-      await donate(options.relay, options.workers);
+      await donate(options);
     });
 
   roost
     .command("relay")
     .description("the relay and the page: one process, one port")
     .addOption(portOption())
+    .option("--json", "say where it listens as JSON")
     .addHelpText("after", "\nExample:\n  roost relay --port 9000")
     .action(async (options) => {
       const { relay } = await import("./commands.ts");
-      await relay(options.port);
+      await relay(options);
+    });
+}
+
+function looking(roost: Command): void {
+  roost
+    .command("ps")
+    .description("jobs of this machine and their processes")
+    .argument("[job]", JOB.replace("the one that runs here", "all that run here"))
+    .addOption(atRelay())
+    .option("-a, --all", "ended ones too")
+    .option("--json", "the jobs as one JSON document")
+    .addHelpText("after", "\nExample:\n  roost ps\n  roost ps k3x9f2ab --all")
+    .action(async (job: string | undefined, options) => {
+      const { ps } = await import("./look.ts");
+      await ps({ ...options, job });
     });
 
+  roost
+    .command("top")
+    .description("a job's hosts and processes, as they change; q ends it")
+    .argument("[job]", JOB)
+    .addOption(atRelay())
+    .option("--every <seconds>", "how often", count(1), 1)
+    .option("--json", "JSON lines")
+    .addHelpText("after", "\nExample:\n  roost top")
+    .action(async (job: string | undefined, options) => {
+      const { top } = await import("./top.ts");
+      await top({ ...options, job });
+    });
+
+  roost
+    .command("hosts")
+    .description("the hosts at a relay, or those that a job uses")
+    .argument("[job]", "a job's id, or HOST.SECRET; by default all hosts at the relay")
+    .addOption(relayOption())
+    .option("--json", "as one JSON document")
+    .addHelpText("after", "\nExample:\n  roost hosts --relay http://localhost:9000\n  roost hosts k3x9f2ab")
+    .action(async (job: string | undefined, options) => {
+      const { hosts } = await import("./look.ts");
+      await hosts({ ...options, job });
+    });
+
+  roost
+    .command("inspect")
+    .description("everything about a process, or a job: where it was, why it moved, what it cost")
+    .argument("[pid-or-job]", "a process's number, or a job's id; by default the job that runs here")
+    .addOption(jobOption())
+    .addOption(atRelay())
+    .option("--json", "as one JSON document")
+    .addHelpText("after", "\nExample:\n  roost inspect 3")
+    .action(async (what: string | undefined, options) => {
+      const { inspect, target } = await import("./look.ts");
+      await inspect({ ...options, ...target(what, options) });
+    });
+
+  roost
+    .command("why")
+    .description("why a process, or a job, does not run: in words")
+    .argument("[pid-or-job]", "a process's number, or a job's id; by default the job that runs here")
+    .addOption(jobOption())
+    .addOption(atRelay())
+    .option("--json", "as one JSON document")
+    .addHelpText("after", "\nExample:\n  roost why 3")
+    .action(async (what: string | undefined, options) => {
+      const { target, why } = await import("./look.ts");
+      await why({ ...options, ...target(what, options) });
+    });
+
+  roost
+    .command("logs")
+    .description("what a job has written")
+    .argument("[job]", JOB)
+    .addOption(atRelay())
+    .option("-f, --follow", "go on until the job ends")
+    .option("--pid <pid>", "of one process only", count(1))
+    .option("--json", "JSON lines, with process and time")
+    .addHelpText("after", "\nExample:\n  roost logs -f")
+    .action(async (job: string | undefined, options) => {
+      const { logs } = await import("./steer.ts");
+      await logs({ ...options, job });
+    });
+}
+
+function steering(roost: Command): void {
+  roost
+    .command("attach")
+    .description(
+      "come back to a detached job: its output, its input, its exit code; Ctrl-C leaves it running",
+    )
+    .argument("[job]", JOB)
+    .addOption(atRelay())
+    .option("--json", "output as JSON lines, at the end the whole job")
+    .addHelpText("after", "\nExample:\n  roost run examples/queens.js 12 --local --detach\n  roost attach")
+    .action(async (job: string | undefined, options) => {
+      const { attach } = await import("./steer.ts");
+      process.exitCode = await attach({ ...options, job });
+    });
+
+  roost
+    .command("kill")
+    .description("send a signal to a process, or to a job's first, which ends the job")
+    .argument("<pid-or-job>", "a process's number, or a job's id")
+    .addOption(jobOption())
+    .addOption(atRelay())
+    .addOption(new Option("-s, --signal <name>", "which").default("SIGTERM"))
+    .option("--json", "say what was done as JSON")
+    .addHelpText("after", "\nExample:\n  roost kill 3\n  roost kill k3x9f2ab --signal KILL")
+    .action(async (what: string, options) => {
+      const [{ target }, { kill }] = await Promise.all([import("./look.ts"), import("./steer.ts")]);
+      await kill({ ...options, ...target(what, options) });
+    });
+
+  roost
+    .command("migrate")
+    .description("move a process to another host, and wait until it is there")
+    .argument("<pid>", "the process", count(1))
+    .argument("[host]", "a host's id or name; by default where it seems best")
+    .addOption(jobOption())
+    .addOption(atRelay())
+    .option("--json", "say where it is as JSON")
+    .addHelpText("after", '\nExample:\n  roost migrate 3 "host 2"')
+    .action(async (pid: number, host: string | undefined, options) => {
+      const { migrate } = await import("./steer.ts");
+      await migrate({ ...options, pid, host });
+    });
+}
+
+function keeping(roost: Command): void {
   roost
     .command("bench")
     .description("measure, and say on what machine and how")
     .argument("[suites...]", "which; all of them by default")
-    .option("--json <file>", "write the figures as one flat object")
+    .option("--json <file>", "write the figures as one flat object; - is stdout")
     .addHelpText("after", "\nExample:\n  roost bench flight --json figures.json")
     .action(async (suites: string[], options) => {
       const { bench } = await import("./commands.ts");
@@ -102,19 +247,23 @@ function commands(): Command {
       const { start } = await import("./commands.ts");
       await start(options.port, options.demo);
     });
-
-  return roost;
 }
 
 export async function main(argv: readonly string[]): Promise<void> {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(0); // `roost … | head` has seen enough
+    if (error.code === "EPIPE") process.exit(141); // `roost … | head` has seen enough; so do programs that know no better
+    throw error;
   });
+  const roost = commands();
+  if (argv[0] === "complete") {
+    const { addCompletion } = await import("./completion.ts");
+    addCompletion(roost);
+  }
   try {
-    await commands().parseAsync([...argv], { from: "user" });
+    await roost.parseAsync([...argv], { from: "user" });
   } catch (error) {
     if (!(error instanceof RoostError)) throw error;
-    process.stderr.write(`${pc.red("roost:")} ${error.message}\n`);
+    process.stderr.write(`${err.red("roost:")} ${error.message}\n`);
     process.exitCode = 1;
   }
 }

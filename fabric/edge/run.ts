@@ -1,15 +1,18 @@
 /** Launches a program and sees it through: `roost run`, and the demonstration of `npm start`. */
 import { RoostError } from "../base/errors.ts";
-import { FIRST_PID } from "../base/ids.ts";
 import type { JobEvent } from "../home/effects.ts";
-import { Fabric } from "../host/fabric.ts";
-import type { Job } from "../host/job.ts";
+import { Fabric, type RunOptions } from "../host/fabric.ts";
+import type { Job, Terminal } from "../host/job.ts";
 import { type JobView, viewOfJob } from "../host/view.ts";
 import { NodeDisk } from "../io/node-disk.ts";
+import type { SignalName } from "../wire/calls.ts";
 import type { Program } from "./bundle.ts";
+import { err } from "./colors.ts";
 import { nodeEnvironment } from "./environment.ts";
 import { joinRelay } from "./join.ts";
+import { type Published, publish } from "./publish.ts";
 import { describeJob, processTerminal, StatusLine } from "./terminal.ts";
+import { exitCodeOf, SIGNAL_NUMBERS } from "./words.ts";
 
 export interface Launch {
   readonly program: Program;
@@ -22,6 +25,17 @@ export interface Launch {
   readonly status?: (job: JobView) => string;
   /** Where the job's output goes instead of this terminal. */
   readonly print?: (fd: number, data: Uint8Array) => void;
+  /** Everything that happens, and all output, as it comes; instead of this terminal. */
+  readonly onEvent?: (event: JobEvent | OutputEvent, atMs: number) => void;
+  /** Nobody is at a terminal: output is kept for those who look later, input comes from those who attach. */
+  readonly detached?: { onLaunched(job: Job): void };
+}
+
+export interface OutputEvent {
+  readonly type: "output";
+  readonly pid: number;
+  readonly fd: number;
+  readonly text: string;
 }
 
 export interface Outcome {
@@ -30,16 +44,11 @@ export interface Outcome {
   readonly job: JobView;
 }
 
-const SIGNAL_NUMBERS: Record<string, number> = {
-  SIGINT: 2,
-  SIGKILL: 9,
-  SIGTERM: 15,
-  SIGUSR1: 10,
-  SIGUSR2: 12,
-};
+/** A detached job's output is all there is of it: more of it is kept. */
+const DETACHED_KEPT_BYTES = 64 << 20;
 
 /** Runs a job on `count` hosts inside this process, each with a worker thread, without any network. */
-export async function runLocal(launch: Launch, count: number): Promise<Outcome> {
+export async function runLocal(launch: Promise<Launch> | Launch, count: number): Promise<Outcome> {
   const hosts = Array.from(
     { length: count },
     (_, n) => new Fabric(nodeEnvironment({ name: `host ${n + 1}` }), { workers: 1 }),
@@ -47,8 +56,9 @@ export async function runLocal(launch: Launch, count: number): Promise<Outcome> 
   const [home, ...others] = hosts;
   if (!home) throw new RoostError("EINVAL", "at least one host is needed: --local=1");
   try {
-    await Promise.all(others.map((host) => host.donate()));
-    return await seeThrough(home, launch, async (job) => {
+    // The hosts boot while the program is bundled.
+    const [ready] = await Promise.all([launch, home.prepare(), ...others.map((host) => host.donate())]);
+    return await seeThrough(home, ready, undefined, async (job) => {
       for (const host of others) await home.lend(job, host);
     });
   } finally {
@@ -57,26 +67,47 @@ export async function runLocal(launch: Launch, count: number): Promise<Outcome> 
 }
 
 /** Runs a job whose home is this process, on the hosts that take work at a relay, and here. */
-export async function runAtRelay(launch: Launch, relay: URL): Promise<Outcome> {
-  await using participant = await joinRelay(relay, { workers: 1 });
-  return await seeThrough(participant.fabric, launch);
+export async function runAtRelay(launch: Promise<Launch> | Launch, relay: URL): Promise<Outcome> {
+  const [participant, ready] = await bothOrNeither(joinRelay(relay, { workers: 1, prepare: true }), launch);
+  await using _ = participant;
+  return await seeThrough(participant.fabric, ready, relay);
+}
+
+/** When one fails, the other is let go of. */
+async function bothOrNeither<A extends AsyncDisposable, B>(first: Promise<A>, second: Promise<B> | B) {
+  const [a, b] = await Promise.allSettled([first, second]);
+  if (a.status === "fulfilled" && b.status === "fulfilled") return [a.value, b.value] as const;
+  if (a.status === "fulfilled") await a.value[Symbol.asyncDispose]();
+  throw b.status === "rejected" ? b.reason : (a as PromiseRejectedResult).reason;
 }
 
 /** From the launch to the end, with the terminal and Ctrl-C in between. */
 async function seeThrough(
   home: Fabric,
   launch: Launch,
+  relay: URL | undefined,
   whenLaunched: (job: Job) => Promise<void> = async () => {},
 ): Promise<Outcome> {
   let job: Job | undefined;
+  let published: Published | undefined;
+  let broken = false;
   const line = new StatusLine(() => {
-    if (!job) return "";
+    if (!job || launch.onEvent) return "";
     const view = viewOfJob(job);
     return launch.status ? launch.status(view) : describeJob(view, Date.now());
   });
-  const terminal = processTerminal(line.clear);
-  if (launch.print) terminal.print = launch.print;
-  const interrupts = onInterrupt(() => job);
+  const each = (signal: SignalName) => {
+    for (const p of job?.state.processes.values() ?? []) if (!p.end) job?.kill(p.pid, signal);
+  };
+  const terminal = processTerminal(line, {
+    onBroken: () => {
+      broken = true;
+      each("SIGKILL");
+    },
+    onFull: () => each("SIGSTOP"),
+    onRoom: () => each("SIGCONT"),
+  });
+  const interrupts = onInterrupt(each, () => job !== undefined);
   try {
     job = await home.run({
       name: launch.program.fileName,
@@ -85,42 +116,81 @@ async function seeThrough(
       args: launch.args,
       env: environmentOfJob(),
       disk: new NodeDisk(launch.directory),
-      terminal,
       preemptEvery: launch.preemptEvery ?? 0,
-      ...(process.env.ROOST_TRACE ? { onEvent: trace } : {}),
+      ...input(launch, terminal),
+      ...events(launch),
       ...(launch.memoryBytesMax ? { memoryBytesMax: launch.memoryBytesMax } : {}),
     });
+    if (launch.onEvent) tellOutput(job, launch.onEvent);
     await whenLaunched(job);
-    const { status, signal } = await job.ended;
-    const exitCode = signal ? 128 + (SIGNAL_NUMBERS[signal] ?? 0) : status & 255;
-    return { exitCode, job: viewOfJob(job) };
+    published = await publish(home, job, { relay, detached: launch.detached !== undefined }).catch(
+      (error) => {
+        if (launch.detached) throw error;
+        if (process.stderr.isTTY) process.stderr.write(`${err.yellow("roost:")} ${error.message}\n`);
+        return undefined; // it runs all the same
+      },
+    );
+    launch.detached?.onLaunched(job);
+    const end = await job.ended;
+    return { exitCode: broken ? 128 + BROKEN_PIPE : exitCodeOf(end), job: viewOfJob(job) };
   } finally {
     interrupts();
+    await terminal.close();
     line.close();
-    terminal.close();
+    await published?.close();
   }
 }
 
-/** With ROOST_TRACE set: everything that happens, as JSON lines on stderr. */
-function trace(event: JobEvent, atMs: number): void {
-  process.stderr.write(`${JSON.stringify({ atMs, ...event })}\n`);
+/** What a program gets that writes where nobody reads: SIGPIPE. */
+const BROKEN_PIPE = 13;
+
+function input(launch: Launch, terminal: Terminal): Pick<RunOptions, "terminal" | "outputKeptBytes"> {
+  if (launch.detached) return { outputKeptBytes: DETACHED_KEPT_BYTES };
+  if (launch.onEvent) return { terminal: { print: () => {}, readLine: () => terminal.readLine() } };
+  if (launch.print) return { terminal: { print: launch.print, readLine: () => terminal.readLine() } };
+  return { terminal };
 }
 
-/** Ctrl-C ends the whole job; a second one ends this process at once. */
-function onInterrupt(job: () => Job | undefined): () => void {
-  let asked = false;
-  const interrupt = (signal: "SIGINT" | "SIGTERM") => {
-    if (asked || !job()) process.exit(128 + (SIGNAL_NUMBERS[signal] ?? 0));
-    asked = true;
-    job()?.kill(FIRST_PID, signal);
+/** With ROOST_TRACE set: everything that happens, as JSON lines on stderr. */
+function events({ onEvent }: Launch): Pick<RunOptions, "onEvent"> {
+  if (onEvent) return { onEvent };
+  if (!process.env.ROOST_TRACE) return {};
+  return { onEvent: (event, atMs) => void process.stderr.write(`${JSON.stringify({ atMs, ...event })}\n`) };
+}
+
+function tellOutput({ output }: Job, onEvent: NonNullable<Launch["onEvent"]>): void {
+  const decoder = new TextDecoder();
+  let next = 0;
+  const tell = () => {
+    for (let entry = output.from(next); entry; entry = output.from(next)) {
+      next = entry.position + entry.data.length;
+      const { pid, fd, data, atMs } = entry;
+      onEvent({ type: "output", pid, fd, text: decoder.decode(data) }, atMs);
+    }
   };
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", interrupt);
+  output.onAdd(tell);
+  tell();
+}
+
+/** Ctrl-C goes to every process, as in any terminal; a second one ends them all at once. */
+function onInterrupt(each: (signal: SignalName) => void, runs: () => boolean): () => void {
+  let asked = false;
+  const interrupt = (signal: NodeJS.Signals) => {
+    const exit = () => process.exit(128 + (SIGNAL_NUMBERS[signal] ?? 0));
+    if (!runs()) return exit();
+    each(asked ? "SIGKILL" : signal === "SIGINT" ? "SIGINT" : "SIGTERM");
+    if (asked) setTimeout(exit, LAST_WORDS_MS).unref();
+    asked = true;
+  };
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  for (const signal of signals) process.on(signal, interrupt);
   return () => {
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
+    if (!asked) for (const signal of signals) process.off(signal, interrupt);
   };
 }
+
+/** To say goodbye to the hosts. */
+const LAST_WORDS_MS = 300;
 
 /** Nothing of the launcher's environment is a job's business, except how its terminal likes its output. */
 function environmentOfJob(): Record<string, string> {

@@ -1,12 +1,12 @@
 /** `npm start`: the relay and the page on one port, and the example job once on two hosts, so that one sees it fly. */
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
-import pc from "picocolors";
 import prettyMs from "pretty-ms";
 import { type Relay, startRelay } from "../../relay/index.ts";
 import { RoostError } from "../base/errors.ts";
 import type { JobView } from "../host/view.ts";
 import { bundleProgram, type Program } from "./bundle.ts";
+import { out } from "./colors.ts";
 import { runLocal } from "./run.ts";
 import { summarizeJob } from "./terminal.ts";
 
@@ -14,12 +14,15 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const PAGE = fileURLToPath(new URL("../web", import.meta.url));
 
 /** Starts serving; throws RoostError with a sentence when the port is taken. */
-export async function serve(port: number): Promise<Relay> {
+export async function serve(port: number, json = false): Promise<Relay> {
   const relay = await startRelay({ port, pageDirectory: PAGE });
-  process.stdout.write(
-    `${pc.bold("Roost")} is at ${pc.cyan(`http://localhost:${relay.port}`)}\n` +
-      `Open it in a few tabs: donate in some, launch a job in another. Ctrl-C ends it.\n`,
-  );
+  if (json)
+    process.stdout.write(`${JSON.stringify({ type: "listening", url: relay.url, port: relay.port })}\n`);
+  else
+    process.stdout.write(
+      `${out.bold("Roost")} is at ${out.cyan(`http://localhost:${relay.port}`)}\n` +
+        `Open it in a few tabs: donate in some, launch a job in another. Ctrl-C ends it.\n`,
+    );
   return relay;
 }
 
@@ -30,7 +33,7 @@ export async function serve(port: number): Promise<Relay> {
 export async function demonstrate(): Promise<void> {
   const program = await bundleProgram(`${ROOT}/examples/pmake/pmake.ts`);
   process.stdout.write(
-    `\n${pc.bold("The example, pmake")}: all TypeScript of Roost, compiled by forked processes\nin sandboxes.\n`,
+    `\n${out.bold("The example, pmake")}: all TypeScript of Roost, compiled by forked processes\nin sandboxes.\n`,
   );
   await pmake(program, "warming up", ["fabric", "dist/pmake"], 1);
   const one = await pmake(program, "one host", [".", "dist/pmake"], 1);
@@ -39,7 +42,7 @@ export async function demonstrate(): Promise<void> {
   say("two hosts", two);
   process.stdout.write(`${two.lastLine}\n`);
   const speedUp = (elapsed(one.job) / elapsed(two.job)).toFixed(2);
-  process.stdout.write(`${label("speed-up")} ${pc.bold(pc.green(`${speedUp}×`))}${coresRemark()}\n\n`);
+  process.stdout.write(`${label("speed-up")} ${out.bold(out.green(`${speedUp}×`))}${coresRemark()}\n\n`);
 }
 
 interface Made {
@@ -64,11 +67,11 @@ const elapsed = (job: JobView) => (job.endedMs ?? job.startedMs) - job.startedMs
 const label = (what: string) => `${what}:`.padEnd(11);
 
 function say(what: string, { job }: Made): void {
-  process.stdout.write(`${label(what)} ${pc.bold(prettyMs(elapsed(job)))}  ${pc.dim(summarizeJob(job))}\n`);
+  process.stdout.write(`${label(what)} ${out.bold(prettyMs(elapsed(job)))}  ${out.dim(summarizeJob(job))}\n`);
 }
 
 const coresRemark = () =>
-  availableParallelism() < 2 ? pc.dim("  (this machine has one core: two hosts share it)") : "";
+  availableParallelism() < 2 ? out.dim("  (this machine has one core: two hosts share it)") : "";
 
 /** `████████░░░░ 5/9 processes done, 2 + 2 here`: the forks come first, so the total is known early. */
 function progress(job: JobView): string {
@@ -78,6 +81,6 @@ function progress(job: JobView): string {
   const filled = total > 1 ? Math.round((width * ended) / total) : 0;
   const alive = job.processes.filter((p) => p.state !== "ended");
   const where = job.hosts.map((h) => alive.filter((p) => p.host === h.id).length);
-  const bar = pc.cyan("█".repeat(filled)) + pc.dim("░".repeat(width - filled));
+  const bar = out.cyan("█".repeat(filled)) + out.dim("░".repeat(width - filled));
   return `${bar} ${ended}/${total} processes done, ${where.join(" + ")} here`;
 }

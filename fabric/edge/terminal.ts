@@ -1,22 +1,20 @@
 /** The launcher's terminal: the job's output goes straight through; below it, on a terminal, one line says what goes on. */
-import { createInterface, type Interface } from "node:readline";
+import { createInterface } from "node:readline";
 import { createLogUpdate } from "log-update";
-import pc from "picocolors";
 import prettyBytes from "pretty-bytes";
 import prettyMs from "pretty-ms";
 import type { Terminal } from "../host/job.ts";
 import type { JobView } from "../host/view.ts";
+import { err } from "./colors.ts";
+import { type OutputStream, outputStream, type StreamEvents } from "./streams.ts";
 
-/** stdout, stderr and stdin of this process, a line of input at a time. */
-export function processTerminal(beforePrint: () => void = () => {}): Terminal & { close(): void } {
-  let input: Interface | undefined;
+/** stdin, a line at a time, and nothing of it before somebody asks. */
+export function lineReader() {
+  let input: ReturnType<typeof createInterface> | undefined;
   let lines: AsyncIterator<string> | undefined;
   return {
-    print(fd, data) {
-      beforePrint();
-      (fd === 2 ? process.stderr : process.stdout).write(data);
-    },
-    async readLine() {
+    /** Without its end; undefined when there is no more. */
+    async next(): Promise<string | undefined> {
       input ??= createInterface({ input: process.stdin, terminal: false });
       lines ??= input[Symbol.asyncIterator]();
       const next = await lines.next();
@@ -26,25 +24,83 @@ export function processTerminal(beforePrint: () => void = () => {}): Terminal & 
   };
 }
 
+export interface ProcessTerminal extends Terminal {
+  /** Resolves when all output is out. */
+  close(): Promise<void>;
+}
+
+/** Where stdout or stderr is this terminal, output is gathered for a moment, so that the line below does not flicker. */
+const GATHER_MS = 16;
+
+/** stdout, stderr and stdin of this process. */
+export function processTerminal(line: StatusLine, events: StreamEvents): ProcessTerminal {
+  const streams: Record<number, OutputStream> = {
+    1: outputStream(process.stdout, events),
+    2: outputStream(process.stderr, events),
+  };
+  const input = lineReader();
+  let gathered: { fd: number; data: Uint8Array }[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const flush = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    if (gathered.length === 0) return;
+    line.clear();
+    for (const { fd, data } of gathered) streams[fd]?.write(data);
+    const seen = gathered.findLast(({ fd }) => (fd === 2 ? process.stderr : process.stdout).isTTY);
+    line.draw(seen && seen.data.at(-1) === NEWLINE);
+    gathered = [];
+  };
+  return {
+    print(fd, data) {
+      if (!line.shown) return streams[fd]?.write(data);
+      gathered.push({ fd, data: data.slice() });
+      timer ??= setTimeout(flush, GATHER_MS);
+    },
+    readLine() {
+      flush(); // a question comes before its answer
+      return input.next();
+    },
+    async close() {
+      flush();
+      input.close();
+      await Promise.all([streams[1]?.flushed(), streams[2]?.flushed()]);
+    },
+  };
+}
+
+const NEWLINE = 10;
+
 /** A line that is always last on the terminal, and gone when the job is. Does nothing where stderr is no terminal. */
 export class StatusLine {
   readonly #update = process.stderr.isTTY ? createLogUpdate(process.stderr, { showCursor: true }) : undefined;
   readonly #text: () => string;
   #timer: NodeJS.Timeout | undefined;
+  /** Whether the cursor is at the beginning of a line, so that there is room. */
+  #room = true;
 
+  /** `text` is asked ten times a second. */
   constructor(text: () => string) {
     this.#text = text;
     if (!this.#update) return;
-    this.#timer = setInterval(() => this.#draw(), 100);
+    this.#timer = setInterval(() => this.draw(), 100);
     this.#timer.unref();
   }
-  #draw() {
-    this.#update?.(this.#text());
+  get shown(): boolean {
+    return this.#timer !== undefined;
   }
-  /** Makes room for output of the job; the next tick draws the line again below it. */
-  readonly clear = () => this.#update?.clear();
-  close() {
+  /** `room`: whether the output that was just written ended its line. */
+  draw(room = this.#room): void {
+    this.#room = room;
+    if (room) this.#update?.(this.#text());
+  }
+  /** Makes room for output of the job. */
+  clear(): void {
+    this.#update?.clear();
+  }
+  close(): void {
     clearInterval(this.#timer);
+    this.#timer = undefined;
     this.#update?.clear();
     this.#update?.done();
   }
@@ -58,15 +114,17 @@ export function describeJob(job: JobView, nowMs: number, columns = process.stder
     return `${host.name} ${here}`;
   });
   const moves = job.processes.reduce((sum, p) => sum + Math.max(0, p.stays.length - 1), 0);
+  const waiting = count("unplaced");
   const parts = [
     prettyMs(nowMs - job.startedMs, { keepDecimalsOnWholeSeconds: true, secondsDecimalDigits: 1 }),
     `${count("running")} running`,
     `${count("ended")}/${job.processes.length} ended`,
+    ...(waiting > 0 ? [`${waiting} without host`] : []),
     ...(moves > 0 ? [`${moves} moves`] : []),
     on.join(" · "),
   ];
   const text = parts.join("  ");
-  return pc.dim(text.length < columns ? text : `${text.slice(0, columns - 2)}…`);
+  return err.dim(text.length < columns ? text : `${text.slice(0, columns - 2)}…`);
 }
 
 /** What a job came to, in a few words. */
@@ -75,6 +133,7 @@ export function summarizeJob(job: JobView): string {
   const stays = job.processes.flatMap((p) => p.stays);
   const sent = stays.reduce((bytes, stay) => bytes + stay.imageBytes, 0);
   const used = new Set(stays.map((stay) => stay.host)).size;
+  const processes = job.processes.length === 1 ? "1 process" : `${job.processes.length} processes`;
   const hosts = used === 1 ? "1 host" : `${used} hosts`;
-  return `${job.processes.length} processes on ${hosts}, ${prettyMs(cpuMs)} of CPU, ${prettyBytes(sent)} of images`;
+  return `${processes} on ${hosts}, ${prettyMs(cpuMs)} of CPU, ${prettyBytes(sent)} of images`;
 }

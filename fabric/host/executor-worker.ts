@@ -28,8 +28,16 @@ type FromWorker =
   | { readonly broken: string }
   | { readonly reports: readonly Report[] };
 
-/** In the worker: boots the engine when told, then carries out commands for as long as the worker lives. */
-export function serveExecutor(owner: Endpoint, clock: Clock, random: Random): void {
+/**
+ * In the worker: boots the engine when told, then carries out commands for as long as the worker lives. `yieldThen` runs
+ * things one task later each, after messages that have arrived meanwhile.
+ */
+export function serveExecutor(
+  owner: Endpoint,
+  clock: Clock,
+  random: Random,
+  yieldThen: (run: () => void) => void = taskQueue(),
+): void {
   const say = (message: FromWorker, transfer: ArrayBuffer[] = []) => owner.post(message, transfer);
   let executor: Executor | undefined;
   owner.onMessage((received) => {
@@ -48,7 +56,7 @@ export function serveExecutor(owner: Endpoint, clock: Clock, random: Random): vo
           clock,
           random,
           report,
-          yieldThen: taskQueue(),
+          yieldThen,
         });
         say({ ready: base.id });
       },
@@ -114,7 +122,7 @@ function buffersOf(report: Report): ArrayBuffer[] {
   );
 }
 
-/** Runs things one task later each, without the delays that timers have in pages. */
+/** For pages: without the delays that timers have there. */
 function taskQueue(): (run: () => void) => void {
   const { port1, port2 } = new MessageChannel();
   const waiting: (() => void)[] = [];

@@ -211,6 +211,11 @@ export class Fabric {
     return receipt;
   }
 
+  /** Starts the workers before they are needed. */
+  async prepare(): Promise<void> {
+    await this.#host();
+  }
+
   /** Launches a job whose home is here; its first process runs here too. */
   async run(options: RunOptions): Promise<Job> {
     check(options);
@@ -262,14 +267,9 @@ export class Fabric {
 
   /** Looks at and steers a job whose home is elsewhere at this relay, by its address. Throws RoostError. */
   async steer(address: string): Promise<RemoteJob> {
-    const [, host = "", secret = ""] = /^([a-z2-7]{26})\.([a-z2-7]{26})$/.exec(address) ?? [];
-    if (!host)
-      throw new RoostError(
-        "EINVAL",
-        "that is no job's address: two words of 26 letters and a dot between them",
-      );
+    const { host, secret } = parseAddress(address);
     if (!this.#rendezvous) throw new RoostError("ENOHOST", "without a relay there are no jobs elsewhere");
-    const link = await this.#rendezvous.connect(hostId(host));
+    const link = await this.#rendezvous.connect(host);
     return RemoteJob.open(countedLink(link, this.#traffic), secret);
   }
 
@@ -284,7 +284,10 @@ export class Fabric {
 
   close(): void {
     this.#rendezvous?.close();
-    this.#daemon?.close();
+    this.#starting?.then(
+      ({ daemon }) => daemon.close(),
+      () => {},
+    );
   }
 
   #host(): Promise<{ daemon: HostDaemon; self: Self }> {
@@ -355,6 +358,17 @@ export class Fabric {
   #changed(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** What `Fabric.addressOf` gave. Throws RoostError EINVAL. */
+export function parseAddress(address: string): { host: HostId; secret: string } {
+  const [, host = "", secret = ""] = /^([a-z2-7]{26})\.([a-z2-7]{26})$/.exec(address) ?? [];
+  if (!host)
+    throw new RoostError(
+      "EINVAL",
+      `${address} is no job's address: those are two words of 26 letters and digits, with a dot between them`,
+    );
+  return { host: hostId(host), secret };
 }
 
 /** Holds what a job begins with to what the wire carries, here, where somebody can still be told. */

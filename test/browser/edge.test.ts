@@ -1,6 +1,8 @@
 /** A mixed fabric: a tab and an edge host donate, a terminal launches; images move freely between them. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { resolve } from "node:path";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import type { Browser } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { JobView } from "../../fabric/index.ts";
@@ -8,6 +10,7 @@ import type { Relay } from "../../relay/index.ts";
 import { openTab, startChromium, startPageRelay } from "./harness.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
+const COMMAND = resolve(ROOT, "fabric/edge/roost.mjs");
 let browser: Browser;
 let relay: Relay;
 const children: ChildProcess[] = [];
@@ -22,10 +25,10 @@ afterAll(async () => {
 });
 
 /** The command, and what it says, awaited by what is to be in it. */
-function roost(args: readonly string[], at = relay.url) {
-  const child = spawn(process.execPath, [resolve(ROOT, "fabric/edge/roost.mjs"), ...args, "--relay", at], {
+function roost(args: readonly string[], at = relay.url, env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [COMMAND, ...args, "--relay", at], {
     cwd: ROOT,
-    env: { ...process.env, NO_COLOR: "1" },
+    env: { ...process.env, NO_COLOR: "1", ...env },
   });
   children.push(child);
   const said = { stdout: "", stderr: "" };
@@ -51,14 +54,40 @@ test("a terminal's job uses a tab and an edge host; the edge host leaves in the 
   expect(edge.said.stderr).toMatch(/Stopped in .*left in|Nothing was here/);
 
   expect(await run.code).toBe(0);
-  expect(run.said.stdout).toContain("10 queens: 724 solutions");
-  const job: JobView = JSON.parse(run.said.stderr.trim().split("\n").at(-1) ?? "");
+  const lines = run.said.stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const output = lines.map((line) => (line.type === "output" ? line.text : "")).join("");
+  expect(output).toContain("10 queens: 724 solutions");
+  const { job, exitCode }: { job: JobView; exitCode: number } = lines.at(-1);
+  expect(exitCode).toBe(0);
   const platforms = new Map(job.hosts.map((host) => [host.id, host.platform]));
   const used = new Set(
     job.processes.flatMap((p) => p.stays.map((stay) => platforms.get(stay.host) ?? "gone")),
   );
   expect([...used].some((platform) => platform.startsWith("Chromium"))).toBe(true);
   expect([...used].some((platform) => platform.startsWith("Node"))).toBe(true);
+});
+
+test("a job at a relay is steered from elsewhere by its address, and by nobody without it", async () => {
+  const mine = mkdtempSync(join(tmpdir(), "roost-edge-"));
+  const file = join(mine, "echo.js");
+  writeFileSync(file, `import { readline } from "roost"; console.log("> " + readline());`);
+  const command = async (...args: string[]) => {
+    const { child, said, code } = roost(args, relay.url, { ROOST_STATE: mine });
+    child.stdin.end("hello\n");
+    return { code: await code, ...said };
+  };
+  expect(await command("run", file, "--detach")).toMatchObject({ code: 0, stderr: "" });
+  const { address } = JSON.parse((await command("inspect", "--json")).stdout);
+  rmSync(join(mine, "jobs"), { recursive: true }); // from here on it is elsewhere
+  expect((await command("why", address)).stdout).toContain("waits for a line of input");
+  const wrong = await command("why", address.replace(/.$/, address.endsWith("a") ? "b" : "a"));
+  expect(wrong).toMatchObject({ code: 1, stdout: "" });
+  expect(wrong.stderr).toContain("no job here has this secret");
+  expect(await command("attach", address)).toEqual({ code: 0, stdout: "> hello\n", stderr: "" });
+  rmSync(mine, { recursive: true });
 });
 
 test("no relay: a sentence that says how to start one", async () => {

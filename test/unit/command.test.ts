@@ -1,52 +1,10 @@
 /** The real command, in a process of its own: what it prints, and the exit code. */
-import { spawn } from "node:child_process";
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { ROOT, workplace } from "./command.kit.ts";
 
-const ROOT = resolve(import.meta.dirname, "../..");
-const COMMAND = join(ROOT, "fabric/edge/roost.mjs");
-let directory = "";
-
-beforeAll(() => {
-  directory = realpathSync(mkdtempSync(join(tmpdir(), "roost-command-")));
-});
-afterAll(() => rmSync(directory, { recursive: true }));
-
-interface Outcome {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function roost(
-  args: readonly string[],
-  options: { input?: string; interruptAt?: RegExp } = {},
-): Promise<Outcome> {
-  return new Promise((done) => {
-    const child = spawn(process.execPath, [COMMAND, ...args], {
-      cwd: directory,
-      env: { ...process.env, NO_COLOR: "1" },
-    });
-    let stdout = "";
-    let stderr = "";
-    child.stdout.on("data", (data) => {
-      stdout += data;
-      if (options.interruptAt?.test(stdout)) child.kill("SIGINT");
-    });
-    child.stderr.on("data", (data) => {
-      stderr += data;
-    });
-    child.stdin.end(options.input ?? "");
-    child.on("close", (code) => done({ code, stdout, stderr }));
-  });
-}
-
-function program(name: string, source: string): string {
-  writeFileSync(join(directory, name), source);
-  return name;
-}
+const { program, remove, roost } = workplace("command");
+afterAll(remove);
 
 describe("queens", () => {
   const queens = join(ROOT, "examples/queens.js");

@@ -1,0 +1,149 @@
+/** From what a person says to the job that is meant: one of this machine, by its id, or one at a relay, by its address. */
+import { createConnection } from "node:net";
+import { RoostError } from "../base/errors.ts";
+import { RemoteJob } from "../host/control-client.ts";
+import { parseAddress } from "../host/fabric.ts";
+import { socketLink } from "../io/socket-link.ts";
+import type { JobReport } from "../wire/control.ts";
+import { type Recorded, replay } from "./recording.ts";
+import { type JobRecord, readEnded, readRecords, removeRecord, SHOWN } from "./state.ts";
+
+/** What can be asked of a job, whether it runs or has ended. */
+export type JobHandle = Pick<
+  RemoteJob,
+  "look" | "output" | "kill" | "migrate" | "attach" | "type" | "onAsk"
+> &
+  AsyncDisposable & {
+    /** Where it can be reached from other machines, if that is known here. */
+    readonly address?: string | undefined;
+  };
+
+export interface Where {
+  /** An id or its beginning, or an address; without it, the one job that runs on this machine. */
+  readonly job?: string | undefined;
+  /** Where an address is looked up. */
+  readonly relay: URL;
+}
+
+/** `HOST.SECRET`, as Fabric.addressOf gives it. */
+const isAddress = (text: string) => text.includes(".");
+
+/** Throws RoostError when there is no such job, or more than one. */
+export async function findJob(where: Where): Promise<JobHandle> {
+  const wanted = where.job ?? process.env.ROOST_JOB;
+  if (wanted && isAddress(wanted)) return openAt(where.relay, wanted);
+  const records = readRecords();
+  if (wanted) {
+    const [record, another] = records.filter(({ id }) => id.startsWith(wanted));
+    if (!record)
+      throw new RoostError(
+        "ESRCH",
+        `no job ${wanted} is known on this machine; \`roost ps --all\` lists them`,
+      );
+    if (another)
+      throw new RoostError("EINVAL", `more than one job's id begins with ${wanted}; write more of it`);
+    const job = await open(record);
+    if (job) return job;
+    throw new RoostError("ESRCH", `the home of job ${wanted} has died, and the job with it`);
+  }
+  const open_ = await openAll(records, { ended: false });
+  const [only, ...others] = open_;
+  if (!only)
+    throw new RoostError(
+      "ESRCH",
+      "no job of yours runs on this machine; name one that has ended (`roost ps --all`), or one elsewhere by its address",
+    );
+  for (const { job } of others) await job[Symbol.asyncDispose]();
+  if (others.length === 0) return only.job;
+  await only.job[Symbol.asyncDispose]();
+  const list = open_.map(({ record }) => `  ${record.id.slice(0, SHOWN)}  ${record.name}`).join("\n");
+  throw new RoostError("EINVAL", `more than one job runs; say which:\n${list}`);
+}
+
+/** Every job of this machine, with `ended` also those that have left a recording. */
+export async function openAll(
+  records: readonly JobRecord[],
+  { ended }: { readonly ended: boolean },
+): Promise<{ record: JobRecord; job: JobHandle }[]> {
+  const jobs: { record: JobRecord; job: JobHandle }[] = [];
+  for (const record of records) {
+    const job = await open(record, ended);
+    if (job) jobs.push({ record, job });
+  }
+  return jobs;
+}
+
+/** Undefined where nothing is left of it; its record is then forgotten. */
+async function open(record: JobRecord, ended = true): Promise<JobHandle | undefined> {
+  const running = await connect(record).catch(() => undefined);
+  if (running) return running;
+  const recording = await readEnded(record.id);
+  if (recording) return ended ? new EndedJob(recording) : undefined;
+  if (!isAlive(record.osPid)) await removeRecord(record);
+  return undefined;
+}
+
+async function connect({ socket, secret, address, relay }: JobRecord): Promise<JobHandle> {
+  const stream = createConnection(socket);
+  await new Promise<void>((resolve, reject) => stream.once("connect", resolve).once("error", reject));
+  const job = await RemoteJob.open(socketLink(stream), secret);
+  return Object.assign(job, {
+    address: relay && address,
+    [Symbol.asyncDispose]: async () => job[Symbol.dispose](),
+  });
+}
+
+/** A job whose home is at a relay; joining it takes a moment, so it is done for addresses only. */
+async function openAt(relay: URL, address: string): Promise<JobHandle> {
+  parseAddress(address); // before anybody is asked
+  const { joinRelay } = await import("./join.ts");
+  const participant = await joinRelay(relay, { workers: 1 });
+  try {
+    const job = await participant.fabric.steer(address);
+    return Object.assign(job, {
+      address,
+      [Symbol.asyncDispose]: async () => {
+        job[Symbol.dispose]();
+        await participant[Symbol.asyncDispose]();
+      },
+    });
+  } catch (error) {
+    await participant[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function isAlive(osPid: number): boolean {
+  try {
+    process.kill(osPid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM"; // somebody else's
+  }
+}
+
+/** What a detached job has left. */
+class EndedJob implements JobHandle {
+  onAsk = () => {};
+  readonly #answers: Recorded[];
+  constructor(recording: Uint8Array) {
+    this.#answers = [...replay(recording)];
+  }
+  async look(): Promise<JobReport> {
+    const last = this.#answers.at(-1);
+    if (last?.type !== "report") throw new RoostError("EIO", "the job's recording is not whole");
+    return { ...last.job, nowMs: Date.now() };
+  }
+  async *output() {
+    for (const answer of this.#answers) if (answer.type === "output") yield answer;
+    return this.look();
+  }
+  kill = () => this.#over();
+  migrate = () => this.#over();
+  async attach() {}
+  type() {}
+  async [Symbol.asyncDispose]() {}
+  async #over(): Promise<never> {
+    throw new RoostError("ESRCH", "the job has ended");
+  }
+}
