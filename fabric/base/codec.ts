@@ -304,6 +304,9 @@ export function utf8Encode(s: string): Uint8Array {
 }
 
 /** UTF-8 to text; what is not UTF-8 becomes U+FFFD, one for each maximal wrong part (as TextDecoder does). */
+/** Bytes as a key of a map: a character each. For few bytes. */
+export const keyOf = (bytes: Uint8Array): string => String.fromCharCode(...bytes);
+
 export function utf8Decode(input: Uint8Array): string {
   let out = "";
   const units: number[] = [];

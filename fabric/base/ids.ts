@@ -13,6 +13,8 @@ export type Pid = Brand<number, "Pid">;
 export type Epoch = Brand<number, "Epoch">;
 /** The number of a system call within its process: the first is 0. With the pid it names an effect for ever. */
 export type CallNumber = Brand<number, "CallNumber">;
+/** An answer to a file call that hosts may give again. Given by the home, never twice in a job. */
+export type CachedId = Brand<number, "CachedId">;
 /** SHA-256 of a booted, empty interpreter's memory, in hexadecimal. Two hosts with the same one can trade images. */
 export type BaseId = Brand<string, "BaseId">;
 
@@ -23,6 +25,7 @@ export const hostId = (text: string) => text as HostId;
 export const jobId = (text: string) => text as JobId;
 export const pid = (n: number) => n as Pid;
 export const epoch = (n: number) => n as Epoch;
+export const cachedId = (n: number) => n as CachedId;
 export const callNumber = (n: number) => n as CallNumber;
 export const imageId = (text: string) => text as ImageId;
 export const baseId = (text: string) => text as BaseId;

@@ -52,6 +52,10 @@ export const LIMITS = {
   spaceBytes: 64 * MIB,
   /** Of one tuple. */
   tupleFields: 64,
+  /** Answers to file calls that hosts keep and give again, of one job; beyond them, no more are given out to keep. */
+  cachedBytes: 64 * MIB,
+  /** For how long: what a stranger to the job changes in its directory is seen no later. NFS clients wait 3 to 60 s. */
+  cachedMs: 2_000,
   /** Open files of one process. */
   openFiles: 256,
   /** A path in a system call. Linux has 4,096 too. */

@@ -64,6 +64,8 @@ export interface Disk {
     mode: { read: boolean; write: boolean; create: boolean; exclusive: boolean; truncate: boolean },
   ): DiskFile;
   stat(path: string): DiskEntry;
+  /** The same for all paths, links among them, that lead to the same file or directory. */
+  canonical(path: string): string;
   list(path: string): { readonly name: string; readonly kind: "file" | "directory" }[];
   makeDirectory(path: string): void;
   /** Removes a file. */

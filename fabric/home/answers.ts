@@ -1,6 +1,6 @@
 /** Answers to calls, kept for as long as a second run of the process could ask again. */
 import { RoostError } from "../base/errors.ts";
-import type { CallNumber } from "../base/ids.ts";
+import type { CachedId, CallNumber, HostId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import { encodeError, type SignalName, withSignals } from "../wire/calls.ts";
 import type { Learned, MessageOf, Stay } from "../wire/messages.ts";
@@ -17,9 +17,16 @@ export const stayIn = (state: HomeState, p: Process): Stay => ({
   epoch: p.epoch,
 });
 
-export function learn(p: Process, learned: Learned): void {
+/** False where it says that it gave again what it does not hold. */
+export function learn(state: HomeState, host: HostId, p: Process, learned: Learned): boolean {
   for (const { call, answer } of learned.answers) remember(p, call, answer);
   for (const reading of learned.clock) p.clock.push(reading);
+  return learned.cached.every(({ call, id }) => {
+    const entry = state.cache.entries.get(id);
+    if (!entry?.holders.has(host)) return false;
+    remember(p, call, entry.answer);
+    return true;
+  });
 }
 
 export function remember(p: Process, call: CallNumber, answer: Uint8Array): void {
@@ -42,12 +49,13 @@ export function answer(
   bytes: Uint8Array,
   out: Out,
   nowMs: number,
+  cached?: CachedId,
 ): void {
   if (p.pending?.call === call) p.pending = undefined;
   const fits = bytes.length <= LIMITS.callBytes ? bytes : TOO_LONG;
   const told = p.blockedIn === call ? withSignals(takeSignals(p), fits) : fits;
   remember(p, call, told);
-  reply(state, p, call, told, out, nowMs);
+  reply(state, p, call, told, out, nowMs, told === bytes ? cached : undefined);
   if (logSize(p) > 1 && !p.saveAsked && p.where.kind === "at") {
     p.saveAsked = true;
     out({ type: "send", host: p.where.host, message: { type: "save", ...stayIn(state, p) } });
@@ -68,8 +76,10 @@ export function reply(
   bytes: Uint8Array,
   out: Out,
   nowMs: number,
+  cached?: CachedId,
 ): void {
   if (p.where.kind !== "at") return;
-  const message: MessageOf<"reply"> = { type: "reply", ...stayIn(state, p), call, answer: bytes, now: nowMs };
+  const stay = stayIn(state, p);
+  const message: MessageOf<"reply"> = { type: "reply", ...stay, call, answer: bytes, now: nowMs, cached };
   out({ type: "send", host: p.where.host, message });
 }

@@ -28,6 +28,7 @@ export function serve(
   p: Process,
   number: CallNumber,
   call: Call,
+  request: Uint8Array,
   out: Out,
   nowMs: number,
 ): void {
@@ -122,7 +123,7 @@ export function serve(
     case "rename":
     case "readFile":
     case "writeFile":
-      p.pending = { for: "file", call: number };
+      p.pending = { for: "file", call: number, request };
       return out({ type: "file", pid: p.pid, call: number, operation: call });
     case "send":
     case "post":

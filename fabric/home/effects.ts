@@ -15,7 +15,15 @@ export type HomeEvent =
   | { readonly type: "hostLost"; readonly host: HostId; readonly reason: string }
   | { readonly type: "message"; readonly host: HostId; readonly message: Message }
   /** A file call or a line of input is done. */
-  | { readonly type: "answered"; readonly pid: Pid; readonly call: CallNumber; readonly answer: Uint8Array }
+  | {
+      readonly type: "answered";
+      readonly pid: Pid;
+      readonly call: CallNumber;
+      readonly answer: Uint8Array;
+      /** Of file calls: canonical paths that are different now, and the one that the answer speaks of if hosts may keep it. */
+      readonly changed?: readonly string[];
+      readonly seen?: string | undefined;
+    }
   | { readonly type: "kill"; readonly pid: Pid; readonly signal: SignalName }
   | { readonly type: "migrate"; readonly pid: Pid; readonly to: HostId | undefined }
   | { readonly type: "tick" };

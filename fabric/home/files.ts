@@ -7,6 +7,7 @@ import type { Pid } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Disk, DiskFile } from "../base/ports.ts";
 import {
+  CALLS,
   type Call,
   type CallAnswer,
   type CallArgs,
@@ -18,12 +19,25 @@ import {
 /** What several descriptors, of parent and children, can share: as UNIX's open file description. */
 interface OpenFile {
   readonly file: DiskFile;
+  /** As it was opened. */
   readonly path: string;
+  /** Where it is now. */
+  canonical: string;
   readonly readable: boolean;
   readonly writable: boolean;
   readonly append: boolean;
   offset: number;
   users: number;
+}
+
+/** What came of a file call. */
+export interface Served {
+  /** Its encoded result or error. */
+  readonly answer: Uint8Array;
+  /** What it made different: canonical paths. */
+  readonly changed: readonly string[];
+  /** What the answer speaks of, where it is one that may be kept: a canonical path. */
+  readonly seen: string | undefined;
 }
 
 /** 0, 1 and 2 are the terminal. */
@@ -48,22 +62,38 @@ export class Files {
     this.#tables.delete(process);
   }
 
-  /** Carries out a file call; answers with its encoded result or error. */
-  serve(process: Pid, call: Call): Uint8Array {
+  /** Carries out a file call. */
+  serve(process: Pid, call: Call): Served {
+    const changed: string[] = [];
     try {
-      return this.#serve(process, call);
+      const answer = this.#serve(process, call, (path) => changed.push(path));
+      return { answer, changed, seen: this.#seen(call) };
     } catch (error) {
-      if (error instanceof RoostError) return encodeError(error);
-      return encodeError(new RoostError("EIO", `${call.name} failed at the job's home: ${String(error)}`));
+      const said =
+        error instanceof RoostError
+          ? error
+          : new RoostError("EIO", `${call.name} failed at the job's home: ${String(error)}`);
+      return { answer: encodeError(said), changed, seen: undefined };
     }
   }
 
-  #serve(process: Pid, call: Call): Uint8Array {
+  #seen(call: Call): string | undefined {
+    if (CALLS[call.name].where !== "cached" || !call.args || !("path" in call.args)) return undefined;
+    return this.#disk.canonical(inside(call.args.path));
+  }
+
+  #serve(process: Pid, call: Call, change: (canonicalPath: string) => void): Uint8Array {
     const disk = this.#disk;
     const done = <N extends CallName>(name: N, answer: CallAnswer<N>) => encodeAnswer(name, answer);
+    const changing = (path: string) => {
+      const canonical = disk.canonical(path);
+      change(canonical);
+      if (canonical !== path) change(path);
+      return canonical;
+    };
     switch (call.name) {
       case "open":
-        return done("open", { fd: this.#open(process, call.args) });
+        return done("open", { fd: this.#open(process, call.args, change) });
       case "read": {
         const { fd, length, position } = call.args;
         const open = this.#opened(process, fd);
@@ -79,6 +109,7 @@ export class Files {
         if (!open.writable)
           throw new RoostError("EBADF", `${open.path} was opened for reading only; open it with "r+"`);
         const at = open.append ? open.file.size() : (position ?? open.offset);
+        change(open.canonical);
         open.file.write(data, at);
         if (position === undefined) open.offset = at + data.length;
         return done("write", { written: data.length });
@@ -98,12 +129,14 @@ export class Files {
       }
       case "makeDirectory":
         this.#makeDirectory(inside(call.args.path), call.args.recursive);
+        for (let path = inside(call.args.path); path; path = parentOf(path)) changing(path);
         return done("makeDirectory", undefined);
       case "unlink":
+        changing(inside(call.args.path));
         disk.unlink(inside(call.args.path));
         return done("unlink", undefined);
       case "rename":
-        disk.rename(inside(call.args.from), inside(call.args.to));
+        this.#rename(inside(call.args.from), inside(call.args.to), changing);
         return done("rename", undefined);
       case "readFile": {
         const file = disk.open(inside(call.args.path), { ...READ });
@@ -122,6 +155,7 @@ export class Files {
       case "writeFile": {
         const { path, flags, data } = call.args;
         const file = disk.open(inside(path), modeOf(flags));
+        changing(inside(path));
         try {
           file.write(data, flags === "a" ? file.size() : 0);
         } finally {
@@ -134,19 +168,33 @@ export class Files {
     }
   }
 
-  #open(process: Pid, { path, flags }: CallArgs<"open">): number {
+  /** Files that are open move along. */
+  #rename(from: string, to: string, changing: (path: string) => string): void {
+    const before = changing(from);
+    this.#disk.rename(from, to);
+    const now = changing(to);
+    for (const table of this.#tables.values())
+      for (const open of table.values())
+        if (open.canonical === before || open.canonical.startsWith(`${before}/`))
+          open.canonical = now + open.canonical.slice(before.length);
+  }
+
+  #open(process: Pid, { path, flags }: CallArgs<"open">, change: (canonicalPath: string) => void): number {
     const table = this.#tables.get(process) ?? new Map<number, OpenFile>();
     this.#tables.set(process, table);
     if (table.size >= LIMITS.openFiles)
       throw new RoostError("EMFILE", `${table.size} files are open, the limit (openFiles); close some first`);
     const mode = modeOf(flags);
     const file = this.#disk.open(inside(path), mode);
+    const canonical = this.#disk.canonical(inside(path));
+    if (mode.create || mode.truncate) change(canonical);
     let fd = FIRST_DESCRIPTOR;
     while (table.has(fd)) fd++;
     const { read, write } = mode;
     table.set(fd, {
       file,
       path,
+      canonical,
       readable: read,
       writable: write,
       append: flags.startsWith("a"),
@@ -182,6 +230,8 @@ function release(open: OpenFile): void {
 }
 
 const READ = { read: true, write: false, create: false, exclusive: false, truncate: false };
+
+const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf("/")));
 
 /** Node's flags: r reads, w empties, a appends, + does both, x insists that the file is new. */
 function modeOf(flags: string) {

@@ -7,12 +7,14 @@
  *  - every call takes effect once: (pid, call number) names it, and its answer is kept as long as a second run might ask again
  *  - nothing is lost with a host: a process goes on from its last snapshot, and is given the same answers as before
  */
+import { keyOf } from "../base/codec.ts";
 import { RoostError } from "../base/errors.ts";
-import { type CallNumber, epoch, FIRST_PID, type HostId, pid } from "../base/ids.ts";
+import { epoch, FIRST_PID, type HostId, pid } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import { decodeCall, encodeAnswer, encodeError } from "../wire/calls.ts";
 import { type Message, type MessageOf, type Snapshot, type Stay, stayOf } from "../wire/messages.ts";
 import { answer, isLogTooLong, learn, remember, reply, stayIn } from "./answers.ts";
+import { changed, forgotten, hostGone, lend, newCache } from "./cached.ts";
 import { serve } from "./calls.ts";
 import type { HomeEffect, HomeEvent, Out } from "./effects.ts";
 import { imagesFor, receive } from "./images.ts";
@@ -29,6 +31,7 @@ export function newHome(spec: JobSpec, nowMs: number): HomeState {
     processes: new Map(),
     hosts: new Map(),
     images: new Map(),
+    cache: newCache(),
     groups: new Map(),
     space: { tuples: [], bytes: 0, waiting: new Set() },
     nextPid: FIRST_PID,
@@ -67,7 +70,8 @@ export function step(state: HomeState, event: HomeEvent, nowMs: number): HomeEff
       break;
     case "answered": {
       const p = state.processes.get(event.pid);
-      if (p && !p.end) answered(state, p, event.call, event.answer, out, nowMs);
+      changed(state, event.changed ?? [], out);
+      if (p && !p.end) answered(state, p, event, out, nowMs);
       break;
     }
     case "kill": {
@@ -96,15 +100,21 @@ export function step(state: HomeState, event: HomeEvent, nowMs: number): HomeEff
 function answered(
   state: HomeState,
   p: Process,
-  call: CallNumber,
-  bytes: Uint8Array,
+  { call, answer: bytes, seen }: Extract<HomeEvent, { type: "answered" }>,
   out: Out,
   nowMs: number,
 ): void {
+  const { pending, where } = p;
+  if (pending?.for === "file" && pending.call === call) {
+    const lent =
+      seen !== undefined && where.kind === "at"
+        ? lend(state, where.host, keyOf(pending.request), seen, bytes, out)
+        : undefined;
+    return answer(state, p, call, bytes, out, nowMs, lent);
+  }
   const asked = p.line && "asked" in p.line && p.line.asked === call;
   if (asked) p.line = undefined;
-  if (asked ? p.pending?.for === "line" : p.pending?.call === call)
-    answer(state, p, p.pending?.call ?? call, bytes, out, nowMs);
+  if (asked && pending?.for === "line") answer(state, p, pending.call, bytes, out, nowMs);
   else if (asked) p.line = { come: bytes }; // it was interrupted, and will ask again
 }
 
@@ -114,6 +124,7 @@ function hostLost(state: HomeState, host: HostId, reason: string, out: Out, nowM
   const record = state.hosts.get(host);
   if (!record) return;
   state.hosts.delete(host);
+  hostGone(state, host);
   out({ type: "event", event: { type: "host", host, name: record.name, joined: false, reason } });
   for (const p of state.processes.values())
     if (p.where.kind === "at" && p.where.host === host)
@@ -197,7 +208,11 @@ function place(state: HomeState, p: Process, host: HostId, why: PlacedWhy, out: 
     snapshot: p.snapshot,
     images,
     seed: p.seed,
-    learned: { answers: Array.from(p.answers, ([call, answer]) => ({ call, answer })), clock: p.clock },
+    learned: {
+      answers: Array.from(p.answers, ([call, answer]) => ({ call, answer })),
+      cached: [],
+      clock: p.clock,
+    },
     jobName: spec.name,
     zone: spec.zone,
     now: nowMs,
@@ -235,6 +250,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
     record.reason = message.reason;
     return;
   }
+  if (message.type === "forgotten") return forgotten(state, host, message.cached);
   if (!("epoch" in message) || message.job !== state.spec.id) return;
   const p = state.processes.get(message.pid);
   if (p?.where.kind !== "at" || p.where.host !== host || p.epoch !== message.epoch) {
@@ -259,7 +275,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       }
       return;
     case "call":
-      learn(p, message.learned);
+      if (!learn(state, host, p, message.learned)) return expelled(NOT_HELD);
       if (isLogTooLong(p)) return expelled("it does not send the snapshot it was asked for");
       return onCall(state, p, message, out, nowMs);
     case "saved":
@@ -267,7 +283,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       return;
     case "returned": {
       const next = p.where.recalledTo;
-      learn(p, message.learned);
+      if (!learn(state, host, p, message.learned)) return expelled(NOT_HELD);
       leave(p, message.why, out, nowMs);
       const before = stayIn(state, p);
       // "recalledTo" its own host means: anywhere.
@@ -312,6 +328,8 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
   }
 }
 
+const NOT_HELD = "it gave an answer again that it had never been given";
+
 const release = (host: HostId, stay: Stay, to: string, out: Out) =>
   out({ type: "send", host, message: { type: "release", ...stay, to } });
 
@@ -332,7 +350,7 @@ function onCall(state: HomeState, p: Process, message: MessageOf<"call">, out: O
   if (call instanceof RoostError) return answer(state, p, message.call, encodeError(call), out, nowMs);
   if (call.name === "fork" && message.snapshot)
     return fork(state, p, call.args.on, message, message.snapshot, out, nowMs);
-  serve(state, p, message.call, call, out, nowMs);
+  serve(state, p, message.call, call, message.request, out, nowMs);
 }
 
 function fork(

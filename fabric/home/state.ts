@@ -2,6 +2,7 @@
 import type { CallNumber, Epoch, HostId, ImageId, JobId, Pid } from "../base/ids.ts";
 import type { CallArgs, ChildEnd, SignalName } from "../wire/calls.ts";
 import type { Learned, Snapshot } from "../wire/messages.ts";
+import type { Cache } from "./cached.ts";
 
 export interface JobSpec {
   readonly id: JobId;
@@ -29,7 +30,7 @@ export type Pending = { readonly call: CallNumber } & (
   | { readonly for: "meeting"; readonly group: string }
   | { readonly for: "tuple"; readonly template: Template; readonly remove: boolean }
   | { readonly for: "line" }
-  | { readonly for: "file" }
+  | { readonly for: "file"; readonly request: Uint8Array }
   | { readonly for: "move" }
 );
 
@@ -175,6 +176,7 @@ export interface HomeState {
   readonly hosts: Map<HostId, HostRecord>;
   /** All that the processes' snapshots are made of. */
   readonly images: Map<ImageId, Uint8Array>;
+  readonly cache: Cache;
   readonly groups: Map<string, Group>;
   readonly space: Space;
   nextPid: number;

@@ -5,7 +5,7 @@
  */
 import { Invalid } from "../base/codec.ts";
 import { RoostError } from "../base/errors.ts";
-import { type CallNumber, callNumber } from "../base/ids.ts";
+import { type CachedId, type CallNumber, callNumber, type JobId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Clock, Random } from "../base/ports.ts";
 import type { Command, Report, SnapshotReason } from "../kernel/executor-messages.ts";
@@ -18,6 +18,7 @@ import {
   type Snapshot,
   type StayKey,
 } from "../wire/messages.ts";
+import { KeptAnswers } from "./kept-answers.ts";
 import type { Machines, RunningMachine, Stop, World } from "./machines.ts";
 import { ProcessClock } from "./process-clock.ts";
 
@@ -42,6 +43,7 @@ type State =
 
 interface Resident {
   readonly key: StayKey;
+  readonly job: JobId;
   readonly machine: RunningMachine;
   readonly world: World & { beginSlice(): void };
   readonly clock: ProcessClock;
@@ -64,6 +66,10 @@ interface Resident {
   /** Answers given here, which the home does not know yet. */
   answeredHere: Learned["answers"];
   answeredHereBytes: number;
+  /** The same, of answers that were kept. */
+  answeredKept: Learned["cached"];
+  /** The request it waits with, if its answer may be kept. */
+  asked: Uint8Array | undefined;
   sliceBeganMs: number;
   cpuMs: number;
   cpuReportedMs: number;
@@ -88,6 +94,7 @@ export class Executor {
   readonly #options: ExecutorOptions;
   readonly #residents = new Map<StayKey, Resident>();
   readonly #queue: Resident[] = [];
+  readonly #kept: KeptAnswers;
   /** Commands for a process wait for the one before, where that takes time (an image is being read or written). */
   readonly #unfinished = new Map<StayKey, Promise<void>>();
   #halted = false;
@@ -98,6 +105,7 @@ export class Executor {
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
+    this.#kept = new KeptAnswers(options.clock);
   }
 
   handle(command: Command): void {
@@ -117,7 +125,10 @@ export class Executor {
         return this.#inOrder(command.key, () => this.#place(command.key, command.place));
       case "drop":
         return this.#inOrder(command.key, () => this.#drop(command.key));
+      case "stale":
+        return this.#forget(command.job, command.cached);
       case "answer":
+        if (command.cached !== undefined) this.#keep(command.key, command.cached, command.answer);
         return this.#withResident(command.key, (p) => {
           p.clock.hear(command.now);
           this.#answered(p, command.call, command.answer);
@@ -134,6 +145,31 @@ export class Executor {
       case "snapshot":
         return this.#withResident(command.key, (p) => this.#sendSnapshot(p, command.why));
     }
+  }
+
+  /** At once, and not in the process's order: what makes it stale may already be on its way. */
+  #keep(key: StayKey, id: CachedId, answer: Uint8Array): void {
+    const p = this.#residents.get(key);
+    if (p?.asked) this.#kept.keep(p.job, p.asked, id, answer);
+  }
+
+  /** What was given of it is told in full: the home will not have it. */
+  #forget(job: JobId, cached: readonly CachedId[]): void {
+    const dropped = this.#kept.drop(job, cached);
+    for (const p of this.#residents.values()) {
+      if (p.job !== job) continue;
+      for (const { call, id } of p.answeredKept) {
+        const answer = dropped.get(id);
+        if (answer) this.#noteAnswer(p, call, answer);
+      }
+      p.answeredKept = p.answeredKept.filter(({ id }) => !dropped.has(id));
+    }
+    this.#options.report({ type: "forgotten", job, cached });
+  }
+
+  #noteAnswer(p: Resident, call: CallNumber, answer: Uint8Array): void {
+    p.answeredHere.push({ call, answer });
+    p.answeredHereBytes += answer.length;
   }
 
   #withResident(key: StayKey, act: (p: Resident) => void | Promise<void>): void {
@@ -182,6 +218,7 @@ export class Executor {
     let sliceEndsMs = 0;
     const p: Resident = {
       key,
+      job: place.job,
       machine,
       clock,
       world: {
@@ -206,6 +243,8 @@ export class Executor {
       calls: place.snapshot?.calls ?? 0,
       answeredHere: [],
       answeredHereBytes: 0,
+      answeredKept: [],
+      asked: undefined,
       sliceBeganMs: 0,
       cpuMs: 0,
       cpuReportedMs: 0,
@@ -221,6 +260,7 @@ export class Executor {
     const p = this.#residents.get(key);
     if (!p) return;
     this.#residents.delete(key);
+    if (![...this.#residents.values()].some(({ job }) => job === p.job)) this.#kept.dropJob(p.job);
     p.state = { kind: "frozen" };
     p.machine[Symbol.dispose]();
   }
@@ -306,7 +346,7 @@ export class Executor {
 
   /** A process that looks at the clock or draws randomness for ever without a call the home sees: a snapshot has all that in it. */
   #shortenLearned(p: Resident): void {
-    const long = p.answeredHere.length + p.clock.learned.length > LIMITS.logEntries;
+    const long = p.answeredHere.length + p.answeredKept.length + p.clock.learned.length > LIMITS.logEntries;
     if ((long || p.answeredHereBytes > LIMITS.logBytes) && p.state.kind !== "frozen")
       this.#withResident(p.key, (p) => this.#sendSnapshot(p, "save"));
   }
@@ -331,9 +371,17 @@ export class Executor {
     const where = CALLS[call.name].where;
     if (where === "here") {
       const answer = this.#answerHere(call);
-      p.answeredHere.push({ call: number, answer });
-      p.answeredHereBytes += answer.length;
+      this.#noteAnswer(p, number, answer);
       return answer;
+    }
+    p.asked = undefined;
+    if (where === "cached") {
+      const kept = this.#kept.find(p.job, request);
+      if (kept) {
+        p.answeredKept.push({ call: number, id: kept.id });
+        return kept.answer;
+      }
+      p.asked = request;
     }
     if (where === "posted") {
       p.posted.set(number, request.length);
@@ -377,8 +425,9 @@ export class Executor {
   }
 
   #takeLearned(p: Resident): Learned {
-    const learned = { answers: p.answeredHere, clock: p.clock.learned };
+    const learned = { answers: p.answeredHere, cached: p.answeredKept, clock: p.clock.learned };
     p.answeredHere = [];
+    p.answeredKept = [];
     p.answeredHereBytes = 0;
     p.clock.learned = [];
     return learned;
@@ -414,6 +463,7 @@ export class Executor {
     if (why === "save") {
       // What it learned is in the snapshot; except that from this poll on it may be read once more.
       p.answeredHere = [];
+      p.answeredKept = [];
       p.clock.learned = p.clock.learned.filter((reading) => reading.moment >= momentOf(p));
     } else p.state = { kind: "frozen" };
     const taken = await encoding;

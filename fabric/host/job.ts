@@ -134,7 +134,12 @@ export class Job {
           .then((line) => this.#answered(effect.pid, effect.call, lineAnswer(line)));
         return;
       case "file":
-        return this.#answered(effect.pid, effect.call, this.#files.serve(effect.pid, effect.operation));
+        return this.#step({
+          type: "answered",
+          pid: effect.pid,
+          call: effect.call,
+          ...this.#files.serve(effect.pid, effect.operation),
+        });
       case "filesForked":
         return this.#files.forked(effect.parent, effect.child);
       case "filesClosed":

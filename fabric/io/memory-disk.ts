@@ -66,6 +66,10 @@ export class MemoryDisk implements Disk {
     };
   }
 
+  canonical(path: string): string {
+    return path;
+  }
+
   stat(path: string): DiskEntry {
     if (this.#directories.has(path)) return { kind: "directory", size: 0, modifiedMs: 0 };
     const file = this.#files.get(path);

@@ -56,6 +56,10 @@ export class NodeDisk implements Disk {
     });
   }
 
+  canonical(name: string): string {
+    return attempt(name, () => path.relative(this.#root, this.#real(name)).split(path.sep).join("/"));
+  }
+
   list(name: string): { name: string; kind: "file" | "directory" }[] {
     return attempt(name, () =>
       fs

@@ -1,6 +1,6 @@
 /** What a host's daemon and its executors (workers that own interpreters) say to each other: plain data, cloned or transferred. */
 import type { ErrorCode } from "../base/errors.ts";
-import type { CallNumber } from "../base/ids.ts";
+import type { CachedId, CallNumber, JobId } from "../base/ids.ts";
 import type { EncodedImage, Learned, MessageOf, Snapshot, StayKey } from "../wire/messages.ts";
 
 /** Why a snapshot is taken. After "save" the process goes on; after the others it stays frozen until dropped. */
@@ -15,7 +15,10 @@ export type Command =
       readonly call: CallNumber;
       readonly answer: Uint8Array;
       readonly now: number;
+      readonly cached: CachedId | undefined;
     }
+  /** Wants `forgotten`. */
+  | { readonly type: "stale"; readonly job: JobId; readonly cached: readonly CachedId[] }
   | { readonly type: "snapshot"; readonly key: StayKey; readonly why: Exclude<SnapshotReason, "preempted"> }
   | { readonly type: "pause"; readonly key: StayKey; readonly paused: boolean }
   | { readonly type: "interrupt"; readonly key: StayKey }
@@ -60,6 +63,8 @@ export type Report =
       readonly memoryBytes: number;
       readonly polls: number;
     }
+  /** Answer to `stale`: these are not given again, and that they were is reported. */
+  | { readonly type: "forgotten"; readonly job: JobId; readonly cached: readonly CachedId[] }
   /** Answer to `halt`: no guest instruction is executed any more. */
   | { readonly type: "halted" }
   /** Answer to `ask`: no guest holds the worker. */

@@ -20,6 +20,7 @@ import {
   stayOf,
 } from "../wire/messages.ts";
 import type { Command, Report } from "./executor-messages.ts";
+import { executorGone, type Forgetting, forgotten, stale } from "./stale.ts";
 import { NO_TERMS, type Terms } from "./terms.ts";
 
 /** A link to a home, numbered by the daemon. */
@@ -77,6 +78,7 @@ export interface KernelState {
   readonly executors: Map<number, ExecutorRecord>;
   terms: Terms;
   reclaim: Reclaim | undefined;
+  forgetting: Forgetting[];
 }
 
 export const newKernel = (executors: Iterable<number>): KernelState => ({
@@ -85,6 +87,7 @@ export const newKernel = (executors: Iterable<number>): KernelState => ({
   executors: new Map(Array.from(executors, (n) => [n, { silentMs: 0 }])),
   terms: NO_TERMS,
   reclaim: undefined,
+  forgetting: [],
 });
 
 export type KernelEvent =
@@ -125,6 +128,7 @@ export function step(state: KernelState, event: KernelEvent, nowMs: number): Ker
     }
     case "unlinked":
       state.homes.delete(event.link);
+      state.forgetting = state.forgetting.filter(({ link }) => link !== event.link);
       // Its home counts these processes as lost and starts them elsewhere: they must not go on here.
       for (const guest of [...state.guests.values()])
         if (guest.home === event.link) forget(state, guest, "their home was gone", out);
@@ -240,6 +244,7 @@ function endExecutor(state: KernelState, executor: number, reason: string, out: 
     forget(state, guest, "nowhere", out);
   }
   state.reclaim?.running.delete(executor);
+  executorGone(state, executor, out);
   tellHomes(state, out);
 }
 
@@ -269,7 +274,9 @@ function tellHomes(state: KernelState, out: Out): void {
 
 function onMessage(state: KernelState, link: HomeLink, message: Message, out: Out, nowMs: number): void {
   const home = state.homes.get(link);
-  if (!home || !("epoch" in message)) return;
+  if (!home) return;
+  if (message.type === "stale") return stale(state, link, message.job, message.cached, out);
+  if (!("epoch" in message)) return;
   if (message.type === "place") return place(state, link, home, message, out, nowMs);
   const guest = state.guests.get(stayKey(message));
   if (!guest || guest.home !== link) return;
@@ -277,7 +284,14 @@ function onMessage(state: KernelState, link: HomeLink, message: Message, out: Ou
   const { key } = guest;
   switch (message.type) {
     case "reply":
-      return command({ type: "answer", key, call: message.call, answer: message.answer, now: message.now });
+      return command({
+        type: "answer",
+        key,
+        call: message.call,
+        answer: message.answer,
+        now: message.now,
+        cached: message.cached,
+      });
     case "save":
       if (!guest.departure) command({ type: "snapshot", key, why: "save" });
       return;
@@ -370,6 +384,7 @@ function onReport(state: KernelState, executor: number, report: Report, out: Out
     state.reclaim?.running.delete(executor);
     return;
   }
+  if (report.type === "forgotten") return forgotten(state, executor, out);
   if (report.type === "alive") {
     const record = state.executors.get(executor);
     if (record) record.silentMs = 0;

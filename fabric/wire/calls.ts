@@ -4,6 +4,7 @@
  *
  * `where`:
  *  - "home"   forwarded to the job's home; the process is blocked until the answer is there
+ *  - "cached" forwarded, unless the host has been given an answer to the same request that it may give again
  *  - "posted" forwarded, but not waited for: the host answers `undefined` at once and the home gets it in order
  *  - "here"   answered by the host it runs on; the home learns the answer with the next forwarded call,
  *             so that a process that must run again gets the same one
@@ -89,7 +90,7 @@ const identity = struct({
   env: list(struct({ name, value: text(LIMITS.pathBytes) }), 1024),
 });
 
-const call = <A, R, const W extends "home" | "posted" | "here">(
+const call = <A, R, const W extends "home" | "cached" | "posted" | "here">(
   number: number,
   where: W,
   args: Codec<A>,
@@ -143,10 +144,10 @@ export const CALLS = {
     struct({ written: number }),
   ),
   close: call(33, "home", struct({ fd: number }), nothing),
-  stat: call(34, "home", struct({ path }), fileStat),
+  stat: call(34, "cached", struct({ path }), fileStat),
   readDirectory: call(
     35,
-    "home",
+    "cached",
     struct({ path }),
     struct({ entries: list(struct({ name, kind: oneOf(["file", "directory"]) }), 1 << 20) }),
   ),
@@ -154,7 +155,7 @@ export const CALLS = {
   unlink: call(37, "home", struct({ path }), nothing),
   rename: call(38, "home", struct({ from: path, to: path }), nothing),
   /** A whole file in one round trip. */
-  readFile: call(39, "home", struct({ path }), struct({ data })),
+  readFile: call(39, "cached", struct({ path }), struct({ data })),
   /** Writes a whole file ("w"), creates it ("wx") or appends to it ("a"), in one round trip. */
   writeFile: call(40, "home", struct({ path, flags: oneOf(["w", "wx", "a"]), data }), nothing),
   // Messages

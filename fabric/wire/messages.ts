@@ -20,7 +20,7 @@ import {
   varint,
 } from "../base/codec.ts";
 import { ERROR_CODES } from "../base/errors.ts";
-import type { BaseId, CallNumber, Epoch, HostId, ImageId, JobId, Pid } from "../base/ids.ts";
+import type { BaseId, CachedId, CallNumber, Epoch, HostId, ImageId, JobId, Pid } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 
 /** Raised whenever a message changes its form or meaning; hosts of different versions refuse each other. */
@@ -64,10 +64,14 @@ export type Snapshot = Carried<typeof snapshot>;
 const learned = struct({
   /** Answers to system calls, by call number. */
   answers: list(struct({ call: branded<CallNumber>(varint), answer: bytes(LIMITS.callBytes) }), 1 << 20),
+  /** Calls that the host answered with what it had kept. The home has those answers too, until the host has forgotten them. */
+  cached: list(struct({ call: branded<CallNumber>(varint), id: branded<CachedId>(varint) }), 1 << 20),
   /** Values of the clock, each with the moment (polls and calls so far) at which it was first read. */
   clock: list(struct({ moment: varint, now: finite }), 1 << 22),
 });
 export type Learned = Carried<typeof learned>;
+
+const cachedIds = list(branded<CachedId>(varint), 1 << 16);
 
 const message = union({
   /** First on every link, from both sides. */
@@ -106,7 +110,14 @@ const message = union({
   ],
   reply: [
     11,
-    struct({ ...stay, call: branded<CallNumber>(varint), answer: bytes(LIMITS.callBytes), now: finite }),
+    struct({
+      ...stay,
+      call: branded<CallNumber>(varint),
+      answer: bytes(LIMITS.callBytes),
+      now: finite,
+      /** The host may give this answer to the same request again, for LIMITS.cachedMs or until `stale`. */
+      cached: optional(branded<CachedId>(varint)),
+    }),
   ],
   /** Send a snapshot, but keep running. */
   save: [12, struct(stay)],
@@ -118,6 +129,8 @@ const message = union({
   pause: [15, struct({ ...stay, paused: bool })],
   /** A signal waits for a handler of the process: its next call must wait for the answer, posted or not. */
   interrupt: [16, struct(stay)],
+  /** Not to be given again, by any process of the job; `forgotten` confirms it. */
+  stale: [17, struct({ job: id<JobId>(), cached: cachedIds })],
 
   // host → home
   /** What the host takes; sent after hello and when it changes. `reason` says in words why it takes nothing. */
@@ -160,6 +173,7 @@ const message = union({
   /** It can never go on, through its own doing. */
   failed: [36, struct({ ...stay, code: oneOf(ERROR_CODES), reason: text(64 * 1024) })],
   /** CPU time in this stay and memory, for the owner and the author to see. */
+  forgotten: [38, struct({ job: id<JobId>(), cached: cachedIds })],
   usage: [37, struct({ ...stay, cpuMs: finite, memoryBytes: varint, polls: varint })],
 });
 
@@ -171,7 +185,7 @@ export const encodeMessage = (m: Message): Uint8Array => encode(message, m);
 /** Byte fields are views into `input`. */
 export const decodeMessage = (input: Uint8Array): Message | Invalid => decode(message, input);
 
-export const NOTHING_LEARNED: Learned = Object.freeze({ answers: [], clock: [] });
+export const NOTHING_LEARNED: Learned = Object.freeze({ answers: [], cached: [], clock: [] });
 
 /** Names one stay of one process on a host. A process that comes back has another epoch, and so another key. */
 export const stayKey = (s: Stay): StayKey => `${s.job}/${s.pid}/${s.epoch}`;

@@ -39,7 +39,7 @@ function use(disk: Disk) {
   const on =
     (p: number) =>
     <N extends CallName>(name: N, args: CallArgs<N>): CallAnswer<N> => {
-      const answer = decodeAnswer(name, files.serve(pid(p), { name, args } as Call));
+      const answer = decodeAnswer(name, files.serve(pid(p), { name, args } as Call).answer);
       if (answer instanceof RoostError) throw answer;
       return answer;
     };

@@ -370,3 +370,75 @@ describe("the tuple space", () => {
     expect(lines).toEqual(["11,21", "32 null", "0,1,4,9", "ECHILD"]);
   });
 });
+
+describe("files that do not change", () => {
+  const reads = (calls: readonly { name: string }[]) =>
+    calls.filter(({ name }) => ["readFile", "stat", "readDirectory"].includes(name)).length;
+
+  test("are read from the home once, by all processes of a host together", async () => {
+    const { stdout, calls } = await runJob(
+      `
+      import { fork, fs, wait } from "roost";
+      let n = 0;
+      const look = () => { for (let i = 0; i < 20; i++) n += fs.readFileSync("a.txt", "utf8").length + fs.statSync("a.txt").size + fs.readdirSync(".").length; };
+      look();
+      if (fork() === 0) { look(); console.log(n); process.exit(); }
+      wait();
+      console.log(n);
+    `,
+      { files: { "a.txt": "four" } },
+    );
+    expect(stdout).toBe("360\n180\n");
+    expect(reads(calls)).toBe(3);
+  });
+
+  test("are seen as they are now, by whoever has heard of a change", async () => {
+    const lines = await output(
+      `
+      import { fork, fs, getppid, recv, send, sleep, wait } from "roost";
+      const see = () => { const names = fs.readdirSync("d").join(); let text = ""; try { text = fs.readFileSync("d/x", "utf8") + fs.statSync("d/x").size; } catch (error) { text = error.code; } return names + " " + text; };
+      fs.mkdirSync("d");
+      const child = fork();
+      if (child === 0) for (;;) { const { value } = recv(); if (value === "end") process.exit(); send(getppid(), "seen", see()); }
+      const said = [];
+      const step = (change) => { see(); send(child, "look"); recv(); change(); send(child, "look"); const theirs = recv().value; console.log(theirs, theirs === see()); };
+      step(() => fs.writeFileSync("d/x", "1"));
+      step(() => fs.appendFileSync("d/x", "2"));
+      const fd = fs.openSync("d/x", "r+");
+      step(() => fs.writeSync(fd, "9"));
+      step(() => fs.renameSync("d/x", "d/y"));
+      step(() => fs.renameSync("d", "e") || fs.mkdirSync("d"));
+      step(() => { fs.renameSync("e/y", "d/x"); });
+      step(() => fs.writeSync(fd, "0"));
+      step(() => fs.unlinkSync("d/x"));
+      step(() => fs.closeSync(fs.openSync("d/x", "w")));
+      send(child, "", "end");
+      wait();
+    `,
+      { hosts: 2 },
+    );
+    expect(lines).toEqual([
+      "x 11 true",
+      "x 122 true",
+      "x 922 true",
+      "y ENOENT true",
+      " ENOENT true",
+      "x 922 true",
+      "x 902 true",
+      " ENOENT true",
+      "x 0 true",
+    ]);
+  });
+
+  test("what a stranger to the job changes is seen after two seconds", async () => {
+    const { stdout, calls } = await runJob(
+      `
+      import { fs, sleep } from "roost";
+      for (let n = 0; n < 10; n++) { fs.statSync("a.txt"); sleep(500); }
+    `,
+      { files: { "a.txt": "four" } },
+    );
+    expect(stdout).toBe("");
+    expect(reads(calls)).toBe(3);
+  });
+});

@@ -5,7 +5,17 @@ import { GUEST_LIBRARY } from "virtual:roost-guest";
 import { beforeAll, describe, expect, test } from "vitest";
 import { Invalid, utf8Decode } from "../../fabric/base/codec.ts";
 import { must } from "../../fabric/base/errors.ts";
-import { baseId, callNumber, epoch, FIRST_PID, hostId, imageId, jobId, pid } from "../../fabric/base/ids.ts";
+import {
+  baseId,
+  cachedId,
+  callNumber,
+  epoch,
+  FIRST_PID,
+  hostId,
+  imageId,
+  jobId,
+  pid,
+} from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
 import type { Clock } from "../../fabric/base/ports.ts";
 import { ensureEngine } from "../../fabric/engine/build/main.ts";
@@ -155,6 +165,7 @@ describe("a host that lies to a home", () => {
         const call = callNumber(pick(0, 1, 2, 2 ** 52));
         const learned = pick(NOTHING_LEARNED, {
           answers: [{ call, answer: new Uint8Array(3) }],
+          cached: pick([], [], [{ call, id: cachedId(pick(0, 2 ** 40)) }]),
           clock: [{ moment: 2 ** 52, now: -1 }],
         });
         const snapshot = pick(undefined, {
@@ -178,7 +189,11 @@ describe("a host that lies to a home", () => {
           encodeCall("readLine", undefined),
           encodeCall("send", { to: [pick(1, 2, 3, 2 ** 40)], tag: "t", value: new Uint8Array(9) }),
           encodeCall("post", { to: [1, 1, 2 ** 40], tag: "!", value: new Uint8Array() }),
-          encodeCall("receive", { from: pick(-1, 1, -9), tag: undefined, dueMs: pick(undefined, Number.NaN) }),
+          encodeCall("receive", {
+            from: pick(-1, 1, -9),
+            tag: undefined,
+            dueMs: pick(undefined, Number.NaN),
+          }),
           encodeCall("notify", { pid: pick(1, 2, 2 ** 40), tag: "" }),
           encodeCall("join", { group: pick("", "g") }),
           encodeCall("meet", {
@@ -199,7 +214,17 @@ describe("a host that lies to a home", () => {
           pick<Message>(
             { type: "status", slots: pick(0, 1, 2 ** 52), reason: "\u001b[2J" },
             { type: "running", ...stay },
-            { type: "call", ...stay, call, request, waits: pick(true, false), learned, snapshot, images, tookMs: -1e300 },
+            {
+              type: "call",
+              ...stay,
+              call,
+              request,
+              waits: pick(true, false),
+              learned,
+              snapshot,
+              images,
+              tookMs: -1e300,
+            },
             { type: "saved", ...stay, snapshot: snapshot ?? snapshotOf("none", 1), images },
             {
               type: "returned",
@@ -217,8 +242,9 @@ describe("a host that lies to a home", () => {
               memoryBytes: 2 ** 52,
               polls: 0,
             },
-            { type: "reply", ...stay, call, answer: new Uint8Array(), now: 0 },
+            { type: "reply", ...stay, call, answer: new Uint8Array(), now: 0, cached: undefined },
             { type: "release", ...stay, to: "" },
+            { type: "forgotten", job: JOB, cached: [cachedId(pick(0, 2 ** 40))] },
             { type: "recall", ...stay },
             { type: "refuse", ...stay, code: pick("EAGAIN", "ENOENT", "EPERM"), reason: "" },
           ),
@@ -239,7 +265,7 @@ describe("a host that lies to a home", () => {
         call: callNumber(1),
         request: encodeCall("hostname", undefined),
         waits: true,
-        learned: { answers: [], clock },
+        learned: { answers: [], cached: [], clock },
         snapshot: undefined,
         images: [],
         tookMs: 0,
@@ -466,7 +492,14 @@ describe("a home that lies to a host", () => {
     const stay = { job: JOB, pid: pid(1), epoch: epoch(1) };
     k.say(B, { type: "release", ...stay, to: "" });
     k.say(B, { type: "recall", ...stay });
-    k.say(B, { type: "reply", ...stay, call: callNumber(0), answer: new Uint8Array(), now: 0 });
+    k.say(B, {
+      type: "reply",
+      ...stay,
+      call: callNumber(0),
+      answer: new Uint8Array(),
+      now: 0,
+      cached: undefined,
+    });
     k.say(A, { type: "release", ...stay, epoch: epoch(2), to: "" });
     k.say(A, { type: "failed", ...stay, code: "EIO", reason: "" });
     k.say(A, { type: "status", slots: 9, reason: "" });

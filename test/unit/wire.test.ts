@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { Invalid } from "../../fabric/base/codec.ts";
-import { baseId, callNumber, epoch, hostId, imageId, jobId, pid } from "../../fabric/base/ids.ts";
+import { baseId, cachedId, callNumber, epoch, hostId, imageId, jobId, pid } from "../../fabric/base/ids.ts";
 import {
   decodeMessage,
   encodeMessage,
@@ -26,6 +26,7 @@ const snapshot: Snapshot = {
 const images = [{ id: imageId("b"), bytes: new Uint8Array([1, 2, 3]) }];
 const learned = {
   answers: [{ call: callNumber(4), answer: new Uint8Array([0, 9]) }],
+  cached: [{ call: callNumber(5), id: cachedId(7) }],
   clock: [{ moment: 200, now: 2.5 }],
 };
 
@@ -51,7 +52,7 @@ const GOLDEN: [Message, string][] = [
       preemptEvery: 0,
       paused: false,
     },
-    "0a036a6f6207ac020103783d3104662e6a730000010801010101010101010000016e035554430000000000000c40808080400000",
+    "0a036a6f6207ac020103783d3104662e6a73000001080101010101010101000000016e035554430000000000000c40808080400000",
   ],
   [
     {
@@ -69,18 +70,27 @@ const GOLDEN: [Message, string][] = [
       preemptEvery: 1,
       paused: true,
     },
-    "0a036a6f6207ac02000102016101620501e807000000000000f83f0101620301020300010402000901c8010000000000000440016e035554430000000000000c40808080400101",
+    "0a036a6f6207ac02000102016101620501e807000000000000f83f0101620301020300010402000901050701c8010000000000000440016e035554430000000000000c40808080400101",
   ],
   [
-    { type: "reply", ...stay, call: callNumber(4), answer: new Uint8Array([0]), now: 3.5 },
-    "0b036a6f6207ac020401000000000000000c40",
+    {
+      type: "reply",
+      ...stay,
+      call: callNumber(4),
+      answer: new Uint8Array([0]),
+      now: 3.5,
+      cached: cachedId(300),
+    },
+    "0b036a6f6207ac020401000000000000000c4001ac02",
   ],
   [{ type: "save", ...stay }, "0c036a6f6207ac02"],
   [{ type: "recall", ...stay }, "0d036a6f6207ac02"],
   [{ type: "release", ...stay, to: "far" }, "0e036a6f6207ac0203666172"],
   [{ type: "pause", ...stay, paused: true }, "0f036a6f6207ac0201"],
   [{ type: "interrupt", ...stay }, "10036a6f6207ac02"],
+  [{ type: "stale", job: stay.job, cached: [cachedId(7), cachedId(300)] }, "11036a6f620207ac02"],
   [{ type: "status", slots: 2, reason: "" }, "1e0200"],
+  [{ type: "forgotten", job: stay.job, cached: [cachedId(7)] }, "26036a6f620107"],
   [{ type: "refuse", ...stay, code: "EAGAIN", reason: "full" }, "1f036a6f6207ac02010466756c6c"],
   [{ type: "running", ...stay }, "20036a6f6207ac02"],
   [
@@ -95,7 +105,7 @@ const GOLDEN: [Message, string][] = [
       images,
       tookMs: 0.5,
     },
-    "21036a6f6207ac0204010101010402000901c80100000000000004400102016101620501e807000000000000f83f01016203010203000000000000e03f",
+    "21036a6f6207ac0204010101010402000901050701c80100000000000004400102016101620501e807000000000000f83f01016203010203000000000000e03f",
   ],
   [
     { type: "saved", ...stay, snapshot, images },
@@ -111,7 +121,7 @@ const GOLDEN: [Message, string][] = [
       why: "preempted",
       tookMs: 0,
     },
-    "23036a6f6207ac0200000000020000000000000000",
+    "23036a6f6207ac020000000000020000000000000000",
   ],
   [{ type: "failed", ...stay, code: "ENOMEM", reason: "no" }, "24036a6f6207ac020b026e6f"],
   [
@@ -130,6 +140,8 @@ const TYPES: Record<Message["type"], true> = {
   release: true,
   pause: true,
   interrupt: true,
+  stale: true,
+  forgotten: true,
   status: true,
   refuse: true,
   running: true,
