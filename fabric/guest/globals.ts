@@ -10,7 +10,7 @@ import { atob, btoa, bytesOf, TextDecoder, TextEncoder } from "./encoding.ts";
 import { DOMException } from "./exception.ts";
 import { clearTimer, ending, queueMicrotask, setImmediate, setInterval, setTimeout } from "./loop.ts";
 import { exit } from "./processes.ts";
-import { call, identity, invalid, print } from "./system.ts";
+import { call, identity, invalid, parentPid, print } from "./system.ts";
 import { decodeValue, encodeValue } from "./value.ts";
 
 const now = Date.now;
@@ -70,7 +70,7 @@ export const process = {
     return identity().pid;
   },
   get ppid() {
-    return identity().ppid;
+    return parentPid();
   },
   get argv() {
     return identity().argv;

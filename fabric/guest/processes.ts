@@ -1,7 +1,15 @@
 /** Processes as UNIX has them: fork, wait, exit, and what is built of them. */
 import { RoostError } from "../base/errors.ts";
 import { type CallAnswer, SIGNALS, type SignalName, type ChildEnd as WireChildEnd } from "../wire/calls.ts";
-import { becomeCopy, call, identity, invalid, type SignalHandler, signalHandlers } from "./system.ts";
+import {
+  becomeCopy,
+  call,
+  identity,
+  invalid,
+  parentPid,
+  type SignalHandler,
+  signalHandlers,
+} from "./system.ts";
 import { decodeValue, encodeValue } from "./value.ts";
 
 /** Children of one `map` unless the caller says otherwise: enough to level out unequal chunks, far from any limit. */
@@ -19,8 +27,8 @@ export interface ChildEnd {
 
 export function fork({ on = "any" }: { on?: string } = {}): number {
   if (typeof on !== "string") throw invalid('fork: `on` must be "any", "remote", "local" or a host\'s id');
-  const { child, self, parent } = call("fork", { on });
-  if (child === 0) becomeCopy(self, parent);
+  const { child, self } = call("fork", { on });
+  if (child === 0) becomeCopy(self);
   return child;
 }
 
@@ -52,7 +60,7 @@ function end(status: number, value: Uint8Array): never {
 }
 
 export const getpid = () => identity().pid;
-export const getppid = () => identity().ppid;
+export const getppid = parentPid;
 export const hostname = () => call("hostname", undefined).name;
 
 export function kill(pid: number, signal: SignalName = "SIGTERM") {

@@ -90,16 +90,19 @@ export function print(fd: 1 | 2, data: Uint8Array) {
 }
 
 /** What `identify` told; after a fork the child is another, with the same arguments and environment. */
-let self: { pid: number; ppid: number; argv: string[]; env: Record<string, string> } | undefined;
+let self: { pid: number; argv: string[]; env: Record<string, string> } | undefined;
 
 export function identity() {
   if (!self) {
-    const { pid, ppid, argv, env } = call("identify", undefined);
-    self = { pid, ppid, argv, env: Object.fromEntries(env.map(({ name, value }) => [name, value])) };
+    const { pid, argv, env } = call("identify", undefined);
+    self = { pid, argv, env: Object.fromEntries(env.map(({ name, value }) => [name, value])) };
   }
   return self;
 }
 
-export function becomeCopy(pid: number, ppid: number) {
-  if (self) self = { ...self, pid, ppid };
+/** Asked anew each time: when its parent has ended, a process has another. */
+export const parentPid = () => call("identify", undefined).ppid;
+
+export function becomeCopy(pid: number) {
+  if (self) self = { ...self, pid };
 }

@@ -139,9 +139,10 @@ describe("messages", () => {
       import { fork, getpid, getppid, probe, recv, send, sleep } from "roost";
       const child = fork();
       if (child === 0) {
-        for (let n = 0; n < 5; n++) send(getppid(), n % 2 ? "odd" : 0, { n, map: new Map([[n, [n]]]) });
+        const parent = getppid();
+        for (let n = 0; n < 5; n++) send(parent, n % 2 ? "odd" : 0, { n, map: new Map([[n, [n]]]) });
         sleep(10);
-        send(getppid(), "late");
+        send(parent, "late");
         process.exit();
       }
       console.log(recv({ tag: "odd" }).value.map.get(1), recv({ tag: 0 }).value.n, recv().value.n);
