@@ -62,6 +62,8 @@ export const LIMITS = {
   pathBytes: 4096,
   /** How long a process runs before the next one of the same worker gets its turn. */
   sliceMs: 10,
+  /** Same, when the worker has been told something: an owner's wish, or the answer that another process waits for. */
+  sliceLeastMs: 1,
   /** A link that has been silent this long is asked for a sign of life. */
   heartbeatMs: 500,
   /** Silent this long, down to the packets of its network, the other side is taken for dead. Chromium alone would need 5–30 s. */

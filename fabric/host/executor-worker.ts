@@ -21,12 +21,17 @@ export interface Endpoint {
 
 interface Boot {
   readonly boot: { readonly engine: Engine; readonly guestLibrary: string; readonly hostName: string };
+  /** How many messages with commands were posted and not yet received. Missing where threads cannot share memory. */
+  readonly waiting: Int32Array<SharedArrayBuffer> | undefined;
 }
 type FromOwner = Boot | { readonly commands: readonly Command[] };
 type FromWorker =
   | { readonly ready: BaseId }
   | { readonly broken: string }
-  | { readonly reports: readonly Report[] };
+  | { readonly reports: readonly Report[]; readonly atMs: number };
+
+/** The same on all threads of this machine, and finer than the time of day. */
+const sharedTimeMs = () => performance.timeOrigin + performance.now();
 
 /**
  * In the worker: boots the engine when told, then carries out commands for as long as the worker lives. `yieldThen` runs
@@ -40,16 +45,21 @@ export function serveExecutor(
 ): void {
   const say = (message: FromWorker, transfer: ArrayBuffer[] = []) => owner.post(message, transfer);
   let executor: Executor | undefined;
+  let waiting: Boot["waiting"];
   owner.onMessage((received) => {
     const message = received as FromOwner;
     if ("commands" in message) {
+      if (waiting) Atomics.sub(waiting, 0, 1);
       for (const command of message.commands) executor?.handle(command);
       return;
     }
     const { engine, guestLibrary, hostName } = message.boot;
+    waiting = message.waiting;
     bootBase(engine, { source: guestLibrary }).then(
       (base) => {
-        const report = together<Report>((reports) => say({ reports }, reports.flatMap(buffersOf)));
+        const report = together<Report>((reports) =>
+          say({ reports, atMs: sharedTimeMs() }, reports.flatMap(buffersOf)),
+        );
         executor = new Executor({
           machines: engineMachines(base),
           hostName,
@@ -57,6 +67,7 @@ export function serveExecutor(
           random,
           report,
           yieldThen,
+          commandWaits: () => waiting !== undefined && Atomics.load(waiting, 0) > 0,
         });
         say({ ready: base.id });
       },
@@ -81,25 +92,35 @@ export async function startExecutors(
 
 function startExecutor(worker: Endpoint, boot: Boot["boot"]): Promise<{ port: ExecutorPort; base: BaseId }> {
   return new Promise((resolve, reject) => {
+    const waiting = sharesMemory() ? new Int32Array(new SharedArrayBuffer(4)) : undefined;
     const port: ExecutorPort = {
-      command: together<Command>((commands) => worker.post({ commands } satisfies FromOwner, [])),
+      command: together<Command>((commands) => {
+        if (waiting) Atomics.add(waiting, 0, 1); // first: a guest that runs sees this, and lets go for what follows
+        worker.post({ commands } satisfies FromOwner, []);
+      }),
       onReport: () => {},
       onEnd: () => {},
       close: () => worker.terminate(),
     };
     worker.onMessage((received) => {
       const message = received as FromWorker;
-      if ("reports" in message) for (const report of message.reports) port.onReport(report);
-      else if ("ready" in message) resolve({ port, base: message.ready });
+      if ("reports" in message) {
+        const agoMs = Math.max(0, sharedTimeMs() - message.atMs);
+        for (const report of message.reports) port.onReport(report, agoMs);
+      } else if ("ready" in message) resolve({ port, base: message.ready });
       else reject(new RoostError("EIO", `the engine did not start: ${message.broken}`));
     });
     worker.onEnd((reason) => {
       reject(new RoostError("EIO", `the engine's worker ended: ${reason}`));
       port.onEnd(reason);
     });
-    worker.post({ boot } satisfies FromOwner, []);
+    worker.post({ boot, waiting } satisfies FromOwner, []);
   });
 }
+
+/** In pages, only where nobody else's document is in the same process (the relay's headers see to that). */
+const sharesMemory = (): boolean =>
+  typeof SharedArrayBuffer === "function" && globalThis.crossOriginIsolated !== false;
 
 /** What is said in one task crosses at its end, as one: crossing is what costs. */
 function together<T>(cross: (all: readonly T[]) => void): (one: T) => void {

@@ -30,6 +30,8 @@ export interface ExecutorOptions {
   readonly report: (report: Report) => void;
   /** Lets the event loop run, then continues; must not be throttled in hidden tabs. */
   readonly yieldThen: (run: () => void) => void;
+  /** Whether a command has been posted that `handle` has not been given yet: then the slice ends early. */
+  readonly commandWaits?: () => boolean;
 }
 
 /** Where a resident process stands. Each state carries what only it needs. */
@@ -97,6 +99,8 @@ export class Executor {
   readonly #kept: KeptAnswers;
   /** Commands for a process wait for the one before, where that takes time (an image is being read or written). */
   readonly #unfinished = new Map<StayKey, Promise<void>>();
+  /** Processes that have been sent here and not been looked at. */
+  readonly #arriving = new Set<StayKey>();
   #halted = false;
   #turnPending = false;
   /** Of its time, in which guests run. */
@@ -122,7 +126,7 @@ export class Executor {
         this.#share = command.share;
         return;
       case "place":
-        return this.#inOrder(command.key, () => this.#place(command.key, command.place));
+        return this.#inOrder(command.key, () => this.#arrive(command.key, command.place));
       case "drop":
         return this.#inOrder(command.key, () => this.#drop(command.key));
       case "stale":
@@ -143,6 +147,8 @@ export class Executor {
           p.interrupted = true;
         });
       case "snapshot":
+        if (command.why !== "save" && this.#arriving.delete(command.key))
+          return this.#sendBack(command.key, command.why);
         return this.#withResident(command.key, (p) => this.#sendSnapshot(p, command.why));
     }
   }
@@ -199,8 +205,20 @@ export class Executor {
     this.#unfinished.set(key, done);
   }
 
+  /** One after the other, each in a task of its own: what is said meanwhile is heard before the next is begun. */
+  async #arrive(key: StayKey, place: MessageOf<"place">): Promise<void> {
+    this.#arriving.add(key);
+    await new Promise<void>((resolve) => this.#options.yieldThen(resolve));
+    if (this.#arriving.delete(key)) await this.#place(key, place);
+  }
+
+  /** A process that has not been touched: its home has what is as good. */
+  #sendBack(key: StayKey, why: SnapshotReason): void {
+    this.#options.report({ type: "snapshot", key, why, ...NOT_NEEDED, learned: NOTHING_LEARNED, tookMs: 0 });
+  }
+
   async #place(key: StayKey, place: MessageOf<"place">): Promise<void> {
-    const { machines, clock: hostClock } = this.#options;
+    const { machines, clock: hostClock, commandWaits = () => false } = this.#options;
     const options = { memoryBytesMax: place.memoryBytesMax };
     const machine = place.snapshot ? await machines.restore(place.images, options) : machines.fresh(options);
     if (machine instanceof Invalid)
@@ -215,7 +233,7 @@ export class Executor {
 
     const clock = new ProcessClock(hostClock, place.now, place.snapshot?.clockMs ?? 0, place.learned.clock);
     let pollsHere = 0;
-    let sliceEndsMs = 0;
+    let sliceBeganMs = 0;
     const p: Resident = {
       key,
       job: place.job,
@@ -224,9 +242,13 @@ export class Executor {
       world: {
         zone: place.zone,
         now: () => clock.read(momentOf(p)),
-        poll: () => ++pollsHere === place.preemptEvery || hostClock.monotonic() >= sliceEndsMs,
+        poll: () => {
+          if (++pollsHere === place.preemptEvery) return true;
+          const ranMs = hostClock.monotonic() - sliceBeganMs;
+          return ranMs >= LIMITS.sliceMs || (ranMs >= LIMITS.sliceLeastMs && commandWaits());
+        },
         beginSlice: () => {
-          sliceEndsMs = hostClock.monotonic() + LIMITS.sliceMs;
+          sliceBeganMs = hostClock.monotonic();
         },
       },
       preemptEvery: place.preemptEvery,
@@ -257,6 +279,7 @@ export class Executor {
   }
 
   #drop(key: StayKey): void {
+    this.#arriving.delete(key);
     const p = this.#residents.get(key);
     if (!p) return;
     this.#residents.delete(key);
@@ -307,6 +330,7 @@ export class Executor {
     if (!p.announced) {
       p.announced = true;
       this.#options.report({ type: "running", key: p.key });
+      return this.#enqueue(p); // what is reported in a task may leave at its end: not after a whole slice
     }
     p.sliceBeganMs = this.#options.clock.monotonic();
     p.world.beginSlice();

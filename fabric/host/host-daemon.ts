@@ -59,10 +59,10 @@ export class HostDaemon {
   #adopt(port: ExecutorPort): number {
     const executor = this.#nextExecutor++;
     this.#executors.set(executor, port);
-    port.onReport = (report) => {
+    port.onReport = (report, agoMs) => {
       if (report.type === "failed")
         this.#options.log(`process ${report.key}: ${report.code}: ${report.reason}`);
-      this.#step({ type: "report", executor, report });
+      this.#step({ type: "report", executor, report, ...(agoMs === undefined ? {} : { agoMs }) });
     };
     port.onEnd = (reason) => this.#step({ type: "executorEnded", executor, reason });
     return executor;

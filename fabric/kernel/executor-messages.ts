@@ -73,8 +73,8 @@ export type Report =
 /** A worker that runs interpreters, seen from the daemon. */
 export interface ExecutorPort {
   command(command: Command): void;
-  /** Set once by the daemon. */
-  onReport: (report: Report) => void;
+  /** Set once by the daemon. `agoMs`: for how long the report has waited for the daemon's thread, where that is known. */
+  onReport: (report: Report, agoMs?: number) => void;
   /** The worker is gone, with everything in it. */
   onEnd: (reason: string) => void;
   close(): void;

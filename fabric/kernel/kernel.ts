@@ -60,7 +60,8 @@ export interface Receipt {
 
 interface Reclaim {
   readonly beganMs: number;
-  haltedMs: number | undefined;
+  /** When the last of those that have confirmed it stood still. */
+  haltedMs: number;
   /** Executors that have not confirmed that they stand still. */
   readonly running: Set<number>;
   readonly left: { jobName: string; pid: number; to: string }[];
@@ -94,7 +95,8 @@ export type KernelEvent =
   | { readonly type: "linked"; readonly link: HomeLink; readonly own: boolean; readonly name: string }
   | { readonly type: "unlinked"; readonly link: HomeLink }
   | { readonly type: "message"; readonly link: HomeLink; readonly message: Message }
-  | { readonly type: "report"; readonly executor: number; readonly report: Report }
+  /** `agoMs`: how long the report took to be heard; what is measured is measured without that. */
+  | { readonly type: "report"; readonly executor: number; readonly report: Report; readonly agoMs?: number }
   | { readonly type: "executorStarted"; readonly executor: number }
   | { readonly type: "executorEnded"; readonly executor: number; readonly reason: string }
   /** The owner allows something else; what is left out stays as it was. */
@@ -137,10 +139,10 @@ export function step(state: KernelState, event: KernelEvent, nowMs: number): Ker
       onMessage(state, event.link, event.message, out, nowMs);
       break;
     case "report":
-      onReport(state, event.executor, event.report, out, nowMs);
+      onReport(state, event.executor, event.report, out, nowMs, event.agoMs ?? 0);
       break;
     case "executorEnded":
-      endExecutor(state, event.executor, event.reason, out);
+      endExecutor(state, event.executor, event.reason, out, nowMs);
       break;
     case "executorStarted":
       state.executors.set(event.executor, { silentMs: 0 });
@@ -235,7 +237,7 @@ function sendAway(guest: Guest, why: "reclaimed" | "recalled", out: Out, nowMs: 
 }
 
 /** What ran there starts again elsewhere; the one that ended the worker is among it, and its home counts. */
-function endExecutor(state: KernelState, executor: number, reason: string, out: Out): void {
+function endExecutor(state: KernelState, executor: number, reason: string, out: Out, nowMs: number): void {
   if (!state.executors.delete(executor)) return;
   out({ type: "replace", executor, reason });
   for (const guest of [...state.guests.values()]) {
@@ -243,7 +245,7 @@ function endExecutor(state: KernelState, executor: number, reason: string, out: 
     giveUp(guest, `the worker that ran it ended: ${reason}`, out);
     forget(state, guest, "nowhere", out);
   }
-  state.reclaim?.running.delete(executor);
+  halted(state, executor, nowMs);
   executorGone(state, executor, out);
   tellHomes(state, out);
 }
@@ -254,7 +256,7 @@ function lookForStuck(state: KernelState, out: Out, nowMs: number): void {
   for (const [executor, record] of state.executors) {
     const kept = reclaim?.running.has(executor) && nowMs - reclaim.beganMs >= LIMITS.haltMs;
     if (kept || record.silentMs >= LIMITS.stuckMs) {
-      endExecutor(state, executor, "a guest held it in something that cannot be interrupted", out);
+      endExecutor(state, executor, "a guest held it in something that cannot be interrupted", out, nowMs);
       continue;
     }
     if (record.silentMs === 0) out({ type: "command", executor, command: { type: "ask" } });
@@ -379,11 +381,15 @@ function leastLoaded(state: KernelState, among: readonly number[]): number {
   return [...load].reduce((best, next) => (next[1] < best[1] ? next : best))[0];
 }
 
-function onReport(state: KernelState, executor: number, report: Report, out: Out, nowMs: number): void {
-  if (report.type === "halted") {
-    state.reclaim?.running.delete(executor);
-    return;
-  }
+function onReport(
+  state: KernelState,
+  executor: number,
+  report: Report,
+  out: Out,
+  nowMs: number,
+  agoMs: number,
+): void {
+  if (report.type === "halted") return halted(state, executor, nowMs - agoMs);
   if (report.type === "forgotten") return forgotten(state, executor, out);
   if (report.type === "alive") {
     const record = state.executors.get(executor);
@@ -435,17 +441,20 @@ function reclaim(state: KernelState, reason: string, out: Out, nowMs: number): v
   state.terms = { ...state.terms, taking: false, reason };
   if (state.reclaim) return;
   const running = new Set(state.executors.keys());
-  state.reclaim = { beganMs: nowMs, haltedMs: undefined, running, left: [] };
+  state.reclaim = { beganMs: nowMs, haltedMs: nowMs, running, left: [] };
   for (const executor of running) out({ type: "command", executor, command: { type: "halt" } });
   tellHomes(state, out);
   for (const guest of strangers(state)) sendAway(guest, "reclaimed", out, nowMs);
 }
 
+function halted({ reclaim }: KernelState, executor: number, atMs: number): void {
+  if (reclaim?.running.delete(executor)) reclaim.haltedMs = Math.max(reclaim.haltedMs, atMs);
+}
+
 function settleReclaim(state: KernelState, out: Out, nowMs: number): void {
   const r = state.reclaim;
   if (!r) return;
-  if (r.running.size === 0) r.haltedMs ??= nowMs;
-  if (r.haltedMs === undefined || [...state.guests.values()].some((g) => g.departure)) return;
+  if (r.running.size > 0 || [...state.guests.values()].some((g) => g.departure)) return;
   state.reclaim = undefined;
   const receipt = { cpuBackMs: r.haltedMs - r.beganMs, emptyMs: nowMs - r.beganMs, left: r.left };
   out({ type: "receipt", receipt });

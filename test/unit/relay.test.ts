@@ -254,6 +254,8 @@ test("the page is served so that nobody can embed it, and what has a hash in its
     const page = await fetch(other.url);
     expect(await page.text()).toBe("<p>the page");
     expect(page.headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
+    expect(page.headers.get("cross-origin-opener-policy")).toBe("same-origin");
+    expect(page.headers.get("cross-origin-embedder-policy")).toBe("require-corp");
     expect(page.headers.get("cache-control")).toBe("no-cache");
     const engine = await fetch(`${other.url}/assets/engine-abc123.wasm`);
     expect(engine.headers.get("cache-control")).toContain("immutable");

@@ -1,0 +1,108 @@
+/** The executor with the real engine, on a clock that is the test's. */
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { GUEST_LIBRARY } from "virtual:roost-guest";
+import { expect, test } from "vitest";
+import { type Epoch, jobId, type Pid } from "../../fabric/base/ids.ts";
+import { LIMITS } from "../../fabric/base/limits.ts";
+import { ensureEngine } from "../../fabric/engine/build/main.ts";
+import { type BaseImage, bootBase, loadEngine } from "../../fabric/engine/index.ts";
+import { engineMachines } from "../../fabric/host/engine-machines.ts";
+import { Executor } from "../../fabric/host/executor.ts";
+import { systemRandom } from "../../fabric/io/random.ts";
+import type { Report } from "../../fabric/kernel/executor-messages.ts";
+import { type MessageOf, NOTHING_LEARNED, stayKey } from "../../fabric/wire/messages.ts";
+
+async function boot(): Promise<BaseImage> {
+  const file = fileURLToPath(new URL("../../dist/engine/engine.wasm", import.meta.url));
+  await ensureEngine(file);
+  return bootBase(await loadEngine(await readFile(file)), { source: GUEST_LIBRARY });
+}
+
+const stay = { job: jobId("j".repeat(26)), pid: 1 as Pid, epoch: 1 as Epoch };
+const place = (source: string): MessageOf<"place"> => ({
+  type: "place",
+  ...stay,
+  program: { source, fileName: "program.js" },
+  snapshot: undefined,
+  images: [],
+  seed: undefined,
+  learned: NOTHING_LEARNED,
+  jobName: "test",
+  zone: "UTC",
+  now: 0,
+  memoryBytesMax: LIMITS.guestMemoryBytes,
+  preemptEvery: 0,
+  paused: false,
+});
+
+/** An executor whose clock goes on by 0.1 ms at each look, and whose tasks the test runs one by one. */
+function start(base: BaseImage, commandWaits: () => boolean) {
+  const yielded: (() => void)[] = [];
+  const reports: Report[] = [];
+  const clock = { nowMs: 0 };
+  const executor = new Executor({
+    machines: engineMachines(base),
+    hostName: "test",
+    clock: {
+      now: () => clock.nowMs,
+      monotonic: () => {
+        clock.nowMs += 0.1;
+        return clock.nowMs;
+      },
+      after: () => () => {},
+    },
+    random: systemRandom,
+    report: (report) => reports.push(report),
+    yieldThen: (run) => yielded.push(run),
+    commandWaits,
+  });
+  /** Waits for the next task and runs it; answers with how long that took. */
+  const turn = async () => {
+    await expect.poll(() => yielded.length).toBe(1);
+    const beganMs = clock.nowMs;
+    yielded.shift()?.();
+    return clock.nowMs - beganMs;
+  };
+  return { executor, reports, turn };
+}
+
+const key = stayKey(stay);
+
+async function firstSliceMs(base: BaseImage, commandWaits: () => boolean): Promise<number> {
+  const { executor, reports, turn } = start(base, commandWaits);
+  executor.handle({ type: "place", key, place: place("for (;;);") });
+  await turn(); // it arrives
+  await turn(); // that is said
+  const tookMs = await turn();
+  expect(reports).toEqual([{ type: "running", key }]);
+  return tookMs;
+}
+
+test("a slice ends after its time, and soon when a command waits", async () => {
+  const base = await boot();
+  const undisturbed = await firstSliceMs(base, () => false);
+  expect(undisturbed).toBeGreaterThanOrEqual(LIMITS.sliceMs);
+  expect(undisturbed).toBeLessThan(LIMITS.sliceMs + 1);
+  const disturbed = await firstSliceMs(base, () => true);
+  expect(disturbed).toBeGreaterThanOrEqual(LIMITS.sliceLeastMs);
+  expect(disturbed).toBeLessThan(LIMITS.sliceLeastMs + 1);
+});
+
+test("what has only just been sent goes back untouched, and does not run", async () => {
+  const { executor, reports, turn } = start(await boot(), () => false);
+  executor.handle({ type: "place", key, place: place("for (;;);") });
+  executor.handle({ type: "halt" });
+  executor.handle({ type: "snapshot", key, why: "reclaimed" });
+  expect(reports).toMatchObject([
+    { type: "halted" },
+    { type: "snapshot", key, why: "reclaimed", snapshot: undefined, images: [] },
+  ]);
+  executor.handle({ type: "drop", key });
+  await turn();
+  executor.handle({ type: "place", key: stayKey({ ...stay, epoch: 2 as Epoch }), place: place("for (;;);") });
+  executor.handle({ type: "go" });
+  await turn();
+  await turn();
+  expect(reports.slice(2)).toEqual([{ type: "running", key: stayKey({ ...stay, epoch: 2 as Epoch }) }]);
+});
