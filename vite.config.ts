@@ -85,6 +85,15 @@ export default defineConfig({
         extends: true,
         test: { name: "torture", include: ["test/torture/**/*.test.ts"], testTimeout: 120_000 },
       },
+      {
+        extends: true,
+        test: {
+          name: "programs",
+          include: ["test/programs/**/*.test.ts"],
+          testTimeout: 70_000,
+          hookTimeout: 60_000,
+        },
+      },
       { extends: true, test: { name: "sim", include: ["test/sim/**/*.test.ts"] } },
       {
         extends: true,
