@@ -112,6 +112,8 @@ export class Fabric {
   readonly #traffic: Traffic = { inBytes: 0, outBytes: 0 };
   #wantsToDonate = false;
   #terms: Partial<Terms> = {};
+  /** To the daemon. */
+  #termsGiven = false;
   #admits: Admission | undefined;
 
   /** `workers`: how many processes this host runs at once. */
@@ -182,7 +184,12 @@ export class Fabric {
 
   /** On what terms others' work is taken. More workers than there are get started. */
   limit(terms: Partial<Omit<Terms, "taking" | "reason">>): void {
+    const same = (Object.keys(terms) as (keyof typeof terms)[]).every(
+      (key) => this.#terms[key] === terms[key],
+    );
+    if (same && this.#termsGiven) return;
     this.#terms = { ...this.#terms, ...terms };
+    this.#termsGiven = this.#daemon !== undefined;
     this.#daemon?.allow(terms);
     if (terms.workers !== undefined && Number.isFinite(terms.workers)) this.#daemon?.grow(terms.workers);
     this.#changed();
