@@ -4,6 +4,7 @@ export type { HostId, JobId } from "./base/ids.ts";
 export { pid } from "./base/ids.ts";
 export { LIMITS } from "./base/limits.ts";
 export type { Disk, Store } from "./base/ports.ts";
+export { decodeValue } from "./guest/value.ts";
 export type { JobEvent } from "./home/effects.ts";
 export {
   type Environment,
@@ -17,6 +18,7 @@ export {
 export type { Job, Terminal } from "./host/job.ts";
 export { type Budget, Steward, type StewardView } from "./host/steward.ts";
 export type { DonorView, JobHostView, JobView, ProcessView } from "./host/view.ts";
+export { whyJob, whyProcess } from "./host/why.ts";
 export { MemoryDisk } from "./io/memory-disk.ts";
 export type { Receipt } from "./kernel/kernel.ts";
 export { type Decision, DWELL_MS, type Wish } from "./policy/decide.ts";

@@ -2,28 +2,24 @@
  * One job launched from this page: its files, its terminal, and the job itself. The page keeps it after the job has
  * ended, for people to read.
  */
-import { type Fabric, type Job, type JobView, MemoryDisk, type Terminal } from "../fabric/index.ts";
+import {
+  decodeValue,
+  type Fabric,
+  type Job,
+  type JobView,
+  MemoryDisk,
+  type Terminal,
+} from "../fabric/index.ts";
+import type { Order, Run, WrittenFile } from "./run.ts";
 import { type Line, TerminalLines } from "./terminal.ts";
 import { forkTimer } from "./timing.ts";
-
-/** A program and what it is to work on. */
-export interface Order {
-  readonly name: string;
-  readonly source: string;
-  readonly fileName: string;
-  readonly args: readonly string[];
-  readonly files: ReadonlyMap<string, Uint8Array>;
-}
-
-export interface WrittenFile {
-  readonly path: string;
-  readonly content: Uint8Array;
-}
 
 /** What was given carries this time, so that whatever is newer was written by the job. */
 const GIVEN_AT_MS = 0;
 
-export class Launch {
+export class Launch implements Run {
+  readonly live = true;
+  readonly interrupted = false;
   readonly order: Order;
   readonly job: Job;
   /** Where the job's home lives. */
@@ -31,12 +27,13 @@ export class Launch {
   readonly #terminal: TerminalLines;
   readonly #input: Input;
   readonly #disk: MemoryDisk;
+  #value: unknown;
 
   private constructor(
     order: Order,
     fabric: Fabric,
     job: Job,
-    io: { terminal: TerminalLines; input: Input; disk: MemoryDisk },
+    io: { terminal: TerminalLines; input: Input; disk: MemoryDisk; onEnd: (launch: Launch) => void },
   ) {
     this.order = order;
     this.fabric = fabric;
@@ -44,10 +41,19 @@ export class Launch {
     this.#terminal = io.terminal;
     this.#input = io.input;
     this.#disk = io.disk;
+    void job.ended.then((end) => {
+      this.#value = valueIn(end.value);
+      io.onEnd(this);
+    });
   }
 
-  /** `onOutput` is called whenever lines, input or files may be different. */
-  static async start(fabric: Fabric, order: Order, onOutput: () => void): Promise<Launch> {
+  /** `onOutput` is called whenever lines, input or files may be different; `onEnd` once the job is over. */
+  static async start(
+    fabric: Fabric,
+    order: Order,
+    onOutput: () => void,
+    onEnd: (launch: Launch) => void,
+  ): Promise<Launch> {
     let nowMs: () => number = () => GIVEN_AT_MS;
     // Copies: the job may write to its files, and what the person gave is for the next job too.
     const given = Array.from(order.files, ([path, content]) => [path, content.slice()] as const);
@@ -70,9 +76,15 @@ export class Launch {
         readLine: () => input.readLine(),
       },
     });
-    return new Launch(order, fabric, job, { terminal, input, disk });
+    return new Launch(order, fabric, job, { terminal, input, disk, onEnd });
   }
 
+  get id() {
+    return this.job.id;
+  }
+  get value(): unknown {
+    return this.#value;
+  }
   get lines(): readonly Line[] {
     return this.#terminal.snapshot();
   }
@@ -98,6 +110,16 @@ export class Launch {
 
   view(jobs: readonly JobView[]): JobView | undefined {
     return jobs.find((job) => job.id === this.job.id);
+  }
+}
+
+/** Made by a guest, so it may be anything; nonsense counts as nothing. */
+function valueIn(bytes: Uint8Array): unknown {
+  if (bytes.length === 0) return undefined;
+  try {
+    return decodeValue(bytes);
+  } catch {
+    return undefined;
   }
 }
 

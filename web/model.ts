@@ -18,10 +18,13 @@ import {
   RoostError,
   type Store,
 } from "../fabric/index.ts";
-import { Launch, type Order } from "./launch.ts";
+import { Launch } from "./launch.ts";
 import { OwnerModel, type OwnerOptions } from "./owner.ts";
 import { loadOwnerSettings } from "./owner-settings.ts";
 import { HostMarks } from "./places.ts";
+import { OWN } from "./programs.ts";
+import { forgetRecord, loadRecords, PastRun, recordOf, saveRecord } from "./records.ts";
+import type { Order, Run } from "./run.ts";
 import { loadFiles, loadSettings, type Settings, saveFiles, saveSettings } from "./settings.ts";
 
 export interface ModelOptions {
@@ -47,6 +50,8 @@ interface Kept {
   readonly owner: OwnerSettings;
 }
 
+/** A job that runs is written down this often. */
+const REMEMBER_MS = 5_000;
 /** While anything counts seconds, they are looked at this often. */
 const TICK_MS = 250;
 /** Of the page's thread, on which its links speak too, showing what happens takes this part at most; but no longer a wait than that. */
@@ -59,10 +64,10 @@ export class Model {
   readonly nowMs: ReadonlySignal<number>;
   readonly settings: ReadonlySignal<Settings>;
   readonly files: ReadonlySignal<ReadonlyMap<string, Uint8Array>>;
-  /** Newest first. */
-  readonly launches: ReadonlySignal<readonly Launch[]>;
-  /** The launch that is looked at. */
-  readonly launch: ReadonlySignal<Launch | undefined>;
+  /** Jobs of this page and of earlier ones, newest first. */
+  readonly runs: ReadonlySignal<readonly Run[]>;
+  /** The one that is looked at. */
+  readonly run: ReadonlySignal<Run | undefined>;
   readonly job: ReadonlySignal<JobView | undefined>;
   /** Raised with every change of what launches hold beyond the view: lines, input, files. */
   readonly outputVersion: ReadonlySignal<number>;
@@ -79,7 +84,7 @@ export class Model {
   readonly #nowMs = signal(Date.now());
   readonly #settings: Signal<Settings>;
   readonly #files = signal<ReadonlyMap<string, Uint8Array>>(new Map());
-  readonly #launches = signal<readonly Launch[]>([]);
+  readonly #runs = signal<readonly Run[]>([]);
   readonly #chosen = signal<JobId | undefined>(undefined);
   readonly #outputVersion = signal(0);
   readonly #hasBeenOnline = signal(false);
@@ -106,7 +111,7 @@ export class Model {
     this.nowMs = this.#nowMs;
     this.settings = this.#settings;
     this.files = this.#files;
-    this.launches = this.#launches;
+    this.runs = this.#runs;
     this.outputVersion = this.#outputVersion;
     this.owner = new OwnerModel({
       ...options,
@@ -115,13 +120,23 @@ export class Model {
       onTrouble: (what, error) => this.#complain(what, error),
     });
     this.hasBeenOnline = this.#hasBeenOnline;
-    this.launch = computed(
-      () => this.#launches.value.find((l) => l.job.id === this.#chosen.value) ?? this.#launches.value[0],
-    );
-    this.job = computed(() => this.launch.value?.view(this.view.value.jobs));
+    this.run = computed(() => {
+      const chosen = this.#runs.value.find((run) => run.id === this.#chosen.value);
+      return chosen ?? this.#runs.value.find((run) => run.live);
+    });
+    this.job = computed(() => this.run.value?.view(this.view.value.jobs));
     setInterval(() => {
       if (this.#countsSeconds()) this.#nowMs.value = Date.now();
     }, TICK_MS);
+    setInterval(() => {
+      for (const run of this.#runs.value) if (run.live && this.#isRunning(run)) this.#remember(run);
+    }, REMEMBER_MS);
+    loadRecords(options.store).then(
+      (records) => {
+        this.#runs.value = [...this.#runs.value, ...records.map((record) => new PastRun(record))];
+      },
+      () => {}, // storage denied: that was said already
+    );
   }
 
   static async open(options: ModelOptions): Promise<Model> {
@@ -168,27 +183,52 @@ export class Model {
     this.#keep(saveFiles(this.#options.store, this.#files.value));
   }
 
-  async run(order: Order): Promise<void> {
+  async launch(order: Order): Promise<void> {
     await this.#attempt(`${order.name} did not start`, async () => {
-      const launch = await Launch.start(this.#fabric, order, () => this.#touchOutput());
+      const launch = await Launch.start(
+        this.#fabric,
+        order,
+        () => this.#touchOutput(),
+        (launch) => {
+          this.#touchOutput();
+          this.#remember(launch);
+        },
+      );
       batch(() => {
-        this.#launches.value = [launch, ...this.#launches.value];
-        this.#chosen.value = launch.job.id;
+        this.#runs.value = [launch, ...this.#runs.value];
+        this.#chosen.value = launch.id;
       });
       this.#refresh();
     });
   }
 
-  look(launch: Launch): void {
-    this.#chosen.value = launch.job.id;
+  look(run: Run): void {
+    this.#chosen.value = run.id;
   }
 
-  kill(launch: Launch, pid: number): void {
-    launch.job.kill(asPid(pid), "SIGKILL");
+  /** Forgets a job that is over. */
+  forget(run: Run): void {
+    this.#runs.value = this.#runs.value.filter((other) => other !== run);
+    this.#keep(forgetRecord(this.#options.store, run.id));
   }
 
-  move(launch: Launch, pid: number, to: HostId): void {
-    launch.job.migrate(asPid(pid), to);
+  /** Shows its program in the editor, to be changed and run again. */
+  edit({ order }: Run): void {
+    this.changeSettings({
+      program: OWN,
+      ownSource: order.source,
+      ownFileName: order.fileName,
+      args: { ...this.#settings.value.args, [OWN]: order.args.join(" ") },
+    });
+  }
+
+  /** Nothing happens to a job that has ended. */
+  signal(run: Run, pid: number, signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
+    if (run instanceof Launch) run.job.kill(asPid(pid), signal);
+  }
+
+  move(run: Run, pid: number, to: HostId): void {
+    if (run instanceof Launch) run.job.migrate(asPid(pid), to);
   }
 
   /** The page is going away: tell the others now rather than let them find out. */
@@ -222,6 +262,17 @@ export class Model {
     const { relay, jobs } = this.#view.value;
     const given = this.owner.state.value.wish.kind !== "off";
     return relay.state === "connecting" || given || jobs.some((job) => job.endedMs === undefined);
+  }
+
+  #isRunning(run: Run): boolean {
+    const view = run.view(this.#view.value.jobs);
+    return view !== undefined && view.endedMs === undefined;
+  }
+
+  /** Where nothing is kept, a job is forgotten with its page; that was said when it opened. */
+  #remember(run: Run): void {
+    const view = run.view(this.#fabric.view.jobs) ?? run.view(this.#view.value.jobs);
+    if (view) saveRecord(this.#options.store, recordOf(run, view, Date.now())).catch(() => {});
   }
 
   #touchOutput(): void {

@@ -47,6 +47,135 @@ test("a program that does not parse says where, and exits with 1", async () => {
   await page.context().close();
 });
 
+test("the line where a program went wrong is marked in the editor", async () => {
+  const { page } = await openTab(browser, relay);
+  await runOwn(page, 'const a = 1;\nfunction f() {\n  throw new TypeError("bad seed");\n}\nf();\n');
+  await status(page).toBe("exit 1");
+  const mark = page.locator(".cm-lintRange-error");
+  await mark.waitFor();
+  expect(await mark.innerText()).toContain('throw new TypeError("bad seed")');
+  await page.locator(".cm-lint-marker-error").hover();
+  await eventually(() => page.locator(".cm-tooltip-lint").innerText()).toContain("TypeError: bad seed");
+  await page.context().close();
+});
+
+test("the editor knows the module's names, and imports what it completes", async () => {
+  const { page } = await openTab(browser, relay);
+  await page.getByTestId("example").selectOption("own");
+  await page.getByTestId("source").fill('import { fork } from "roost";\n');
+  await page.getByTestId("source").press("Control+End");
+  await page.keyboard.type("getp");
+  await page.locator(".cm-tooltip-autocomplete").waitFor();
+  await eventually(() => page.locator(".cm-tooltip-autocomplete [aria-selected=true]").innerText()).toMatch(
+    /^getpid/,
+  );
+  await page.keyboard.press("Enter");
+  await eventually(() => page.getByTestId("source").innerText()).toBe(
+    'import { fork, getpid } from "roost";\ngetpid',
+  );
+  await page
+    .locator(".cm-line")
+    .nth(1)
+    .hover({ position: { x: 25, y: 8 } });
+  await eventually(() => page.locator(".cm-tooltip-hover").innerText()).toContain("getpid(): number");
+  await page.context().close();
+});
+
+test("an exit value is shown as what it is: a picture, a table, data", async () => {
+  const { page } = await openTab(browser, relay);
+  const kind = () => page.getByTestId("result").getAttribute("data-kind");
+  await runOwn(
+    page,
+    'import { exit } from "roost";\nexit(0, { width: 2, height: 1, data: new Uint8Array([255, 0, 0, 0, 0, 255]) });\n',
+  );
+  await eventually(kind).toBe("picture");
+  const pixels = await page
+    .getByTestId("result")
+    .locator("canvas")
+    .evaluate((canvas) => [
+      ...((canvas as HTMLCanvasElement).getContext("2d")?.getImageData(0, 0, 2, 1).data ?? []),
+    ]);
+  expect(pixels).toEqual([255, 0, 0, 255, 0, 0, 255, 255]);
+  await runOwn(
+    page,
+    'console.log(JSON.stringify([{ bird: "wren", grams: 9 }, { bird: "rook", grams: 400 }]));\n',
+  );
+  await eventually(kind).toBe("table");
+  expect(await page.getByTestId("result").locator("tbody tr").allInnerTexts()).toEqual([
+    "wren\t9",
+    "rook\t400",
+  ]);
+  await runOwn(page, 'import { exit } from "roost";\nexit(0, { nested: { deep: 7n } });\n');
+  await eventually(kind).toBe("data");
+  expect(await page.getByTestId("result").innerText()).toContain('"7n"');
+  await page.context().close();
+});
+
+test("a picture that a job writes is seen", async () => {
+  const { page } = await openTab(browser, relay);
+  const png =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+  await runOwn(
+    page,
+    `import { fs } from "roost";\nfs.writeFileSync("dot.png", Uint8Array.from(atob("${png}"), (c) => c.charCodeAt(0)));\n`,
+  );
+  await status(page).toBe("exit 0");
+  const image = page.getByTestId("picture-dot.png").locator("img");
+  await eventually(() => image.evaluate((img) => (img as HTMLImageElement).naturalWidth)).toBe(1);
+  await page.context().close();
+});
+
+test("jobs survive a reload: program, output, result; one that was running says that it ended with its page", async () => {
+  const { page } = await openTab(browser, relay);
+  page.on("dialog", (dialog) => dialog.accept());
+  await runOwn(
+    page,
+    'import { exit } from "roost";\nconsole.log("first light");\nexit(3, { answer: 42 });\n',
+  );
+  await status(page).toBe("exit 3");
+  await eventually(() => storedRecords(page)).toBe(1);
+  await page.reload();
+  await page
+    .getByTestId("jobs")
+    .getByRole("button", { name: /program/ })
+    .click();
+  await status(page).toBe("exit 3");
+  expect(await output(page)).toBe("first light");
+  expect(await page.getByTestId("result").innerText()).toContain("42");
+  expect(await page.getByTestId("process-1").getAttribute("data-state")).toBe("ended");
+
+  await runOwn(page, 'console.log("for ever");\nfor (;;);\n');
+  await eventually(() => output(page)).toBe("for ever");
+  await eventually(() => storedRecords(page)).toBe(2);
+  await page.reload();
+  await page
+    .getByTestId("jobs")
+    .getByRole("button", { name: /ended with its page/ })
+    .click();
+  expect(await output(page)).toBe("for ever");
+  await page.getByTestId("edit").click();
+  await eventually(() => page.getByTestId("source").innerText()).toContain("for (;;);");
+  await page.getByTestId("forget").click();
+  await eventually(() => storedRecords(page)).toBe(1);
+  await page.context().close();
+});
+
+const storedRecords = (page: Page): Promise<number> =>
+  page.evaluate(
+    () =>
+      new Promise((resolve, reject) => {
+        const opening = indexedDB.open("roost");
+        opening.onerror = () => reject(opening.error);
+        opening.onsuccess = () => {
+          const reading = opening.result.transaction("values").objectStore("values").getAllKeys();
+          reading.onsuccess = () => {
+            opening.result.close();
+            resolve(reading.result.filter((key) => String(key).startsWith("record ")).length);
+          };
+        };
+      }),
+  );
+
 test("stderr is told apart, and control sequences do not show", async () => {
   const { page } = await openTab(browser, relay);
   await runOwn(page, 'console.log("\\x1b[32mgreen\\x1b[0m grass");\nconsole.error("a stone");\n');

@@ -30,7 +30,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "web/environment.ts": ["fabric"],
   "web/executor.worker.ts": ["fabric"],
   "web/main.tsx": ["fabric"],
-  web: ["fabric/index.ts", "examples"],
+  web: ["fabric/index.ts", "fabric/guest/roost.d.ts", "examples"],
 };
 
 function filesBelow(path: string): string[] {

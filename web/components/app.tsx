@@ -70,7 +70,7 @@ export function App({ model }: { model: Model }) {
 
 /** Nothing was donated or launched here yet. */
 const isNew = (model: Model) =>
-  model.launches.value.length === 0 &&
+  model.run.value === undefined &&
   model.owner.receipts.value.length === 0 &&
   model.owner.state.value.wish.kind === "off";
 

@@ -1,10 +1,14 @@
 /** The author's side: a program, its arguments, the files it works on, and Run. */
 import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { type Fault, faultIn } from "../faults.ts";
 import { filesDropped, filesPicked, type GivenFiles } from "../given-files.ts";
-import type { Order } from "../launch.ts";
 import type { Model } from "../model.ts";
-import { OWN, OWN_TEMPLATE, PROGRAMS, type Program } from "../programs.ts";
+import { OWN, PROGRAMS, type Program } from "../programs.ts";
+import type { Order } from "../run.ts";
+import type { Snippet } from "../snippets.ts";
 import { bytes, count, splitArguments } from "../words.ts";
+import { Editor } from "./editor.tsx";
 
 export function LaunchCard({ model }: { model: Model }) {
   const settings = model.settings.value;
@@ -17,7 +21,7 @@ export function LaunchCard({ model }: { model: Model }) {
     busy.value = true;
     model.trouble.value = "";
     try {
-      await model.run(await orderOf(model, program, splitArguments(args)));
+      await model.launch(await orderOf(model, program, splitArguments(args)));
     } catch (error) {
       model.trouble.value = `The program could not be loaded (${error instanceof Error ? error.message : String(error)}); is the relay reachable?`;
     }
@@ -80,7 +84,21 @@ export function LaunchCard({ model }: { model: Model }) {
             />
           </label>
         </div>
-        {program ? <p class="summary">{program.summary}</p> : <OwnProgram model={model} />}
+        {program ? (
+          <p class="summary">
+            {program.summary}{" "}
+            <button
+              type="button"
+              class="quiet link"
+              data-testid="read"
+              onClick={() => copyToEditor(model, program)}
+            >
+              Read and change it
+            </button>
+          </p>
+        ) : (
+          <OwnProgram model={model} run={run} />
+        )}
         {(program?.sample || !program) && <Files model={model} program={program} take={take} />}
         <button type="submit" class="big run" data-testid="run" disabled={busy.value}>
           {busy.value ? "Starting…" : "Run"}
@@ -95,7 +113,8 @@ async function orderOf(model: Model, program: Program | undefined, args: readonl
   if (!program) {
     const { ownSource, ownFileName } = model.settings.value;
     const name = ownFileName.replace(/\.m?js$/, "");
-    return { name, source: ownSource || OWN_TEMPLATE, fileName: ownFileName, args, files: given };
+    const source = ownSource || (await import("../snippets.ts")).FIRST_SNIPPET;
+    return { name, source, fileName: ownFileName, args, files: given };
   }
   const files = program.sample && given.size === 0 ? await program.sample.files() : given;
   return { name: program.title, source: await program.source(), fileName: program.fileName, args, files };
@@ -113,37 +132,79 @@ const complain = (model: Model, error: unknown) => {
   model.trouble.value = `The files could not be read: ${error instanceof Error ? error.message : String(error)}`;
 };
 
-function OwnProgram({ model }: { model: Model }) {
+async function copyToEditor(model: Model, program: Program): Promise<void> {
+  const source = await program.source();
+  const args = model.settings.value.args[program.id] ?? program.args;
+  model.changeSettings({
+    program: OWN,
+    ownSource: source,
+    ownFileName: program.fileName,
+    args: { ...model.settings.value.args, [OWN]: args },
+  });
+}
+
+function OwnProgram({ model, run }: { model: Model; run: () => void }) {
   const { ownSource, ownFileName } = model.settings.value;
+  const snippets = useSignal<readonly Snippet[]>([]);
+  useEffect(() => {
+    import("../snippets.ts").then(
+      (loaded) => {
+        snippets.value = loaded.SNIPPETS;
+      },
+      () => {}, // offline: what was written before is still there
+    );
+  }, [snippets]);
+  const text = ownSource || (snippets.value[0]?.source ?? "");
   return (
     <div class="own">
-      <label>
+      <div class="row">
         <span class="label">{ownFileName}</span>
-        <textarea
-          data-testid="source"
-          spellcheck={false}
-          autocapitalize="off"
-          rows={12}
-          value={ownSource || OWN_TEMPLATE}
-          onInput={(event) => model.changeSettings({ ownSource: event.currentTarget.value })}
+        <select
+          data-testid="snippet"
+          aria-label="Begin with an example"
+          value=""
+          onChange={(event) => {
+            const found = snippets.value.find(({ title }) => title === event.currentTarget.value);
+            if (found) model.changeSettings({ ownSource: found.source, ownFileName: "program.js" });
+            event.currentTarget.value = "";
+          }}
+        >
+          <option value="">Begin with…</option>
+          {snippets.value.map(({ title }) => (
+            <option key={title}>{title}</option>
+          ))}
+        </select>
+        <Pick
+          label="Open a file…"
+          accept=".js,.mjs"
+          model={model}
+          take={(files) => {
+            const [first] = files;
+            if (first) openProgram(model, ...first);
+          }}
         />
-      </label>
-      <Pick
-        label="Open a .js file…"
-        accept=".js,.mjs"
-        model={model}
-        take={(files) => {
-          const [first] = files;
-          if (first) openProgram(model, ...first);
-        }}
-      />
-      {ownSource !== "" && (
-        <button type="button" class="quiet" onClick={() => model.changeSettings({ ownSource: "" })}>
-          Back to the template
-        </button>
+      </div>
+      {text !== "" && (
+        <Editor
+          text={text}
+          label={`The program ${ownFileName}`}
+          fault={faultShown(model, text)}
+          onInput={(ownSource) => model.changeSettings({ ownSource })}
+          onRun={run}
+        />
       )}
+      <p class="label">
+        <kbd>Ctrl</kbd> <kbd>Space</kbd> for names, <kbd>Ctrl</kbd> <kbd>Enter</kbd> to run
+      </p>
     </div>
   );
+}
+
+/** Where the job that is looked at went wrong, if it is the program in the editor that went wrong. */
+function faultShown(model: Model, text: string): Fault | undefined {
+  void model.outputVersion.value; // lines are printed beyond the view
+  const run = model.run.value;
+  return run && run.order.source === text ? faultIn(run.lines, run.order.fileName) : undefined;
 }
 
 function Files({

@@ -1,7 +1,7 @@
 /** What the job prints, as it comes, and a line to answer it. */
 import { useLayoutEffect, useRef } from "preact/hooks";
-import type { Launch } from "../launch.ts";
 import type { Model } from "../model.ts";
+import type { Run } from "../run.ts";
 import { count } from "../words.ts";
 
 /** More lines are not drawn: the page would be slow, and nobody reads them. All that are kept can be saved. */
@@ -9,17 +9,17 @@ const LINES_SHOWN = 600;
 
 const STREAM_WORD = { out: "", err: "err", in: "in" } as const;
 
-export function Output({ model, launch }: { model: Model; launch: Launch }) {
+export function Output({ model, run }: { model: Model; run: Run }) {
   const box = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
   const version = model.outputVersion.value;
-  const lines = launch.lines;
+  const lines = run.lines;
   const shown = lines.slice(-LINES_SHOWN);
-  const hidden = launch.droppedLines + lines.length - shown.length;
+  const hidden = run.droppedLines + lines.length - shown.length;
 
   useLayoutEffect(() => {
     if (box.current && atEnd.current) box.current.scrollTop = box.current.scrollHeight;
-  }, [version, launch]); // new output is what scrolls
+  }, [version, run]); // new output is what scrolls
 
   return (
     <section class="output-panel" aria-labelledby="output-title">
@@ -47,18 +47,18 @@ export function Output({ model, launch }: { model: Model; launch: Launch }) {
           </div>
         ))}
       </div>
-      {launch.asksForInput && <InputLine launch={launch} />}
+      {run.asksForInput && <InputLine run={run} />}
     </section>
   );
 }
 
-const InputLine = ({ launch }: { launch: Launch }) => (
+const InputLine = ({ run }: { run: Run }) => (
   <form
     class="input-line"
     onSubmit={(event) => {
       event.preventDefault();
       const form = event.currentTarget;
-      launch.type(String(new FormData(form).get("line")));
+      run.type(String(new FormData(form).get("line")));
       form.reset();
     }}
   >
@@ -75,12 +75,7 @@ const InputLine = ({ launch }: { launch: Launch }) => (
     <button type="submit" class="second">
       Send
     </button>
-    <button
-      type="button"
-      class="second"
-      title="No more input will come"
-      onClick={() => launch.type(undefined)}
-    >
+    <button type="button" class="second" title="No more input will come" onClick={() => run.type(undefined)}>
       End of input
     </button>
   </form>

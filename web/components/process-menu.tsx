@@ -34,10 +34,10 @@ export function ProcessMenu({
     menu.focus(); // not a button: a second press of Enter must not do anything
   }, [target]);
 
-  const launch = model.launch.value;
+  const run = model.run.value;
   const job = model.job.value;
   const process = job?.processes.find((p) => p.pid === target.pid);
-  if (!launch || !job || !process) return null;
+  if (!run || !job || !process) return null;
   const ended = process.state === "ended";
   const elsewhere = job.hosts.filter((host) => host.slots > 0 && host.id !== process.host);
   const act = (action: () => void) => () => {
@@ -70,7 +70,7 @@ export function ProcessMenu({
               <button
                 type="button"
                 data-testid={`move-${host.id}`}
-                onClick={act(() => model.move(launch, process.pid, host.id))}
+                onClick={act(() => model.move(run, process.pid, host.id))}
               >
                 Move to <HostMark mark={model.marks.markOf(host.id)} /> {host.name}
               </button>
@@ -82,7 +82,7 @@ export function ProcessMenu({
               type="button"
               class="kill"
               data-testid="kill"
-              onClick={act(() => model.kill(launch, process.pid))}
+              onClick={act(() => model.signal(run, process.pid, "SIGKILL"))}
             >
               Kill {process.pid === 1 ? "the whole job" : "it"}
             </button>

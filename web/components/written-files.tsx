@@ -1,43 +1,78 @@
-/** Files the job has written, to be taken home. */
-import type { Launch, WrittenFile } from "../launch.ts";
+/** Files the job has written, to be taken home; pictures among them are shown. */
+import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Model } from "../model.ts";
+import { pixmap } from "../result.ts";
+import type { Run, WrittenFile } from "../run.ts";
 import { bytes, count } from "../words.ts";
+import { PictureView, saveBlob } from "./result.tsx";
 
-export function WrittenFiles({ model, launch }: { model: Model; launch: Launch }) {
+const PICTURES_SHOWN = 4;
+const TYPES: Readonly<Record<string, string>> = {
+  png: "image/png",
+  jpg: "image/jpeg",
+  jpeg: "image/jpeg",
+  gif: "image/gif",
+  webp: "image/webp",
+  svg: "image/svg+xml",
+};
+const NETPBM = /\.p[gpn]m$/i;
+
+export function WrittenFiles({ model, run }: { model: Model; run: Run }) {
   void model.view.value; // a job writes between prints, too
-  const files = launch.written();
+  const files = run.written();
   if (files.length === 0) return null;
   const size = files.reduce((sum, file) => sum + file.content.length, 0);
+  const pictures = files.filter(({ path }) => typeOf(path) || NETPBM.test(path)).slice(0, PICTURES_SHOWN);
   return (
-    <details class="written" data-testid="written" data-count={files.length}>
-      <summary>
-        {count(files.length, "file")} written <span class="label">{bytes(size)}</span>
-      </summary>
-      <ul class="scroll">
-        {files.map((file) => (
-          <li key={file.path}>
-            <button
-              type="button"
-              class="quiet"
-              title={`Save ${file.path}`}
-              data-testid={`file-${file.path}`}
-              onClick={() => save(file)}
-            >
-              {file.path}
-            </button>
-            <span class="label">{bytes(file.content.length)}</span>
-          </li>
-        ))}
-      </ul>
-    </details>
+    <>
+      {pictures.map((file) => (
+        <WrittenPicture key={`${run.id} ${file.path}`} file={file} />
+      ))}
+      <details class="written" data-testid="written" data-count={files.length}>
+        <summary>
+          {count(files.length, "file")} written <span class="label">{bytes(size)}</span>
+        </summary>
+        <ul class="scroll">
+          {files.map((file) => (
+            <li key={file.path}>
+              <button
+                type="button"
+                class="quiet"
+                title={`Save ${file.path}`}
+                data-testid={`file-${file.path}`}
+                onClick={() => saveBlob(new Blob([file.content.slice()]), nameOf(file.path))}
+              >
+                {file.path}
+              </button>
+              <span class="label">{bytes(file.content.length)}</span>
+            </li>
+          ))}
+        </ul>
+      </details>
+    </>
   );
 }
 
-function save({ path, content }: WrittenFile): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([content.slice()]));
-  link.download = path.slice(path.lastIndexOf("/") + 1);
-  link.click();
-  // The download has its own hold on the bytes once it has begun.
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1);
+const typeOf = (path: string) => TYPES[path.slice(path.lastIndexOf(".") + 1).toLowerCase()];
+
+function WrittenPicture({ file }: { file: WrittenFile }) {
+  const { path, content } = file;
+  const drawn = useMemo(() => (NETPBM.test(path) ? pixmap(content) : undefined), [path, content.length]);
+  const [address, setAddress] = useState("");
+  const type = typeOf(path);
+  useEffect(() => {
+    if (!type) return;
+    const made = URL.createObjectURL(new Blob([content.slice()], { type }));
+    setAddress(made);
+    return () => URL.revokeObjectURL(made);
+  }, [type, content.length]);
+  if (drawn) return <PictureView picture={drawn} />;
+  if (!address) return null;
+  return (
+    <figure class="picture" data-testid={`picture-${path}`}>
+      <img src={address} alt={`What the job wrote to ${path}`} />
+      <figcaption class="label">{path}</figcaption>
+    </figure>
+  );
 }

@@ -1,0 +1,21 @@
+/** Small programs to begin with. A chunk of its own: loaded with the editor. */
+import ask from "./snippets/ask.js?raw";
+import files from "./snippets/files.js?raw";
+import fork from "./snippets/fork.js?raw";
+import map from "./snippets/map.js?raw";
+import picture from "./snippets/picture.js?raw";
+
+export interface Snippet {
+  readonly title: string;
+  readonly source: string;
+}
+
+export const SNIPPETS: readonly Snippet[] = [
+  { title: "fork and wait", source: fork },
+  { title: "a list in parallel", source: map },
+  { title: "a picture", source: picture },
+  { title: "files", source: files },
+  { title: "questions", source: ask },
+];
+
+export const FIRST_SNIPPET = fork;
