@@ -37,6 +37,7 @@ export function receive(
     if (bytes && !state.images.has(id)) state.images.set(id, bytes);
     if (bytes) record?.images.add(id);
   }
+  const before = p.snapshot?.chain.filter((id) => !snapshot.chain.includes(id)) ?? [];
   p.snapshot = snapshot;
   p.seed = undefined;
   const firstNeeded = snapshot.calls - (snapshot.waiting ? 1 : 0);
@@ -46,13 +47,16 @@ export function receive(
       p.answersBytes -= answer.length;
     }
   p.clock = p.clock.filter((reading) => reading.moment >= snapshot.moment);
-  forgetImages(state);
+  forgetImages(state, before);
   return true;
 }
 
-/** Drops the images that no snapshot is made of any more. */
-export function forgetImages(state: HomeState): void {
-  const used = new Set<ImageId>();
-  for (const p of state.processes.values()) for (const id of p.snapshot?.chain ?? []) used.add(id);
-  for (const id of state.images.keys()) if (!used.has(id)) state.images.delete(id);
+/** Drops those of some images, or of all, that no snapshot is made of any more. */
+export function forgetImages(state: HomeState, images: Iterable<ImageId> = state.images.keys()): void {
+  const unused = new Set(images);
+  for (const p of state.processes.values()) {
+    if (unused.size === 0) return;
+    for (const id of p.snapshot?.chain ?? []) unused.delete(id);
+  }
+  for (const id of unused) state.images.delete(id);
 }

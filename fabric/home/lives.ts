@@ -143,8 +143,9 @@ export function end(state: HomeState, p: Process, how: End, out: Out, nowMs: num
   p.end = how;
   p.endedMs = nowMs;
   p.pending = undefined;
+  const chain = p.snapshot?.chain ?? [];
   p.snapshot = undefined;
-  forgetImages(state);
+  forgetImages(state, chain);
   p.answers.clear();
   p.clock = [];
   p.signals.clear();

@@ -193,8 +193,17 @@ function statusFor(state: KernelState, home: Home): MessageOf<"status"> {
 const strangers = (state: KernelState): Guest[] =>
   [...state.guests.values()].filter((g) => !state.homes.get(g.home)?.own);
 
-const isFull = (state: KernelState): boolean =>
-  strangers(state).length >= LIMITS.processesPerHost || memoryOf(state) >= state.terms.memoryBytes;
+/** Asked at every event, with thousands of guests. */
+function isFull(state: KernelState): boolean {
+  let count = 0;
+  let bytes = 0;
+  for (const { home, departure, memoryBytes } of state.guests.values()) {
+    if (state.homes.get(home)?.own) continue;
+    count++;
+    if (!departure) bytes += memoryBytes;
+  }
+  return count >= LIMITS.processesPerHost || bytes >= state.terms.memoryBytes;
+}
 
 const memoryOf = (state: KernelState): number =>
   strangers(state).reduce((sum, g) => sum + (g.departure ? 0 : g.memoryBytes), 0);
