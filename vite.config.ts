@@ -62,7 +62,11 @@ export default defineConfig({
       },
     },
     ssr: {
-      resolve: { external: true },
+      // Small packages of the command are in it, so that it starts sooner.
+      resolve: {
+        external: true,
+        noExternal: ["commander", "picocolors", "pretty-bytes", "pretty-ms", "env-paths"],
+      },
       build: {
         outDir: at("dist/node"),
         emptyOutDir: true,

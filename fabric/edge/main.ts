@@ -97,7 +97,7 @@ function takingPart(roost: Command): void {
     .option("--json", "say where it listens as JSON")
     .addHelpText("after", "\nExample:\n  roost relay --port 9000")
     .action(async (options) => {
-      const { relay } = await import("./commands.ts");
+      const { relay } = await import("./keeping.ts");
       await relay(options);
     });
 }
@@ -234,7 +234,7 @@ function keeping(roost: Command): void {
     .option("--json <file>", "write the figures as one flat object; - is stdout")
     .addHelpText("after", "\nExample:\n  roost bench flight --json figures.json")
     .action(async (suites: string[], options) => {
-      const { bench } = await import("./commands.ts");
+      const { bench } = await import("./keeping.ts");
       await bench(suites, options.json);
     });
 
@@ -244,7 +244,7 @@ function keeping(roost: Command): void {
     .addOption(portOption())
     .option("--no-demo", "only serve")
     .action(async (options) => {
-      const { start } = await import("./commands.ts");
+      const { start } = await import("./keeping.ts");
       await start(options.port, options.demo);
     });
 }

@@ -9,8 +9,9 @@ import type { SignalName } from "../wire/calls.ts";
 import type { Program } from "./bundle.ts";
 import { err } from "./colors.ts";
 import { nodeEnvironment } from "./environment.ts";
-import { joinRelay } from "./join.ts";
+import type { Participant } from "./join.ts";
 import { type Published, publish } from "./publish.ts";
+import { stackRewriter } from "./stacks.ts";
 import { describeJob, processTerminal, StatusLine } from "./terminal.ts";
 import { exitCodeOf, SIGNAL_NUMBERS } from "./words.ts";
 
@@ -68,9 +69,15 @@ export async function runLocal(launch: Promise<Launch> | Launch, count: number):
 
 /** Runs a job whose home is this process, on the hosts that take work at a relay, and here. */
 export async function runAtRelay(launch: Promise<Launch> | Launch, relay: URL): Promise<Outcome> {
-  const [participant, ready] = await bothOrNeither(joinRelay(relay, { workers: 1, prepare: true }), launch);
+  const [participant, ready] = await bothOrNeither(join(relay), launch);
   await using _ = participant;
   return await seeThrough(participant.fabric, ready, relay);
+}
+
+/** WebRTC takes a while to load, and local jobs do without. */
+async function join(relay: URL): Promise<Participant> {
+  const { joinRelay } = await import("./join.ts");
+  return joinRelay(relay, { workers: 1, prepare: true });
 }
 
 /** When one fails, the other is let go of. */
@@ -117,6 +124,7 @@ async function seeThrough(
       env: environmentOfJob(),
       disk: new NodeDisk(launch.directory),
       preemptEvery: launch.preemptEvery ?? 0,
+      rewriteOutput: stackRewriter(launch.program),
       ...input(launch, terminal),
       ...events(launch),
       ...(launch.memoryBytesMax ? { memoryBytesMax: launch.memoryBytesMax } : {}),

@@ -1,6 +1,6 @@
 /** The launcher's terminal: the job's output goes straight through; below it, on a terminal, one line says what goes on. */
 import { createInterface } from "node:readline";
-import { createLogUpdate } from "log-update";
+import type { createLogUpdate } from "log-update";
 import prettyBytes from "pretty-bytes";
 import prettyMs from "pretty-ms";
 import type { Terminal } from "../host/job.ts";
@@ -73,7 +73,7 @@ const NEWLINE = 10;
 
 /** A line that is always last on the terminal, and gone when the job is. Does nothing where stderr is no terminal. */
 export class StatusLine {
-  readonly #update = process.stderr.isTTY ? createLogUpdate(process.stderr, { showCursor: true }) : undefined;
+  #update: ReturnType<typeof createLogUpdate> | undefined;
   readonly #text: () => string;
   #timer: NodeJS.Timeout | undefined;
   /** Whether the cursor is at the beginning of a line, so that there is room. */
@@ -82,9 +82,12 @@ export class StatusLine {
   /** `text` is asked ten times a second. */
   constructor(text: () => string) {
     this.#text = text;
-    if (!this.#update) return;
+    if (!process.stderr.isTTY) return;
     this.#timer = setInterval(() => this.draw(), 100);
     this.#timer.unref();
+    import("log-update").then(({ createLogUpdate }) => {
+      if (this.shown) this.#update = createLogUpdate(process.stderr, { showCursor: true });
+    });
   }
   get shown(): boolean {
     return this.#timer !== undefined;

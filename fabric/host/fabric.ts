@@ -73,6 +73,8 @@ export interface RunOptions {
   readonly disk: Disk;
   /** Without one, output is only kept (`Job.output`), and lines of input are given to `Job.input`. */
   readonly terminal?: Terminal;
+  /** What becomes of output before anybody sees it: a stack can be put back to its source. */
+  readonly rewriteOutput?: ((fd: number, data: Uint8Array) => Uint8Array) | undefined;
   /** Bytes of output that are remembered for those who look later; 1 MiB unless given. */
   readonly outputKeptBytes?: number;
   /** Ends the job when it is aborted. */
@@ -246,6 +248,7 @@ export class Fabric {
       self,
       disk: options.disk,
       terminal: options.terminal,
+      rewriteOutput: options.rewriteOutput,
       outputKeptBytes: options.outputKeptBytes,
       clock,
       log,

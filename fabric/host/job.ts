@@ -27,6 +27,8 @@ export interface JobOptions {
   readonly disk: Disk;
   /** Without it, output is only kept, and lines of input come from `Job.input`. */
   readonly terminal: Terminal | undefined;
+  /** What becomes of output before anybody sees it. */
+  readonly rewriteOutput?: ((fd: number, data: Uint8Array) => Uint8Array) | undefined;
   /** Bytes of output that are remembered. */
   readonly outputKeptBytes?: number | undefined;
   readonly clock: Clock;
@@ -124,9 +126,7 @@ export class Job {
         this.#links.get(effect.host)?.send(encodeMessage(effect.message));
         return;
       case "print":
-        this.output.add(effect.pid, effect.fd, effect.data, clock.now());
-        terminal?.print(effect.fd, effect.data);
-        return;
+        return this.#print(effect.pid, effect.fd, effect.data);
       case "readLine":
         must(terminal ?? this.input, "input")
           .readLine()
@@ -163,6 +163,13 @@ export class Job {
         this.#resolveEnded(effect.end);
         return;
     }
+  }
+
+  #print(pid: Pid, fd: number, data: Uint8Array): void {
+    const { clock, rewriteOutput, terminal } = this.#options;
+    const shown = rewriteOutput ? rewriteOutput(fd, data) : data;
+    this.output.add(pid, fd, shown, clock.now());
+    terminal?.print(fd, shown);
   }
 
   #answered(pid: Pid, call: CallNumber, answer: Uint8Array): void {

@@ -84,7 +84,34 @@ describe("run", () => {
     const bad = program("net.js", `import net from "node:net"; net.connect(1);`);
     const refused = await roost(["run", bad, "--local=1"]);
     expect(refused).toMatchObject({ code: 1, stdout: "" });
-    expect(refused.stderr).toMatch(/node:net.*no Node modules/);
+    expect(refused.stderr).toMatch(/net\.js:1: node:net is not there for a job: there is no network/);
+  });
+
+  test("what a job has not is named with file and line, all of it at once", async () => {
+    program("worker.js", '\nimport { Worker } from "worker_threads";\nexport default Worker;');
+    const file = program(
+      "asks.js",
+      'import W from "./worker.js";\nimport nil from "nil";\nconst fs = require("fs");\nW(nil, fs);',
+    );
+    const { code, stdout, stderr } = await roost(["run", file, "--local"]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(/worker\.js:2: worker_threads is not there .*fork/);
+    expect(stderr).toMatch(/asks\.js:2: nil cannot be found/);
+    expect(stderr).toMatch(/asks\.js:3: fs is not there .*import \{ fs \} from "roost"/);
+  });
+
+  test("an error's stack names the author's files and lines, not the bundle's", async () => {
+    program(
+      "helper.ts",
+      "// one\n// two\nexport function helper(n: number): void {\n  if (n) throw new RangeError('far');\n}",
+    );
+    const file = program(
+      "main.ts",
+      'import { helper } from "./helper.ts";\ninterface A { a: 1 }\nconst a: A = { a: 1 };\nhelper(a.a);',
+    );
+    const { code, stderr } = await roost(["run", file, "--local=1"]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/RangeError: far\n +at helper \(helper\.ts:4:\d+\)\n +at .*\(?main\.ts:4:\d+/);
   });
 
   test("Ctrl-C ends the whole job", async () => {

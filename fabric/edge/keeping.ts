@@ -1,0 +1,37 @@
+/** `roost relay`, `bench`, and `npm start`. */
+import { existsSync } from "node:fs";
+import { RoostError } from "../base/errors.ts";
+import { demonstrate, serve } from "./start.ts";
+
+export async function relay({ port, json = false }: { port: number; json?: boolean }): Promise<void> {
+  const relay = await serve(port, json);
+  closeOnSignal(() => relay.close());
+}
+
+export async function start(port: number, demo: boolean): Promise<void> {
+  const relay = await serve(port);
+  closeOnSignal(() => relay.close());
+  if (!demo) return;
+  try {
+    await demonstrate();
+  } catch (error) {
+    await relay.close();
+    throw error;
+  }
+  process.stdout.write(`Still serving http://localhost:${relay.port}; Ctrl-C ends it.\n`);
+}
+
+/** In a checkout only: what it measures with are development dependencies. */
+export async function bench(suites: readonly string[], jsonFile: string | undefined): Promise<void> {
+  const file = new URL("./bench.js", import.meta.url);
+  if (!existsSync(file))
+    throw new RoostError("ENOENT", "`roost bench` needs a checkout of Roost; clone it and run it there");
+  const { bench } = (await import(file.href)) as typeof import("../../test/bench/main.ts");
+  await bench(suites, jsonFile);
+}
+
+function closeOnSignal(close: () => Promise<void>): void {
+  const end = () => close().then(() => process.exit(0));
+  process.once("SIGINT", end);
+  process.once("SIGTERM", end);
+}
