@@ -47,6 +47,10 @@ export type JobEvent =
       readonly imageBytes: number;
     }
   | { readonly type: "running"; readonly pid: Pid; readonly host: HostId; readonly sincePlacedMs: number }
+  /** A checkpoint: what it has done so far is at the home. */
+  | { readonly type: "saved"; readonly pid: Pid }
+  /** A message came into the mailbox of `to`, or into its hands. */
+  | { readonly type: "sent"; readonly pid: Pid; readonly to: Pid; readonly bytes: number }
   | { readonly type: "left"; readonly pid: Pid; readonly host: HostId; readonly why: string }
   | {
       readonly type: "ended";

@@ -280,6 +280,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       return onCall(state, p, message, out, nowMs);
     case "saved":
       p.saveAsked = false;
+      out({ type: "event", event: { type: "saved", pid: p.pid } });
       return;
     case "returned": {
       const next = p.where.recalledTo;

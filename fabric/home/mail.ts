@@ -51,6 +51,7 @@ function deliverFrom(state: HomeState, p: Process, out: Out, nowMs: number): voi
           full.add(id);
           continue;
         }
+        tell(letter, receiver, out);
       }
       to.delete(id);
     }
@@ -60,6 +61,13 @@ function deliverFrom(state: HomeState, p: Process, out: Out, nowMs: number): voi
   p.undelivered.splice(0, p.undelivered.length, ...rest);
   for (const { call } of done)
     if (call !== undefined) answer(state, p, call, encodeAnswer("send", undefined), out, nowMs);
+}
+
+/** For people to see; what the home itself writes is told otherwise. */
+function tell(letter: Letter, q: Process, out: Out): void {
+  if (letter.end) return;
+  const event = { type: "sent", pid: letter.from, to: q.pid, bytes: letter.value.length } as const;
+  out({ type: "event", event });
 }
 
 /** Into the hands of a receiver that waits for it, or into the mailbox. False: there is no room. */
