@@ -37,6 +37,8 @@ export interface Store {
   get<T>(key: string): Promise<T | undefined>;
   set(key: string, value: unknown): Promise<void>;
   delete(key: string): Promise<void>;
+  /** Of the values whose keys begin so. */
+  keys(prefix: string): Promise<string[]>;
 }
 
 /** What a file or directory is. `modifiedMs` counts from 1970. */
@@ -44,6 +46,12 @@ export interface DiskEntry {
   readonly kind: "file" | "directory";
   readonly size: number;
   readonly modifiedMs: number;
+}
+
+export interface DiskContent {
+  readonly path: string;
+  readonly revision: number;
+  readonly bytes: Uint8Array;
 }
 
 /** A file that was opened. Positions and lengths in bytes. */
@@ -59,6 +67,11 @@ export interface DiskFile {
  * directory itself. Every method throws RoostError, EACCES where a link leads outside.
  */
 export interface Disk {
+  /**
+   * Of a disk that ends with its home, as one in a page's memory: all that is on it. A revision is a number that no other
+   * content of this disk has had. Directories end with `/` and have no content.
+   */
+  contents?(): DiskContent[];
   open(
     path: string,
     mode: { read: boolean; write: boolean; create: boolean; exclusive: boolean; truncate: boolean },

@@ -2,6 +2,7 @@
  * The files of a job, as its processes see them: descriptors, offsets shared by parent and child, one directory
  * that is the whole world. Works on any `Disk`; every call gets an answer, errors included, and never throws.
  */
+import { bool, branded, type Carried, list, struct, text, varint } from "../base/codec.ts";
 import { RoostError } from "../base/errors.ts";
 import type { Pid } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
@@ -40,6 +41,29 @@ export interface Served {
   readonly seen: string | undefined;
 }
 
+export const savedFiles = struct({
+  opens: list(
+    struct({
+      path: text(LIMITS.pathBytes),
+      canonical: text(LIMITS.pathBytes),
+      readable: bool,
+      writable: bool,
+      append: bool,
+      offset: varint,
+    }),
+    1 << 20,
+  ),
+  /** `open` counts in `opens`: parent and child share. */
+  tables: list(
+    struct({
+      pid: branded<Pid>(varint),
+      descriptors: list(struct({ fd: varint, open: varint }), LIMITS.openFiles),
+    }),
+    1 << 20,
+  ),
+});
+export type SavedFiles = Carried<typeof savedFiles>;
+
 /** 0, 1 and 2 are the terminal. */
 const FIRST_DESCRIPTOR = 3;
 
@@ -49,6 +73,49 @@ export class Files {
 
   constructor(disk: Disk) {
     this.#disk = disk;
+  }
+
+  /** Who has what open. */
+  save(): SavedFiles {
+    const opens = [...new Set([...this.#tables.values()].flatMap((table) => [...table.values()]))];
+    return {
+      opens: opens.map(({ path, canonical, readable, writable, append, offset }) => ({
+        path,
+        canonical,
+        readable,
+        writable,
+        append,
+        offset,
+      })),
+      tables: Array.from(this.#tables, ([pid, table]) => ({
+        pid,
+        descriptors: Array.from(table, ([fd, open]) => ({ fd, open: opens.indexOf(open) })),
+      })),
+    };
+  }
+
+  /** Opens again what was open; what is not there any more stays closed (EBADF). */
+  revive({ opens, tables }: SavedFiles): void {
+    const again = opens.map((saved) => {
+      try {
+        const { readable: read, writable: write } = saved;
+        const file = this.#disk.open(saved.canonical, { ...READ, read, write });
+        return { ...saved, file, users: 0 };
+      } catch (error) {
+        if (error instanceof RoostError) return undefined;
+        throw error;
+      }
+    });
+    for (const { pid, descriptors } of tables) {
+      const table = new Map<number, OpenFile>();
+      for (const { fd, open } of descriptors) {
+        const file = again[open];
+        if (!file) continue;
+        file.users++;
+        table.set(fd, file);
+      }
+      this.#tables.set(pid, table);
+    }
   }
 
   forked(parent: Pid, child: Pid): void {

@@ -180,6 +180,9 @@ function idleSince(state: HomeState): Map<HostId, number> {
 
 function place(state: HomeState, p: Process, host: HostId, why: PlacedWhy, out: Out, nowMs: number): void {
   const { spec } = state;
+  // Wherever it goes, and why: it has moved.
+  if (p.pending?.for === "move")
+    answer(state, p, p.pending.call, encodeAnswer("migrate", undefined), out, nowMs);
   p.epoch = epoch(p.epoch + 1);
   p.saveAsked = false;
   const images = imagesFor(state, host, p.snapshot);
@@ -289,8 +292,6 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       const before = stayIn(state, p);
       // "recalledTo" its own host means: anywhere.
       p.where = { kind: "nowhere", why: message.why, next: next === host ? undefined : next };
-      if (p.pending?.for === "move")
-        answer(state, p, p.pending.call, encodeAnswer("migrate", undefined), out, nowMs);
       placeAll(state, out, nowMs);
       const to = whereIs(state, p);
       release(host, before, to, out);

@@ -16,7 +16,7 @@ import type { HomeState, Letter, Process, Undelivered, Which } from "./state.ts"
 /** What a letter weighs beside its value. */
 const LETTER_BYTES = 64;
 
-const weight = (letter: Letter) => letter.value.length + letter.tag.length + LETTER_BYTES;
+export const letterBytes = (letter: Letter) => letter.value.length + letter.tag.length + LETTER_BYTES;
 
 const noProcess = (pid: number) => new RoostError("ESRCH", `no process ${pid} is alive in this job`);
 
@@ -78,10 +78,10 @@ function deliver(state: HomeState, q: Process, letter: Letter, out: Out, nowMs: 
   }
   const full =
     q.mailbox.length >= LIMITS.mailboxLetters ||
-    (q.mailbox.length > 0 && q.mailboxBytes + weight(letter) > LIMITS.mailboxBytes);
+    (q.mailbox.length > 0 && q.mailboxBytes + letterBytes(letter) > LIMITS.mailboxBytes);
   if (full) return false;
   q.mailbox.push(letter);
-  q.mailboxBytes += weight(letter);
+  q.mailboxBytes += letterBytes(letter);
   return true;
 }
 
@@ -110,7 +110,7 @@ export function receive(
     return;
   }
   q.mailbox.splice(at, 1);
-  q.mailboxBytes -= weight(letter);
+  q.mailboxBytes -= letterBytes(letter);
   hand(state, q, call, letter, out, nowMs);
   for (const sender of state.processes.values())
     if (sender.undelivered.some(({ to }) => to.has(q.pid))) deliverFrom(state, sender, out, nowMs);

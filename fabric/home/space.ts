@@ -10,7 +10,7 @@ import type { HomeState, Process, Template, Tuple } from "./state.ts";
 /** What a tuple weighs beside its fields. */
 const TUPLE_BYTES = 64;
 
-const weight = (tuple: Tuple) => tuple.reduce((sum, { data }) => sum + data.length, TUPLE_BYTES);
+export const tupleBytes = (tuple: Tuple) => tuple.reduce((sum, { data }) => sum + data.length, TUPLE_BYTES);
 
 const found = (tuple: Tuple | undefined) => encodeAnswer("find", { fields: tuple?.map(({ data }) => data) });
 
@@ -43,7 +43,7 @@ export function put(
 ): void {
   const { space } = state;
   const tuple = fields.map(({ type, data }) => ({ type, data: data.slice() }));
-  if (space.bytes + weight(tuple) > LIMITS.spaceBytes) {
+  if (space.bytes + tupleBytes(tuple) > LIMITS.spaceBytes) {
     const sentence = `the job's tuples have ${space.bytes} bytes, where ${LIMITS.spaceBytes} are allowed (spaceBytes); take some first`;
     return answer(state, p, call, encodeError(new RoostError("EAGAIN", sentence)), out, nowMs);
   }
@@ -59,7 +59,7 @@ export function put(
   }
   if (taken) return;
   space.tuples.push(tuple);
-  space.bytes += weight(tuple);
+  space.bytes += tupleBytes(tuple);
 }
 
 export function find(
@@ -81,7 +81,7 @@ export function find(
   }
   if (tuple && remove) {
     space.tuples.splice(at, 1);
-    space.bytes -= weight(tuple);
+    space.bytes -= tupleBytes(tuple);
   }
   answer(state, p, call, found(tuple), out, nowMs);
 }

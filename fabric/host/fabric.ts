@@ -6,8 +6,10 @@ import { utf8Encode } from "../base/codec.ts";
 import { must, RoostError } from "../base/errors.ts";
 import { type BaseId, FIRST_PID, type HostId, hostId, idFromRandom, jobId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { Clock, Disk, Link, Random } from "../base/ports.ts";
+import type { Clock, Disk, Link, Random, Store } from "../base/ports.ts";
 import type { JobEvent } from "../home/effects.ts";
+import { specOf } from "../home/saved.ts";
+import type { JobSpec } from "../home/state.ts";
 import { countedLink, type Traffic } from "../io/counted-link.ts";
 import { linkPair } from "../io/memory-link.ts";
 import type { ExecutorPort } from "../kernel/executor-messages.ts";
@@ -19,6 +21,8 @@ import { type Homes, serveControl } from "./control-server.ts";
 import { readable, type Self } from "./greeting.ts";
 import { type Admission, HostDaemon } from "./host-daemon.ts";
 import { Job, type Terminal } from "./job.ts";
+import { JobKeeper } from "./job-keeper.ts";
+import type { JobAtRest } from "./saved-job.ts";
 import { type DonorView, type JobView, viewOfDonor, viewOfJob } from "./view.ts";
 
 /** What the directory says of a host that is reachable. */
@@ -82,6 +86,11 @@ export interface RunOptions {
   readonly memoryBytesMax?: number;
   readonly preemptEvery?: number;
   readonly onEvent?: (event: JobEvent, atMs: number) => void;
+  /**
+   * Keeps the job there while it runs, so that `revive` can go on with it when this home has ended. A job whose files are
+   * on a disk that outlives the home does nothing to them, or to its terminal, before what led to it is kept.
+   */
+  readonly keepIn?: Store;
 }
 
 export interface FabricView {
@@ -229,11 +238,10 @@ export class Fabric {
   async run(options: RunOptions): Promise<Job> {
     check(options);
     options.signal?.throwIfAborted();
-    const { daemon, self } = await this.#host();
-    const { clock, random, zone, log } = this.#env;
+    const { random, zone } = this.#env;
     const seed = new DataView(random.bytes(8).slice().buffer).getBigUint64(0);
-    const job = new Job({
-      spec: {
+    return this.#launch(
+      {
         id: jobId(idFromRandom(random.bytes(26))),
         name: options.name,
         program: { source: options.source, fileName: options.fileName },
@@ -245,6 +253,45 @@ export class Fabric {
         preemptEvery: options.preemptEvery ?? 0,
         seed,
       },
+      options,
+    );
+  }
+
+  /**
+   * Goes on with a job that was kept, or written to a file, here or elsewhere. Its program, arguments and environment
+   * come with it. Throws RoostError where that cannot be.
+   */
+  async revive(
+    atRest: JobAtRest,
+    options: Pick<RunOptions, "disk" | "terminal" | "outputKeptBytes" | "signal" | "onEvent" | "keepIn">,
+  ): Promise<Job> {
+    options.signal?.throwIfAborted();
+    const { self } = await this.#host();
+    const { job } = atRest;
+    if (job.base !== self.base)
+      throw new RoostError(
+        "EVERSION",
+        `the job was saved by another build of the engine (${job.base.slice(0, 12)}, this one is ${self.base.slice(0, 12)}); use the version of Roost that saved it`,
+      );
+    if (this.#jobs.some((running) => running.id === job.home.spec.id && running.endedMs === undefined))
+      throw new RoostError("EEXIST", "that job runs here already");
+    return this.#launch(specOf(job.home), options, atRest);
+  }
+
+  async #launch(
+    spec: JobSpec,
+    options: Pick<RunOptions, "disk" | "terminal" | "outputKeptBytes" | "signal" | "onEvent" | "keepIn">,
+    atRest?: JobAtRest,
+  ): Promise<Job> {
+    const { daemon, self } = await this.#host();
+    const { clock, random, log } = this.#env;
+    const { keepIn } = options;
+    let keeper: JobKeeper | undefined;
+    const job = new Job({
+      spec,
+      atRest,
+      onProgress: () => keeper?.progress(),
+      whenKept: keepIn && !options.disk.contents ? async () => keeper?.keep() : undefined,
       self,
       disk: options.disk,
       terminal: options.terminal,
@@ -255,6 +302,10 @@ export class Fabric {
       onChange: () => this.#changed(),
       onEvent: options.onEvent ?? (() => {}),
     });
+    if (keepIn) {
+      keeper = new JobKeeper(keepIn, job, clock, log);
+      await keeper.keep();
+    }
     this.#jobs.push(job);
     this.#secrets.set(job, idFromRandom(random.bytes(26)));
     const [ours, theirs] = linkPair();

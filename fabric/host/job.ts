@@ -2,18 +2,21 @@
  * A job and its home: carries out the home's effects on real links, files and a terminal. The decisions are in
  * home/home.ts.
  */
+import { Invalid } from "../base/codec.ts";
 import { must, RoostError } from "../base/errors.ts";
 import type { CallNumber, HostId, Pid } from "../base/ids.ts";
 import type { Clock, Disk, Link } from "../base/ports.ts";
 import type { HomeEffect, HomeEvent, JobEvent } from "../home/effects.ts";
 import { Files } from "../home/files.ts";
 import { newHome, step } from "../home/home.ts";
+import { reviveHome, saveHome } from "../home/saved.ts";
 import type { End, HomeState, JobSpec } from "../home/state.ts";
 import { encodeAnswer, encodeError } from "../wire/calls.ts";
 import { encodeMessage } from "../wire/messages.ts";
 import { greet, type Self } from "./greeting.ts";
 import { LineInput } from "./line-input.ts";
 import { OutputLog } from "./output-log.ts";
+import type { JobAtRest } from "./saved-job.ts";
 
 export interface Terminal {
   print(fd: number, data: Uint8Array): void;
@@ -35,6 +38,15 @@ export interface JobOptions {
   readonly log: (sentence: string) => void;
   readonly onChange: () => void;
   readonly onEvent: (event: JobEvent, atMs: number) => void;
+  /** Goes on from here; `spec` is this job's. */
+  readonly atRest?: JobAtRest | undefined;
+  /** Something is different that `Job.atRest` would show. */
+  readonly onProgress?: () => void;
+  /**
+   * Resolves when the job as it is now is kept. With it, nothing the job does to the outside, its files and its terminal,
+   * happens before what led to it is kept (output commit; Elnozahy et al. 2002), so that a home that dies does it once.
+   */
+  readonly whenKept?: (() => Promise<void>) | undefined;
 }
 
 export class Job {
@@ -50,6 +62,9 @@ export class Job {
   readonly #options: JobOptions;
   readonly #files: Files;
   readonly #links = new Map<HostId, Link>();
+  /** What waits until the job is kept. */
+  readonly #held: HomeEffect[] = [];
+  #releasing = false;
   #resolveEnded: (end: End) => void = () => {};
   #cancelWake: () => void = () => {};
   #wakeAtMs = Number.POSITIVE_INFINITY;
@@ -59,11 +74,45 @@ export class Job {
     this.#files = new Files(options.disk);
     this.output = new OutputLog(options.outputKeptBytes);
     this.input = options.terminal ? undefined : new LineInput();
-    this.startedMs = options.clock.now();
-    this.state = newHome(options.spec, this.startedMs);
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
+    const { atRest } = options;
+    this.startedMs = atRest?.job.startedMs ?? options.clock.now();
+    if (!atRest) {
+      this.state = newHome(options.spec, this.startedMs);
+      return;
+    }
+    const { job, images } = atRest;
+    const revived = reviveHome(job.home, images);
+    if (revived instanceof Invalid)
+      throw new RoostError("EINVAL", `the job cannot go on from this checkpoint: ${revived.reason}`);
+    this.state = revived.state;
+    this.#files.revive(job.files);
+    this.output.revive(job.output);
+    for (const line of job.lines) this.input?.give(line);
+    for (const effect of revived.effects) this.#perform(effect);
+  }
+
+  /** The job as it is now, to go on from elsewhere or later. Its parts are not copied. */
+  atRest(): JobAtRest {
+    const { self, clock, disk } = this.#options;
+    const contents = disk.contents?.();
+    const files = contents?.filter(({ path }) => !path.endsWith("/"));
+    return {
+      job: {
+        base: self.base,
+        startedMs: this.startedMs,
+        savedMs: clock.now(),
+        home: saveHome(this.state),
+        files: this.#files.save(),
+        disk: contents?.map(({ path, revision }) => ({ path, revision })),
+        output: [...this.output.kept],
+        lines: [...(this.input?.early ?? [])],
+      },
+      images: this.state.images,
+      contents: new Map(files?.map(({ revision, bytes }) => [revision, bytes])),
+    };
   }
 
   get id() {
@@ -115,8 +164,32 @@ export class Job {
 
   #step(event: HomeEvent): void {
     const effects = step(this.state, event, this.#options.clock.now());
-    for (const effect of effects) this.#perform(effect);
+    const { whenKept } = this.#options;
+    for (const effect of effects) {
+      if (whenKept && touchesOutside(effect)) this.#held.push(effect);
+      else this.#perform(effect);
+    }
+    if (whenKept && this.#held.length > 0 && !this.#releasing) {
+      this.#releasing = true;
+      this.#releaseHeld(whenKept);
+    }
     if (effects.length > 0) this.#options.onChange();
+    this.#options.onProgress?.();
+  }
+
+  /** Carries out what is held, in its order, each time the job is kept. */
+  async #releaseHeld(whenKept: () => Promise<void>): Promise<void> {
+    await undefined; // for all that this task brings at once
+    while (this.#held.length > 0) {
+      const kept = this.#held.length;
+      try {
+        await whenKept();
+      } catch (error) {
+        this.#options.log(`the job could not be kept (${String(error)}); it goes on without`);
+      }
+      for (const effect of this.#held.splice(0, kept)) this.#perform(effect);
+    }
+    this.#releasing = false;
   }
 
   #perform(effect: HomeEffect): void {
@@ -176,6 +249,16 @@ export class Job {
     this.#step({ type: "answered", pid, call, answer });
   }
 }
+
+const OUTSIDE: readonly HomeEffect["type"][] = [
+  "print",
+  "readLine",
+  "file",
+  "filesForked",
+  "filesClosed",
+  "end",
+];
+const touchesOutside = ({ type }: HomeEffect) => OUTSIDE.includes(type);
 
 function lineAnswer(line: string | undefined): Uint8Array {
   try {

@@ -11,6 +11,11 @@ export class LineInput {
     return this.#waiting.length > 0;
   }
 
+  /** Lines that nobody has asked for yet. */
+  get early(): readonly string[] {
+    return this.#early;
+  }
+
   /** Calls back when somebody begins to wait. Returns what ends that. */
   onAsk(listener: () => void): () => void {
     this.#listeners.add(listener);

@@ -61,6 +61,17 @@ export class OutputLog {
     return this.#entries[low];
   }
 
+  /** All that is kept, the oldest first. */
+  get kept(): readonly Output[] {
+    return this.#entries.slice(this.#first);
+  }
+
+  /** Goes on from what another log had kept. */
+  revive(kept: readonly Output[]): void {
+    this.#end = kept[0]?.position ?? 0;
+    for (const { pid, fd, data, atMs } of kept) this.add(pid, fd, data, atMs);
+  }
+
   /** Calls back after each `add`. Returns what ends that. */
   onAdd(listener: () => void): () => void {
     this.#listeners.add(listener);

@@ -1,17 +1,19 @@
 /** A job's files in memory: what a page gives its jobs, and tests use. Directories are remembered even when empty. */
 import { RoostError } from "../base/errors.ts";
-import type { Disk, DiskEntry, DiskFile } from "../base/ports.ts";
+import type { Disk, DiskContent, DiskEntry, DiskFile } from "../base/ports.ts";
 
 interface MemoryFile {
   bytes: Uint8Array;
   size: number;
   modifiedMs: number;
+  revision: number;
 }
 
 export class MemoryDisk implements Disk {
   readonly #files = new Map<string, MemoryFile>();
   readonly #directories = new Set<string>([""]);
   readonly #now: () => number;
+  #revision = 1;
 
   constructor(
     files: Iterable<readonly [path: string, content: Uint8Array]> = [],
@@ -21,11 +23,17 @@ export class MemoryDisk implements Disk {
     for (const [path, content] of files) this.put(path, content);
   }
 
-  /** Puts a file there, with the directories above it. */
+  /** Puts a file there, with the directories above it; or, where the path ends with `/`, a directory. */
   put(path: string, content: Uint8Array): void {
     for (let slash = path.indexOf("/"); slash >= 0; slash = path.indexOf("/", slash + 1))
       this.#directories.add(path.slice(0, slash));
-    this.#files.set(path, { bytes: content, size: content.length, modifiedMs: this.#now() });
+    if (path.endsWith("/")) return;
+    this.#files.set(path, {
+      bytes: content,
+      size: content.length,
+      modifiedMs: this.#now(),
+      revision: this.#revision++,
+    });
   }
 
   /** All files, by path. */
@@ -36,6 +44,19 @@ export class MemoryDisk implements Disk {
     }
   }
 
+  contents(): DiskContent[] {
+    const bytes = new Uint8Array();
+    const directories = [...this.#directories].filter((path) => path !== "");
+    return [
+      ...directories.map((path) => ({ path: `${path}/`, revision: 0, bytes })),
+      ...Array.from(this.#files, ([path, file]) => ({
+        path,
+        revision: file.revision,
+        bytes: file.bytes.subarray(0, file.size),
+      })),
+    ];
+  }
+
   open(path: string, mode: Parameters<Disk["open"]>[1]): DiskFile {
     if (this.#directories.has(path)) throw new RoostError("EISDIR", `${path || "/"} is a directory`);
     let file = this.#files.get(path);
@@ -43,9 +64,12 @@ export class MemoryDisk implements Disk {
     if (!file) {
       if (!mode.create) throw new RoostError("ENOENT", `there is no file ${path}`);
       this.#parentOf(path);
-      file = { bytes: new Uint8Array(), size: 0, modifiedMs: this.#now() };
+      file = { bytes: new Uint8Array(), size: 0, modifiedMs: this.#now(), revision: this.#revision++ };
       this.#files.set(path, file);
-    } else if (mode.truncate) file.size = 0;
+    } else if (mode.truncate) {
+      file.size = 0;
+      file.revision = this.#revision++;
+    }
     const open = file;
     return {
       read: (length, position) => open.bytes.slice(position, Math.min(open.size, position + length)),
@@ -60,6 +84,7 @@ export class MemoryDisk implements Disk {
         open.bytes.set(data, position);
         open.size = Math.max(open.size, end);
         open.modifiedMs = this.#now();
+        open.revision = this.#revision++;
       },
       size: () => open.size,
       close: () => {},

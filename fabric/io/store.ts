@@ -1,5 +1,5 @@
 /** Named values kept by this browser, in IndexedDB. */
-import { createStore, del, get, set, type UseStore } from "idb-keyval";
+import { createStore, del, get, keys, set, type UseStore } from "idb-keyval";
 import type { Store } from "../base/ports.ts";
 
 /** `name`: of the database. Pages of one origin that give the same name share it. Rejects where storage is denied. */
@@ -13,5 +13,6 @@ export function browserStore(name: string): Store {
     get: async (key) => get(key, values()),
     set: async (key, value) => set(key, value, values()),
     delete: async (key) => del(key, values()),
+    keys: async (prefix) => (await keys<string>(values())).filter((key) => key.startsWith(prefix)),
   };
 }

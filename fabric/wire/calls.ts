@@ -60,7 +60,7 @@ export const fileStat = struct({
   modified: f64,
 });
 
-const childEnd = struct({
+export const childEnd = struct({
   pid: number,
   status: int,
   signal: optional(oneOf(SIGNALS)),

@@ -43,7 +43,7 @@ export type EncodedImage = Carried<typeof image>;
 const images = list(image, LIMITS.imageChain);
 
 /** A process, stopped: its memory and what memory cannot hold. */
-const snapshot = struct({
+export const snapshot = struct({
   /** The images that make up its memory: the first whole, each other what changed since the one before. */
   chain: list(id<ImageId>(), LIMITS.imageChain),
   /** System calls made so far; the next one has this number. */

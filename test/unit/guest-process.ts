@@ -13,7 +13,6 @@ import { bundleProgram } from "../../fabric/edge/bundle.ts";
 import { ensureEngine } from "../../fabric/engine/build/main.ts";
 import { type BaseImage, bootBase, loadEngine } from "../../fabric/engine/index.ts";
 import { decodeValue } from "../../fabric/guest/value.ts";
-import type { JobEvent } from "../../fabric/home/effects.ts";
 import type { End } from "../../fabric/home/state.ts";
 import { engineMachines } from "../../fabric/host/engine-machines.ts";
 import { Executor } from "../../fabric/host/executor.ts";
@@ -21,6 +20,7 @@ import type { Self } from "../../fabric/host/greeting.ts";
 import { HostDaemon } from "../../fabric/host/host-daemon.ts";
 import { Job } from "../../fabric/host/job.ts";
 import type { Machines, RunningMachine } from "../../fabric/host/machines.ts";
+import { decodeCheckpoint, encodeCheckpoint, type JobAtRest } from "../../fabric/host/saved-job.ts";
 import { MemoryDisk } from "../../fabric/io/memory-disk.ts";
 import type { ExecutorPort } from "../../fabric/kernel/executor-messages.ts";
 import { type Call, decodeCall } from "../../fabric/wire/calls.ts";
@@ -28,6 +28,8 @@ import { World } from "../sim/world.ts";
 
 export const STARTED_MS = Date.UTC(2025, 0, 1);
 const MEMORY_BYTES_MAX = 64 * 2 ** 20;
+/** What a home does after it was last saved, and what is done again by the next. */
+const LOST_CALLS = 7;
 const SLICE_POLLS = 10;
 /** Of the job's own time: a job that takes longer waits for something that never comes. */
 const PATIENCE_MS = 3_600_000;
@@ -53,6 +55,8 @@ export interface Options {
   readonly preemptEvery?: number;
   /** Forks beyond this many processes fail with EAGAIN. */
   readonly processesMax?: number;
+  /** After so many calls to the home, all told, it is saved; and ends with its hosts some calls later, to go on from there. */
+  readonly homeEndsAt?: readonly number[];
   /** Hosts; the first is the launcher's own. */
   readonly hosts?: number;
 }
@@ -76,72 +80,95 @@ export async function runJob(source: string, options: Options = {}): Promise<Out
   const world = new World(1);
   world.nowMs = STARTED_MS;
   const calls: Call[] = [];
-  const output = { 1: [] as Uint8Array[], 2: [] as Uint8Array[] };
   const lines = [...(options.lines ?? [])];
   const encode = (content: string | Uint8Array) =>
     typeof content === "string" ? new TextEncoder().encode(content) : content;
-  const files = Object.entries(options.files ?? {}).map(([path, text]) => [path, encode(text)] as const);
-  const disk = new MemoryDisk(files, () => world.nowMs);
-  const events: JobEvent[] = [];
-
+  let files = Object.entries(options.files ?? {}).map(([path, text]) => [path, encode(text)] as const);
   const self = (name: string) => ({ id: hostId(name), name, platform: "test", base: base.id });
-  const job = new Job({
-    spec: {
-      id: jobId("job"),
-      name: "job.js",
-      program: { source, fileName: "job.js" },
-      args: options.argv ?? [],
-      env: options.env ?? {},
-      zone: "UTC",
-      memoryBytesMax: MEMORY_BYTES_MAX,
-      processesMax: options.processesMax ?? LIMITS.processesPerJob,
-      preemptEvery: options.preemptEvery ?? 0,
-      seed: 1n,
-    },
-    self: self("here"),
-    disk,
-    terminal: {
-      print: (fd, data) => output[fd === 1 ? 1 : 2].push(data.slice()),
-      readLine: async () => lines.shift(),
-    },
-    clock: world.clock(0, () => true),
-    log: (sentence) => world.note(sentence),
-    onChange: () => {},
-    onEvent: (event) => events.push(event),
-  });
-  let end: End | undefined;
-  job.ended.then((how) => {
-    end = how;
-  });
-  for (let n = 0; n < (options.hosts ?? 1); n++) {
-    const name = n === 0 ? "here" : `host${n + 1}`;
-    const daemon = startHost(world, base, self(name), calls);
-    const [ours, theirs] = links(world);
-    daemon.serve(theirs, n === 0);
-    daemon.take();
-    job.addHost(ours, n === 0);
-  }
-  if (!(await world.run(() => end !== undefined, PATIENCE_MS)))
-    throw new Error(
-      `every process waits for another\n${world.transcript.join("\n")}\n${text(output[1])}${text(output[2])}`,
-    );
-  const { status, value } = must(end, "end");
-  return {
-    stdout: text(output[1]),
-    stderr: text(output[2]),
-    status,
-    value: value.length ? decodeValue(value) : undefined,
-    tookMs: world.nowMs - STARTED_MS,
-    disk,
-    calls,
-    forks: events.filter(({ type }) => type === "forked").length,
+  const spec = {
+    id: jobId("job"),
+    name: "job.js",
+    program: { source, fileName: "job.js" },
+    args: options.argv ?? [],
+    env: options.env ?? {},
+    zone: "UTC",
+    memoryBytesMax: MEMORY_BYTES_MAX,
+    processesMax: options.processesMax ?? LIMITS.processesPerJob,
+    preemptEvery: options.preemptEvery ?? 0,
+    seed: 1n,
   };
+  const homeEnds = [...(options.homeEndsAt ?? [])];
+  let atRest: JobAtRest | undefined;
+  for (let forks = 0; ; ) {
+    let on = true;
+    const alive = () => on;
+    const disk = new MemoryDisk(files, () => world.nowMs);
+    const job = new Job({
+      spec,
+      atRest,
+      self: self("here"),
+      disk,
+      terminal: { print: () => {}, readLine: async () => lines.shift() },
+      outputKeptBytes: 2 ** 30,
+      clock: world.clock(0, alive),
+      log: (sentence) => world.note(sentence),
+      onChange: () => {},
+      onEvent: ({ type }) => {
+        if (type === "forked") forks++;
+      },
+    });
+    let end: End | undefined;
+    job.ended.then((how) => {
+      end = how;
+    });
+    for (let n = 0; n < (options.hosts ?? 1); n++) {
+      const name = n === 0 ? "here" : `host${n + 1}`;
+      const daemon = startHost(world, base, self(name), calls, alive);
+      const [ours, theirs] = links(world, alive);
+      daemon.serve(theirs, n === 0);
+      daemon.take();
+      job.addHost(ours, n === 0);
+    }
+    const print = (fd: number) =>
+      Buffer.concat(job.output.kept.filter((o) => o.fd === fd).map((o) => o.data)).toString("utf8");
+    const untilCalls = async (count: number) => {
+      if (await world.run(() => end !== undefined || calls.length >= count, PATIENCE_MS)) return;
+      const said = `${world.transcript.join("\n")}\n${print(1)}${print(2)}`;
+      throw new Error(`every process waits for another\n${said}`);
+    };
+    const homeEnd = homeEnds.shift();
+    await untilCalls(homeEnd ?? Number.POSITIVE_INFINITY);
+    if (end === undefined && homeEnd !== undefined) {
+      atRest = decodeCheckpoint(encodeCheckpoint(job.atRest()));
+      await untilCalls(calls.length + LOST_CALLS);
+      on = false;
+      const { job: saved, contents } = atRest;
+      files = (saved.disk ?? []).map(({ path, revision }) => [path, contents.get(revision) ?? encode("")]);
+      continue;
+    }
+    const { status, value } = must(end as End | undefined, "end");
+    return {
+      stdout: print(1),
+      stderr: print(2),
+      status,
+      value: value.length ? decodeValue(value) : undefined,
+      tookMs: world.nowMs - STARTED_MS,
+      disk,
+      calls,
+      forks,
+    };
+  }
 }
 
-const text = (chunks: Uint8Array[]) => Buffer.concat(chunks).toString("utf8");
-
-function startHost(world: World, base: BaseImage, self: Self, calls: Call[]): HostDaemon {
-  const clock = world.clock(0, () => true);
+function startHost(
+  world: World,
+  base: BaseImage,
+  self: Self,
+  calls: Call[],
+  alive: () => boolean,
+): HostDaemon {
+  const clock = world.clock(0, alive);
+  const soon = (run: () => void) => world.after(0, () => alive() && run());
   const newExecutor = (): ExecutorPort => {
     const port: ExecutorPort = { command: () => {}, onReport: () => {}, onEnd: () => {}, close: () => {} };
     const executor = new Executor({
@@ -154,11 +181,11 @@ function startHost(world: World, base: BaseImage, self: Self, calls: Call[]): Ho
           const call = decodeCall(report.request);
           if (!(call instanceof Error)) calls.push(call);
         }
-        world.after(0, () => port.onReport(report));
+        soon(() => port.onReport(report));
       },
-      yieldThen: (run) => world.after(0, run),
+      yieldThen: soon,
     });
-    port.command = (command) => world.after(0, () => executor.handle(command));
+    port.command = (command) => soon(() => executor.handle(command));
     return port;
   };
   return new HostDaemon({
@@ -193,16 +220,16 @@ function held(world: World, machines: Machines): Machines {
 }
 
 /** Two ends of a link on which nothing takes time. */
-function links(world: World): [Link, Link] {
+function links(world: World, alive: () => boolean): [Link, Link] {
   const make = (): Link & { other?: Link } => ({
     queuedBytes: 0,
     onMessage: () => {},
     onEnd: () => {},
     send(message) {
-      world.after(0, () => this.other?.onMessage(message));
+      world.after(0, () => alive() && this.other?.onMessage(message));
     },
     close(reason) {
-      for (const end of [this, this.other]) world.after(0, () => end?.onEnd({ reason }));
+      for (const end of [this, this.other]) world.after(0, () => alive() && end?.onEnd({ reason }));
     },
   });
   const [a, b] = [make(), make()];

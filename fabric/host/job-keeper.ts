@@ -1,0 +1,133 @@
+/**
+ * Keeps a job in a store while it runs, so that it goes on after its home's end. What is written is one moment of the job:
+ * the images and file contents it refers to first (they have names of their own and never change), then the job in one
+ * piece; then what it no longer refers to is deleted. A home that dies in between leaves the moment before.
+ */
+import { RoostError } from "../base/errors.ts";
+import { type ImageId, imageId, type JobId } from "../base/ids.ts";
+import type { Clock, Store } from "../base/ports.ts";
+import type { Job } from "./job.ts";
+import { decodeSavedJob, encodeSavedJob, type JobAtRest } from "./saved-job.ts";
+
+/** Between two moments that are kept, unless somebody waits for one. */
+const EVERY_MS = 250;
+/** Keeping takes at most one part in this many of the home's time. */
+const SHARE = 10;
+
+const prefix = (job: JobId) => `job/${job}/`;
+const bodyOf = (job: JobId) => `${prefix(job)}body`;
+const imageOf = (job: JobId, image: ImageId) => `${prefix(job)}image/${image}`;
+const contentOf = (job: JobId, revision: number) => `${prefix(job)}content/${revision}`;
+
+export class JobKeeper {
+  readonly #store: Store;
+  readonly #job: Job;
+  readonly #clock: Clock;
+  readonly #log: (sentence: string) => void;
+  /** Keys of images and contents that the store has. */
+  #kept = new Set<string>();
+  #planned = false;
+  #running: Promise<void> = Promise.resolve();
+  #over = false;
+
+  constructor(store: Store, job: Job, clock: Clock, log: (sentence: string) => void) {
+    this.#store = store;
+    this.#job = job;
+    this.#clock = clock;
+    this.#log = log;
+    job.ended.then(() => this.drop());
+  }
+
+  /** The job has gone on: it is kept again before long. */
+  progress(): void {
+    if (this.#planned || this.#over) return;
+    this.#planned = true;
+    this.#clock.after(EVERY_MS, () => {
+      this.keep().catch((error) => this.#log(`the job could not be kept: ${String(error)}`));
+    });
+  }
+
+  /** Resolves when the job as it is now, or was later, is in the store. */
+  keep(): Promise<void> {
+    const next = this.#running.catch(() => {}).then(() => this.#write());
+    this.#running = next;
+    return next;
+  }
+
+  async #write(): Promise<void> {
+    this.#planned = false;
+    if (this.#over) return;
+    const began = this.#clock.monotonic();
+    const { job, images, contents } = this.#job.atRest();
+    const { id } = this.#job;
+    // All of one moment, before anything is waited for.
+    const body = encodeSavedJob(job);
+    const parts = new Map<string, Uint8Array>();
+    for (const [image, bytes] of images) parts.set(imageOf(id, image), bytes);
+    for (const [revision, bytes] of contents) {
+      const key = contentOf(id, revision);
+      parts.set(key, this.#kept.has(key) ? bytes : bytes.slice());
+    }
+    for (const [key, bytes] of parts) {
+      if (this.#kept.has(key)) continue;
+      await this.#store.set(key, bytes);
+      this.#kept.add(key);
+    }
+    await this.#store.set(bodyOf(id), body);
+    for (const key of [...this.#kept])
+      if (!parts.has(key)) {
+        await this.#store.delete(key);
+        this.#kept.delete(key);
+      }
+    const tookMs = this.#clock.monotonic() - began;
+    if (tookMs * SHARE > EVERY_MS) {
+      this.#planned = true; // and a pause first
+      this.#clock.after(tookMs * SHARE, () => {
+        this.#planned = false;
+        this.progress();
+      });
+    }
+  }
+
+  /** The store forgets the job. */
+  async drop(): Promise<void> {
+    this.#over = true;
+    await this.#running.catch(() => {});
+    await forgetJob(this.#store, this.#job.id);
+  }
+}
+
+export async function forgetJob(store: Store, job: JobId): Promise<void> {
+  await store.delete(bodyOf(job)); // first: what is left without it is nobody's
+  for (const key of await store.keys(prefix(job))) await store.delete(key);
+}
+
+/** The jobs that a store has. */
+export async function keptJobs(store: Store): Promise<JobId[]> {
+  const keys = await store.keys("job/");
+  return keys
+    .filter((key) => key.endsWith("/body"))
+    .map((key) => key.slice("job/".length, -"/body".length) as JobId);
+}
+
+/** Undefined: the store does not have it. Throws RoostError where what it has cannot be read. */
+export async function readKeptJob(store: Store, id: JobId): Promise<JobAtRest | undefined> {
+  const body = await store.get<Uint8Array>(bodyOf(id));
+  if (!body) return undefined;
+  const job = decodeSavedJob(body);
+  const part = async (key: string) => {
+    const bytes = await store.get<Uint8Array>(key);
+    if (!bytes) throw new RoostError("EIO", `a part of the kept job is missing (${key}); it cannot go on`);
+    return bytes;
+  };
+  const images = new Map<ImageId, Uint8Array>();
+  for (const { snapshot } of job.home.processes)
+    for (const name of snapshot?.chain ?? []) {
+      const image = imageId(name);
+      if (!images.has(image)) images.set(image, await part(imageOf(id, image)));
+    }
+  const contents = new Map<number, Uint8Array>();
+  for (const { path, revision } of job.disk ?? [])
+    if (!path.endsWith("/")) contents.set(revision, await part(contentOf(id, revision)));
+  return { job, images, contents };
+}

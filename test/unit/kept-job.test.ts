@@ -1,0 +1,97 @@
+/** A job goes on after its home's end: from a checkpoint taken at any moment, with every effect once. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { decodeCheckpoint, decodeSavedJob } from "../../fabric/host/saved-job.ts";
+import { nodeStore } from "../../fabric/io/node-store.ts";
+import { type Options, runJob } from "./guest-process.ts";
+
+const everything = `
+  import { bsp, exit, fork, fs, getpid, getppid, group, kill, notify, on, recv, send, sleep, space, wait } from "roost";
+  const log = (line) => { fs.appendFileSync("log.txt", line + "\\n"); console.log(line); };
+  const shared = fs.openSync("shared.txt", "w");
+  const g = group("pair");
+  let signals = 0;
+  on("SIGUSR1", () => { signals++; });
+  const talker = fork();
+  if (talker === 0) {
+    g.join();
+    for (let n = 0; n < 4; n++) { send(getppid(), "n", { n, squares: new Map([[n, n * n]]) }); fs.writeSync(shared, "c" + n + " "); }
+    kill(getppid(), "SIGUSR1");
+    g.barrier(2);
+    const [, x] = space.in("work", Number);
+    exit(g.reduce(x, (a, b) => a + b, 1) ?? 0, { done: true });
+  }
+  g.join();
+  notify(talker);
+  fs.writeSync(shared, "p ");
+  for (let n = 0; n < 4; n++) log("got " + recv({ tag: "n" }).value.squares.get(n));
+  g.barrier(2);
+  space.out("work", 30);
+  const rank = g.rank();
+  const sum = g.reduce(12, (a, b) => a + b, 1);
+  const end = wait();
+  log("sum " + (sum ?? end.status) + " " + end.value.done + " " + recv({ tag: "exit" }).value.status % 1);
+  sleep(20);
+  log("signals " + signals);
+  fs.closeSync(shared);
+  log(fs.readFileSync("shared.txt", "utf8").trim().split(" ").toSorted().join());
+`;
+
+const outcome = async (options: Options) => {
+  const { stdout, stderr, status, disk } = await runJob(everything, options);
+  const log = [...disk.files()].find(([path]) => path === "log.txt")?.[1];
+  return { stdout, stderr, status, log: Buffer.from(log ?? []).toString() };
+};
+
+describe("a home that ends", () => {
+  test("at any moment, once or often: the job ends as if it had not", { timeout: 120_000 }, async () => {
+    const whole = await outcome({});
+    expect(whole).toMatchObject({ stderr: "", status: 0 });
+    expect(whole.log).toBe(whole.stdout);
+    expect(whole.stdout).toBe("got 0\ngot 1\ngot 4\ngot 9\nsum 42 true 0\nsignals 1\nc0,c1,c2,c3,p\n");
+    for (let at = 1; at < 50; at += 2)
+      expect(await outcome({ homeEndsAt: [at] }), `ended at call ${at}`).toEqual(whole);
+    expect(await outcome({ hosts: 3, homeEndsAt: [5, 20, 31, 44, 60, 75] })).toEqual(whole);
+    expect(await outcome({ hosts: 3, preemptEvery: 1, homeEndsAt: [9, 30, 51, 72] })).toEqual(whole);
+  });
+
+  test("a process that was about to move has moved", async () => {
+    const { stdout } = await runJob(
+      `import { migrate } from "roost"; for (let n = 0; n < 5; n++) { migrate(); console.log(n); }`,
+      { hosts: 2, homeEndsAt: [1, 3, 7] },
+    );
+    expect(stdout).toBe("0\n1\n2\n3\n4\n");
+  });
+});
+
+test("what is no checkpoint, of another form or damaged, is refused in words", () => {
+  const read = (bytes: number[]) => () => decodeCheckpoint(Uint8Array.from(bytes));
+  const magic = [...Buffer.from("\troost job")];
+  expect(read([])).toThrow(/EINVAL: this is no checkpoint/);
+  expect(read([1, 2, 3])).toThrow(/EINVAL: this is no checkpoint/);
+  expect(read([...magic, 99])).toThrow(/EVERSION: .*form 99/);
+  expect(read([...magic, 1, 7])).toThrow(/EINVAL: the checkpoint is damaged/);
+  expect(() => decodeSavedJob(Uint8Array.from([...magic, 1]))).toThrow(/EINVAL: the checkpoint is damaged/);
+});
+
+test("a store in a directory gives back what was set, under any key", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "roost-store-"));
+  try {
+    const store = nodeStore(join(directory, "new"));
+    expect(await store.keys("")).toEqual([]);
+    expect(await store.get("a")).toBeUndefined();
+    await store.set("job/a/../b%", Uint8Array.of(1, 2));
+    await store.set("other", Uint8Array.of(3));
+    await store.set("other", Uint8Array.of(4));
+    expect(await store.get("job/a/../b%")).toEqual(Uint8Array.of(1, 2));
+    expect(await store.get("other")).toEqual(Uint8Array.of(4));
+    expect(await store.keys("job/")).toEqual(["job/a/../b%"]);
+    await store.delete("job/a/../b%");
+    await store.delete("nothing");
+    expect(await store.keys("")).toEqual(["other"]);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
