@@ -15,4 +15,5 @@ serveExecutor(
   },
   skewedClock(workerData.skewMs),
   systemRandom,
+  setImmediate, // as fabric/edge/executor.worker.ts says why
 );
