@@ -93,6 +93,12 @@ export interface RunOptions {
   readonly keepIn?: Store;
 }
 
+/** What a job needs of where it is launched or revived, beside what it is. */
+type LaunchOptions = Pick<
+  RunOptions,
+  "disk" | "terminal" | "rewriteOutput" | "outputKeptBytes" | "signal" | "onEvent" | "keepIn"
+>;
+
 export interface FabricView {
   readonly self: { readonly id: HostId; readonly name: string };
   readonly relay: RelayState;
@@ -261,10 +267,7 @@ export class Fabric {
    * Goes on with a job that was kept, or written to a file, here or elsewhere. Its program, arguments and environment
    * come with it. Throws RoostError where that cannot be.
    */
-  async revive(
-    atRest: JobAtRest,
-    options: Pick<RunOptions, "disk" | "terminal" | "outputKeptBytes" | "signal" | "onEvent" | "keepIn">,
-  ): Promise<Job> {
+  async revive(atRest: JobAtRest, options: LaunchOptions): Promise<Job> {
     options.signal?.throwIfAborted();
     const { self } = await this.#host();
     const { job } = atRest;
@@ -278,11 +281,7 @@ export class Fabric {
     return this.#launch(specOf(job.home), options, atRest);
   }
 
-  async #launch(
-    spec: JobSpec,
-    options: Pick<RunOptions, "disk" | "terminal" | "outputKeptBytes" | "signal" | "onEvent" | "keepIn">,
-    atRest?: JobAtRest,
-  ): Promise<Job> {
+  async #launch(spec: JobSpec, options: LaunchOptions, atRest?: JobAtRest): Promise<Job> {
     const { daemon, self } = await this.#host();
     const { clock, random, log } = this.#env;
     const { keepIn } = options;
