@@ -62,7 +62,7 @@ export class MemoryDisk implements Disk {
     let file = this.#files.get(path);
     if (file && mode.exclusive) throw new RoostError("EEXIST", `${path} exists already`);
     if (!file) {
-      if (!mode.create) throw new RoostError("ENOENT", `there is no file ${path}`);
+      if (!mode.create) throw this.#absent(path);
       this.#parentOf(path);
       file = { bytes: new Uint8Array(), size: 0, modifiedMs: this.#now(), revision: this.#revision++ };
       this.#files.set(path, file);
@@ -98,7 +98,7 @@ export class MemoryDisk implements Disk {
   stat(path: string): DiskEntry {
     if (this.#directories.has(path)) return { kind: "directory", size: 0, modifiedMs: 0 };
     const file = this.#files.get(path);
-    if (!file) throw new RoostError("ENOENT", `there is no ${path}`);
+    if (!file) throw this.#absent(path);
     return { kind: "file", size: file.size, modifiedMs: file.modifiedMs };
   }
 
@@ -122,14 +122,14 @@ export class MemoryDisk implements Disk {
 
   unlink(path: string): void {
     if (this.#directories.has(path)) throw new RoostError("EISDIR", `${path || "/"} is a directory`);
-    if (!this.#files.delete(path)) throw new RoostError("ENOENT", `there is no file ${path}`);
+    if (!this.#files.delete(path)) throw this.#absent(path);
   }
 
   rename(from: string, to: string): void {
     const file = this.#files.get(from);
     if (!file) {
       if (this.#directories.has(from)) return this.#renameDirectory(from, to);
-      throw new RoostError("ENOENT", `there is no file ${from}`);
+      throw this.#absent(from);
     }
     if (this.#directories.has(to)) throw new RoostError("EISDIR", `${to} is a directory`);
     this.#parentOf(to);
@@ -140,8 +140,9 @@ export class MemoryDisk implements Disk {
   #renameDirectory(from: string, to: string): void {
     if (from === "" || `${to}/`.startsWith(`${from}/`))
       throw new RoostError("EINVAL", `${from || "/"} cannot be moved into itself`);
-    if (this.#directories.has(to) || this.#files.has(to))
-      throw new RoostError("EEXIST", `${to} exists already`);
+    if (this.#files.has(to)) throw new RoostError("ENOTDIR", `${to} is not a directory`);
+    if (this.#directories.has(to) && this.list(to).length > 0)
+      throw new RoostError("ENOTEMPTY", `the directory ${to} is not empty`);
     this.#parentOf(to);
     const moved = (path: string) => to + path.slice(from.length);
     for (const path of [...this.#directories])
@@ -159,6 +160,14 @@ export class MemoryDisk implements Disk {
   #parentOf(path: string): void {
     const parent = path.slice(0, Math.max(0, path.lastIndexOf("/")));
     if (this.#files.has(parent)) throw new RoostError("ENOTDIR", `${parent} is not a directory`);
-    if (!this.#directories.has(parent)) throw new RoostError("ENOENT", `there is no directory ${parent}`);
+    if (!this.#directories.has(parent)) throw this.#absent(parent);
+  }
+
+  /** Why there is nothing of that name. */
+  #absent(path: string): RoostError {
+    const above = path.split("/").map((_, n, parts) => parts.slice(0, n).join("/"));
+    const file = above.find((prefix) => this.#files.has(prefix));
+    if (file !== undefined) return new RoostError("ENOTDIR", `${file} is not a directory`);
+    return new RoostError("ENOENT", `there is no ${path}`);
   }
 }

@@ -114,14 +114,17 @@ function attempt<T>(name: string, act: () => T): T {
   } catch (error) {
     if (error instanceof RoostError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
-    const known = ERROR_CODES.includes(code as ErrorCode)
-      ? (code as ErrorCode)
-      : code === "ELOOP"
-        ? "EACCES"
-        : "EIO";
+    const known = ERROR_CODES.find((known) => known === code) ?? OTHERS[code ?? ""] ?? "EIO";
     throw new RoostError(known, `${SENTENCES[known] ?? message}: ${name || "/"}`, { cause: error });
   }
 }
+
+/** Codes of the system that jobs are not bothered with: a circle of links, a pipe or socket, a name over 255 bytes. */
+const OTHERS: Partial<Record<string, ErrorCode>> = {
+  ELOOP: "EACCES",
+  ENXIO: "EACCES",
+  ENAMETOOLONG: "EINVAL",
+};
 
 const SENTENCES: Partial<Record<ErrorCode, string>> = {
   ENOENT: "there is no such file or directory",
