@@ -43,6 +43,10 @@ function spawn(): Endpoint {
 
 const log = (sentence: string) => console.info(`roost: ${sentence}`);
 
+/** The group named in the page's address, behind `#`: that part is sent to no server. */
+export const groupInAddress = (address: Location): string | undefined =>
+  new URLSearchParams(address.hash.slice(1)).get("group") ?? undefined;
+
 /** `relay` is the address of the relay's page. */
 export function tabEnvironment(name: string, relay: URL): Environment {
   return {
@@ -62,5 +66,6 @@ export function tabEnvironment(name: string, relay: URL): Environment {
     rendezvous: (host) =>
       globalThis.RTCPeerConnection ? connectRelay({ url: relay, host, log }) : undefined,
     log,
+    group: groupInAddress(location),
   };
 }

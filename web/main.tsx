@@ -32,6 +32,7 @@ function session<T>(use: () => T): T | undefined {
   }
 }
 
+const page = document.getElementById("page");
 const relay = new URL(location.origin);
 const processors = navigator.hardwareConcurrency || 2;
 const model = await Model.open({
@@ -45,6 +46,9 @@ const model = await Model.open({
   budget: new TabBudget(),
   clock: systemClock,
   relayName: relay.host,
+}).catch((error) => {
+  page?.append(error instanceof Error ? error.message : String(error)); // a group whose secret could be guessed
+  throw error;
 });
 
 addEventListener("pagehide", () => model.close());
@@ -56,5 +60,5 @@ addEventListener("beforeunload", (event) => {
   if (jobs.length > 0) event.preventDefault(); // a job ends with its home
 });
 
-const page = document.getElementById("page");
+addEventListener("hashchange", () => location.reload()); // another group is another participant
 if (page) render(<App model={model} />, page);

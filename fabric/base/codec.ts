@@ -174,6 +174,15 @@ export const bytes = (maxBytes: number): Codec<Uint8Array> => ({
   read: (from) => from.raw(atMost(from.varint(), maxBytes, "bytes")),
 });
 
+/** So many bytes, without their number before them. */
+export const exactly = (length: number): Codec<Uint8Array> => ({
+  write: (to, value) => {
+    if (value.length !== length) throw new RangeError(`${value.length} bytes where ${length} are wanted`);
+    to.raw(value);
+  },
+  read: (from) => from.raw(length),
+});
+
 export const text = (maxBytes: number): Codec<string> => {
   const raw = bytes(maxBytes);
   return { write: (to, s) => raw.write(to, utf8Encode(s)), read: (from) => utf8Decode(raw.read(from)) };

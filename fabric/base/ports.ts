@@ -17,6 +17,15 @@ export interface Random {
 export type LinkEnd = { readonly reason: string };
 
 /**
+ * What names the two ends of one connection, and nobody can choose: their certificates' fingerprints. The other end sees the
+ * same two, the other way round, unless somebody is in between.
+ */
+export interface Binding {
+  readonly ours: string;
+  readonly theirs: string;
+}
+
+/**
  * A reliable, ordered pipe of whole messages to one peer. Bytes that arrive are hostile.
  * Framing, chunks and back-pressure are inside; `send` after the end is silently dropped.
  */
@@ -27,6 +36,8 @@ export interface Link {
   onMessage: (message: Uint8Array) => void;
   /** Called exactly once, when nothing more will arrive, whoever ended it. */
   onEnd: (end: LinkEnd) => void;
+  /** Missing within a process, where nobody can be in between. */
+  readonly binding?: Binding | undefined;
   /** Bytes given to `send` that have not left yet. */
   readonly queuedBytes: number;
   close(reason: string): void;

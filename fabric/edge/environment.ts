@@ -56,5 +56,6 @@ export function nodeEnvironment(options: NodeEnvironmentOptions = {}): Environme
     },
     rendezvous: options.rendezvous ?? (() => undefined),
     log: options.log ?? (() => {}),
+    group: process.env.ROOST_GROUP || undefined,
   };
 }

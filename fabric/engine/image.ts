@@ -7,9 +7,9 @@
 import {
   bytes,
   type Carried,
-  type Codec,
   decode,
   encode,
+  exactly,
   Invalid,
   list,
   oneOf,
@@ -57,12 +57,6 @@ export const memoryOf = ({ pages, memoryBytes }: Image): Uint8Array => flat(page
 
 const VERSION = 2;
 const PAGES_MAX = 2 ** 31 / PAGE_BYTES;
-
-/** A fixed number of bytes. */
-const exactly = (length: number): Codec<Uint8Array> => ({
-  write: (to, value) => to.raw(value),
-  read: (from) => from.raw(length),
-});
 
 /** In front of the compressed body; readable without knowing the engine. */
 const header = struct({

@@ -20,6 +20,7 @@ import { RemoteJob } from "./control-client.ts";
 import { type Homes, serveControl } from "./control-server.ts";
 import { readable, type Self } from "./greeting.ts";
 import { type Admission, HostDaemon } from "./host-daemon.ts";
+import { groupKey, type Identity, identityFrom } from "./identity.ts";
 import { Job, type Terminal } from "./job.ts";
 import { JobKeeper } from "./job-keeper.ts";
 import type { JobAtRest } from "./saved-job.ts";
@@ -65,6 +66,8 @@ export interface Environment {
   /** Undefined: no network; the hosts of this process are all there are. */
   rendezvous(self: HostId): Rendezvous | undefined;
   log(sentence: string): void;
+  /** The secret of a group, of at least 20 characters: then this participant deals with nobody who does not know it. */
+  readonly group?: string | undefined;
 }
 
 export interface RunOptions {
@@ -110,19 +113,22 @@ export interface FabricView {
   readonly traffic: Readonly<Traffic>;
 }
 
-/** A host that could not be reached is tried again after this. */
-const RETRY_MS = 2_000;
+/** A host whose link was lost is tried again after this; one that cannot be reached, or refuses, less and less often. */
+const RETRY_MS = { first: 2_000, most: 60_000 };
 
 export class Fabric {
   readonly id: HostId;
   readonly name: string;
   readonly #env: Environment;
+  readonly #identity: Identity;
+  readonly #group: Uint8Array | undefined;
   readonly #workers: number;
   readonly #rendezvous: Rendezvous | undefined;
   readonly #jobs: Job[] = [];
   /** Who knows a job's may look at it and steer it. */
   readonly #secrets = new Map<Job, string>();
-  readonly #connecting = new Map<string, number>();
+  /** By job and host: not to be tried before, by the monotonic clock, and how long the next wait is. */
+  readonly #connecting = new Map<string, { notBeforeMs: number; waitMs: number }>();
   readonly #listeners = new Set<() => void>();
   #daemon: HostDaemon | undefined;
   #starting: Promise<{ daemon: HostDaemon; self: Self }> | undefined;
@@ -137,7 +143,9 @@ export class Fabric {
   constructor(env: Environment, options: { workers: number }) {
     this.#env = env;
     this.#workers = options.workers;
-    this.id = hostId(idFromRandom(env.random.bytes(26)));
+    this.#identity = identityFrom(env.random.bytes(32));
+    this.#group = env.group === undefined ? undefined : groupKey(env.group);
+    this.id = this.#identity.id;
     this.name = readable(env.name);
     this.#rendezvous = env.rendezvous(this.id);
     if (!this.#rendezvous) return;
@@ -175,7 +183,10 @@ export class Fabric {
 
   /** Takes a link that somebody made to this participant. Its first message tells a controller from a job's home. */
   accept(link: Link): void {
+    const cancel = this.#env.clock.after(LIMITS.greetingMs, () => link.close("it has said nothing"));
+    link.onEnd = cancel;
     link.onMessage = (first) => {
+      cancel();
       if (isControl(first)) return serveControl(link, first, this.#homes());
       if (!this.#daemon) return link.close("this host has not offered to take work");
       this.#daemon.serve(link, false);
@@ -361,7 +372,14 @@ export class Fabric {
   async #startHost(): Promise<{ daemon: HostDaemon; self: Self }> {
     const { platform, clock, log } = this.#env;
     const { executors, base } = await this.#env.startExecutors(this.#workers, this.name);
-    const self = { id: this.id, name: this.name, platform, base };
+    const self = {
+      id: this.id,
+      name: this.name,
+      platform,
+      base,
+      identity: this.#identity,
+      group: this.#group,
+    };
     const daemon = new HostDaemon({
       self,
       executors,
@@ -396,14 +414,23 @@ export class Fabric {
       if (job.endedMs !== undefined) continue;
       for (const { host, taking } of rendezvous.hosts) {
         const key = `${job.id} ${host}`;
-        if (!taking || host === this.id || job.has(host) || (this.#connecting.get(key) ?? 0) > now) continue;
-        this.#connecting.set(key, Number.POSITIVE_INFINITY);
-        const again = () => {
-          this.#connecting.set(key, this.#env.clock.monotonic() + RETRY_MS);
-          this.#env.clock.after(RETRY_MS + 1, () => this.#linkJobs());
+        const { notBeforeMs, waitMs } = this.#connecting.get(key) ?? {
+          notBeforeMs: now,
+          waitMs: RETRY_MS.first,
+        };
+        if (!taking || host === this.id || job.has(host) || notBeforeMs > now) continue;
+        this.#connecting.set(key, { notBeforeMs: Number.POSITIVE_INFINITY, waitMs });
+        /** `known`: who was greeted. */
+        const again = (known?: HostId) => {
+          const restMs = known ? RETRY_MS.first : waitMs;
+          this.#connecting.set(key, {
+            notBeforeMs: this.#env.clock.monotonic() + restMs,
+            waitMs: Math.min(2 * restMs, RETRY_MS.most),
+          });
+          this.#env.clock.after(restMs + 1, () => this.#linkJobs());
         };
         rendezvous.connect(host).then(
-          (link) => job.addHost(countedLink(link, this.#traffic), false, again),
+          (link) => job.addHost(countedLink(link, this.#traffic), false, again, host),
           (error) => {
             this.#env.log(
               `could not link to ${host}: ${error instanceof Error ? error.message : String(error)}`,

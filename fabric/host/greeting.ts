@@ -4,7 +4,14 @@ import type { BaseId, HostId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Clock, Link } from "../base/ports.ts";
 import { fitting } from "../wire/directory.ts";
-import { decodeMessage, encodeMessage, type Message, PROTOCOL_VERSION } from "../wire/messages.ts";
+import {
+  decodeMessage,
+  encodeMessage,
+  type Message,
+  type MessageOf,
+  PROTOCOL_VERSION,
+} from "../wire/messages.ts";
+import { type Identity, prove, proveMember, proves, provesMember } from "./identity.ts";
 
 export interface Self {
   readonly id: HostId;
@@ -12,8 +19,12 @@ export interface Self {
   /** Browser or runtime, and system, in words. */
   readonly platform: string;
   readonly base: BaseId;
+  /** Whose `id` it is; needed on links that leave the process. */
+  readonly identity?: Identity;
+  /** The key of a group (identity.ts): then only its members are dealt with. */
+  readonly group?: Uint8Array | undefined;
 }
-export type Peer = Omit<Self, "base">;
+export type Peer = Pick<Self, "id" | "name" | "platform">;
 
 export interface Greeted {
   readonly onMessage: (message: Message) => void;
@@ -25,21 +36,28 @@ export function readable(name: string): string {
   return fitting(name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " "), LIMITS.nameBytes);
 }
 
+export interface GreetOptions {
+  readonly clock: Clock;
+  readonly log: (sentence: string) => void;
+  /** Who was called: nobody else is welcome. */
+  readonly expects?: HostId | undefined;
+}
+
 /**
  * Says hello and waits for the other's; then everything decoded goes to what `welcome` returns. A peer that speaks
- * another version, sends bytes that are no message, or does not greet in time, is cut off with a sentence to the peer.
- * `log` hears every refusal, and the end of a link that was never greeted: once, whatever it was.
+ * another version, is not who it says or not of the group, sends bytes that are no message, or does not greet in time, is
+ * cut off with a sentence to the peer. `log` hears every refusal, and the end of a link that was never greeted: once, whatever it was.
  */
 export function greet(
   link: Link,
   self: Self,
   welcome: (peer: Peer) => Greeted,
-  clock: Clock,
-  log: (sentence: string) => void,
+  { clock, log, expects }: GreetOptions,
 ): void {
   let greeted: Greeted | undefined;
   let refused = false;
-  const { id, base } = self;
+  const { id, base, identity, group } = self;
+  const { binding } = link;
   const name = readable(self.name);
   const platform = readable(self.platform);
   const cancel = clock.after(LIMITS.greetingMs, () =>
@@ -63,6 +81,8 @@ export function greet(
       return refuse(
         `it runs engine ${message.base.slice(0, 12)}, this host ${base.slice(0, 12)}: reload both from the same relay`,
       );
+    const doubt = doubtOf(message, link, self, expects);
+    if (doubt) return refuse(doubt);
     cancel();
     greeted = welcome({
       id: message.host,
@@ -75,5 +95,32 @@ export function greet(
     log(`refused ${greeted ? "a message" : "a peer"}: ${sentence}`);
     link.close(sentence);
   };
-  link.send(encodeMessage({ type: "hello", protocol: PROTOCOL_VERSION, base, host: id, name, platform }));
+  link.send(
+    encodeMessage({
+      type: "hello",
+      protocol: PROTOCOL_VERSION,
+      base,
+      host: id,
+      name,
+      platform,
+      proof: identity && binding && prove(identity, binding),
+      member: group && binding && proveMember(group, binding),
+    }),
+  );
+}
+
+/** Why the other end is not to be believed, in words; undefined where there is nobody in between who could be it. */
+function doubtOf(
+  { host, proof, member }: MessageOf<"hello">,
+  { binding }: Link,
+  { group }: Self,
+  expects: HostId | undefined,
+): string | undefined {
+  if (expects !== undefined && host !== expects) return `${expects} was called, and ${host} answered`;
+  if (!binding) return undefined;
+  if (!proof || !proves(host, proof, binding))
+    return "it does not prove on this connection that it is who it says; somebody may be in between";
+  if (group && !(member && provesMember(group, member, binding)))
+    return "it does not know the secret of this host's group";
+  return undefined;
 }

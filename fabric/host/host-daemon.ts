@@ -122,8 +122,7 @@ export class HostDaemon {
           },
         };
       },
-      clock,
-      log,
+      { clock, log },
     );
   }
 

@@ -124,8 +124,16 @@ export class Job {
     return this.#links.has(host);
   }
 
-  /** Takes a host into service. `local`: the launcher's own. `onEnd` is called when it is lost or the job is over. */
-  addHost(link: Link, local: boolean, onEnd: (host: HostId | undefined) => void = () => {}): void {
+  /**
+   * Takes a host into service. `local`: the launcher's own. `onEnd` is called when it is lost or the job is over; `expects`
+   * is who was called.
+   */
+  addHost(
+    link: Link,
+    local: boolean,
+    onEnd: (host: HostId | undefined) => void = () => {},
+    expects?: HostId,
+  ): void {
     greet(
       link,
       this.#options.self,
@@ -146,10 +154,13 @@ export class Job {
           },
         };
       },
-      this.#options.clock,
-      (sentence) => {
-        this.#options.log(sentence);
-        onEnd(undefined);
+      {
+        clock: this.#options.clock,
+        expects,
+        log: (sentence) => {
+          this.#options.log(sentence);
+          onEnd(undefined);
+        },
       },
     );
   }

@@ -27,6 +27,7 @@ export function countedLink(link: Link, traffic: Traffic): Link {
     get onEnd() {
       return link.onEnd;
     },
+    binding: link.binding,
     get queuedBytes() {
       return link.queuedBytes;
     },

@@ -7,8 +7,9 @@
 import type { DataConnection, Peer } from "peerjs";
 import { RoostError } from "../base/errors.ts";
 import { type HostId, idFromRandom } from "../base/ids.ts";
-import type { Clock, Link, Random } from "../base/ports.ts";
+import type { Binding, Clock, Link, Random } from "../base/ports.ts";
 import { type Entry, fitting, isHostId, SIGNALLING_PATH } from "../wire/directory.ts";
+import { bindingOf } from "./binding.ts";
 import { systemClock } from "./clock.ts";
 import { DirectoryClient } from "./directory-client.ts";
 import { newPeer, tame } from "./peerjs-guard.ts";
@@ -171,7 +172,10 @@ class RelayRendezvous implements Rendezvous {
       connection.once("open", () => {
         connection.off("data", listen);
         if (!this.#attempts.has(connection)) return;
-        const link = this.#link(connection, calls, early, () => {
+        const binding = bindingOf(connection.peerConnection);
+        if (!binding)
+          return fail(new RoostError("EPERM", `${connection.peer} is not described by one certificate`));
+        const link = this.#link(connection, { calls, early, binding }, () => {
           settle();
           resolve(link);
         });
@@ -182,12 +186,15 @@ class RelayRendezvous implements Rendezvous {
   }
 
   /** From here on the channel is the link's; PeerJS only takes it down in the end. */
-  #link(connection: DataConnection, calls: boolean, early: readonly unknown[], onHeard: () => void): Link {
+  #link(
+    connection: DataConnection,
+    parts: { calls: boolean; early: readonly unknown[]; binding: Binding },
+    onHeard: () => void,
+  ): Link {
     const link: Link = rtcLink({
       channel: connection.dataChannel,
       connection: connection.peerConnection,
-      calls,
-      early,
+      ...parts,
       clock: this.#clock,
       onHeard,
       release: () => {

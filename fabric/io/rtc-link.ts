@@ -11,7 +11,7 @@
  */
 import { Invalid } from "../base/codec.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { Clock, Link, LinkEnd } from "../base/ports.ts";
+import type { Binding, Clock, Link, LinkEnd } from "../base/ports.ts";
 import { alive, ask, type Frame, framesOf, goodbye, payloadBytes, Reassembler } from "./framing.ts";
 import { Silence } from "./silence.ts";
 
@@ -27,6 +27,7 @@ export interface RtcParts {
   /** Says that it is open; made by an `ordered`, reliable negotiation. Nobody else sends on it or listens to it. */
   readonly channel: RTCDataChannel;
   readonly connection: RTCPeerConnection;
+  readonly binding: Binding;
   /** Whether this side made the channel. */
   readonly calls: boolean;
   /** Frames that came before the channel said that it was open. */
@@ -43,6 +44,7 @@ export function rtcLink(parts: RtcParts): Link {
 }
 
 class RtcLink implements Link {
+  readonly binding: Binding;
   onEnd: (end: LinkEnd) => void = () => {};
   #onMessage: ((message: Uint8Array) => void) | undefined;
   /** Messages that came before anybody listened. */
@@ -75,6 +77,7 @@ class RtcLink implements Link {
 
   constructor(parts: RtcParts) {
     const { channel, connection, calls, early = [], clock } = parts;
+    this.binding = parts.binding;
     this.#channel = channel;
     this.#connection = connection;
     this.#clock = clock;

@@ -7,8 +7,10 @@ import {
   branded,
   bytes,
   type Carried,
+  type Codec,
   decode,
   encode,
+  exactly,
   finite,
   type Invalid,
   list,
@@ -24,7 +26,7 @@ import type { BaseId, CachedId, CallNumber, Epoch, HostId, ImageId, JobId, Pid }
 import { LIMITS } from "../base/limits.ts";
 
 /** Raised whenever a message changes its form or meaning; hosts of different versions refuse each other. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 const id = <T extends HostId | JobId | BaseId | ImageId>() => branded<T>(text(64));
 const words = text(1024);
@@ -73,18 +75,42 @@ export type Learned = Carried<typeof learned>;
 
 const cachedIds = list(branded<CachedId>(varint), 1 << 16);
 
+/** Behind the version, which comes first for ever. */
+const greeting = struct({
+  base: id<BaseId>(),
+  host: id<HostId>(),
+  name: text(LIMITS.nameBytes),
+  platform: text(LIMITS.nameBytes),
+  /** That this end is `host`; on every link that leaves the process. */
+  proof: optional(struct({ key: exactly(32), signature: exactly(64) })),
+  /** That this end is of a group. */
+  member: optional(exactly(32)),
+});
+type Proven = "proof" | "member";
+type Greeting = Omit<Carried<typeof greeting>, Proven> & Partial<Pick<Carried<typeof greeting>, Proven>>;
+/** Of another version nothing is looked at, so that any two can tell each other which they are. */
+const FROM_ANOTHER_VERSION: Greeting = {
+  base: "" as BaseId,
+  host: "" as HostId,
+  name: "",
+  platform: "",
+};
+const hello: Codec<{ protocol: number } & Greeting> = {
+  write: (to, value) => {
+    to.varint(value.protocol);
+    greeting.write(to, { proof: undefined, member: undefined, ...value });
+  },
+  read: (from) => {
+    const protocol = from.varint();
+    if (protocol === PROTOCOL_VERSION) return { protocol, ...greeting.read(from) };
+    from.raw(from.left);
+    return { protocol, ...FROM_ANOTHER_VERSION };
+  },
+};
+
 const message = union({
   /** First on every link, from both sides. */
-  hello: [
-    1,
-    struct({
-      protocol: varint,
-      base: id<BaseId>(),
-      host: id<HostId>(),
-      name: text(LIMITS.nameBytes),
-      platform: text(LIMITS.nameBytes),
-    }),
-  ],
+  hello: [1, hello],
 
   // home → host
   place: [

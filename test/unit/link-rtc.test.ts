@@ -4,6 +4,7 @@ import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { hostId, idFromRandom } from "../../fabric/base/ids.ts";
 import type { Link } from "../../fabric/base/ports.ts";
+import { bindingOf } from "../../fabric/io/binding.ts";
 import { systemClock } from "../../fabric/io/clock.ts";
 import { alive, ask, framesOf } from "../../fabric/io/framing.ts";
 import { installNodeRtc } from "../../fabric/io/node-rtc.ts";
@@ -85,6 +86,24 @@ test("hosts find each other in the directory and link up", async () => {
   expect(new TextDecoder().decode(await message)).toBe("hello");
 });
 
+test("both ends of a link name the same two certificates, which are new for each", async () => {
+  const { a, b, ours, theirs } = await linked();
+  expect(ours.binding?.ours).toMatch(/^sha-256 ([0-9a-f]{2}:){31}[0-9a-f]{2}$/);
+  expect(theirs.binding).toEqual({ ours: ours.binding?.theirs, theirs: ours.binding?.ours });
+  const [again] = await Promise.all([a.rendezvous.connect(b.id), b.nextLink()]);
+  expect(again.binding?.ours).not.toBe(ours.binding?.ours);
+});
+
+test("a description that names no certificate, or leaves a choice of two, binds nothing", () => {
+  const of = (...lines: string[]) => ({ sdp: ["v=0", ...lines, ""].join("\r\n") });
+  const one = "a=fingerprint:sha-256 AA:BB";
+  const bind = (ours: { sdp: string }, theirs: { sdp: string }) =>
+    bindingOf({ localDescription: ours, remoteDescription: theirs } as RTCPeerConnection);
+  expect(bind(of(one), of(one, one))).toEqual({ ours: "sha-256 aa:bb", theirs: "sha-256 aa:bb" });
+  expect(bind(of(one), of(one, "a=fingerprint:sha-256 CC:DD"))).toBeUndefined();
+  expect(bind(of(one), of())).toBeUndefined();
+});
+
 test("a goodbye ends both ends at once, with the reason, once", async () => {
   const { ours, theirs } = await linked();
   let ends = 0;
@@ -150,6 +169,7 @@ async function linkToStranger(calls = true) {
   const link = rtcLink({
     channel: calls ? channel : theirs,
     connection: calls ? a : b,
+    binding: { ours: "", theirs: "" },
     calls,
     clock: systemClock,
     release: () => {

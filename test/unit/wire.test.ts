@@ -33,8 +33,21 @@ const learned = {
 /** Every message once, those with optional parts with and without them. */
 const GOLDEN: [Message, string][] = [
   [
-    { type: "hello", protocol: 1, base: baseId("base"), host: hostId("host"), name: "Zoë", platform: "Node" },
-    "0101046261736504686f7374045a6fc3ab044e6f6465",
+    { type: "hello", protocol: 3, base: baseId("base"), host: hostId("host"), name: "Zoë", platform: "Node" },
+    "0103046261736504686f7374045a6fc3ab044e6f64650000",
+  ],
+  [
+    {
+      type: "hello",
+      protocol: 3,
+      base: baseId("base"),
+      host: hostId("host"),
+      name: "",
+      platform: "",
+      proof: { key: new Uint8Array(32).fill(2), signature: new Uint8Array(64).fill(3) },
+      member: new Uint8Array(32).fill(4),
+    },
+    `0103046261736504686f7374000001${"02".repeat(32)}${"03".repeat(64)}01${"04".repeat(32)}`,
   ],
   [
     {
@@ -162,7 +175,7 @@ describe("messages", () => {
 
   test("none is missing here", () => {
     expect(new Set(GOLDEN.map(([{ type }]) => type))).toEqual(new Set(Object.keys(TYPES)));
-    expect(PROTOCOL_VERSION).toBe(2);
+    expect(PROTOCOL_VERSION).toBe(3);
   });
 
   test("cut short, longer, or with any bit flipped, they are refused or another message, and nothing is thrown", () => {

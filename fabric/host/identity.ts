@@ -1,0 +1,82 @@
+/**
+ * Who a participant is, and how it shows that it is nobody else: an Ed25519 key pair (RFC 8032) of which its id is made,
+ * and a signature over what both ends of a connection see of that very connection (channel binding, RFC 5056). A relay that
+ * put itself in the middle would be two connections with other certificates, and could sign for neither.
+ *
+ * In JavaScript rather than WebCrypto, which pages that came over plain HTTP do not have.
+ */
+import { getPublicKey, hashes, sign, verify } from "@noble/ed25519";
+import { hmac } from "@noble/hashes/hmac.js";
+import { sha256, sha512 } from "@noble/hashes/sha2.js";
+import { utf8Encode } from "../base/codec.ts";
+import { RoostError } from "../base/errors.ts";
+import { type HostId, hostId, idFromRandom } from "../base/ids.ts";
+import type { Binding } from "../base/ports.ts";
+
+hashes.sha512 = (message) => sha512(message) as Uint8Array<ArrayBuffer>;
+
+export interface Identity {
+  readonly id: HostId;
+  /** 32 bytes. */
+  readonly key: Uint8Array;
+  /** 64 bytes. */
+  sign(words: Uint8Array): Uint8Array;
+}
+
+/** `secret`: 32 random bytes, kept for as long as this participant is to be the same. */
+export function identityFrom(secret: Uint8Array): Identity {
+  const key = getPublicKey(secret);
+  return { id: idOf(key), key, sign: (words) => sign(words, secret) };
+}
+
+/** 130 bits of the key's hash: as many as nobody finds another key for. */
+const idOf = (key: Uint8Array): HostId => hostId(idFromRandom(sha256(key)));
+
+export interface Proof {
+  readonly key: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+/** Shows to the other end of this connection, and to nobody else, that this end has the identity's secret half. */
+export const prove = ({ key, sign }: Identity, binding: Binding): Proof => ({
+  key,
+  signature: sign(wordsOf("identity", binding.ours, binding.theirs)),
+});
+
+/** Whether the other end is that host. Bytes are hostile. */
+export function proves(host: HostId, { key, signature }: Proof, binding: Binding): boolean {
+  if (idOf(key) !== host) return false;
+  try {
+    return verify(signature, wordsOf("identity", binding.theirs, binding.ours), key);
+  } catch {
+    return false; // no point of the curve
+  }
+}
+
+/** Shorter secrets could be found by trying: whoever is greeted has something to try against. */
+const SECRET_CHARACTERS = 20;
+
+/** What members of a group share, as a key. Throws RoostError EINVAL where it could be guessed. */
+export function groupKey(secret: string): Uint8Array {
+  if (secret.length < SECRET_CHARACTERS)
+    throw new RoostError(
+      "EINVAL",
+      `a group's secret has at least ${SECRET_CHARACTERS} characters; draw them at random`,
+    );
+  return sha256(utf8Encode(secret));
+}
+
+/** Shows to the other end that this end knows the group's secret, without telling it. */
+export const proveMember = (group: Uint8Array, { ours, theirs }: Binding): Uint8Array =>
+  hmac(sha256, group, wordsOf("group", ours, theirs));
+
+export function provesMember(group: Uint8Array, proof: Uint8Array, { ours, theirs }: Binding): boolean {
+  const expected = hmac(sha256, group, wordsOf("group", theirs, ours));
+  let differs = proof.length ^ expected.length;
+  for (const [i, byte] of expected.entries()) differs |= byte ^ (proof[i] ?? 0);
+  return differs === 0;
+}
+
+/** The signer's end first: what one end shows cannot be thrown back at it. */
+const wordsOf = (what: "identity" | "group", signers: string, others: string): Uint8Array =>
+  utf8Encode(`roost ${what} 1\n${signers}\n${others}\n`);
