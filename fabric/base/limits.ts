@@ -32,6 +32,12 @@ export const LIMITS = {
   nameBytes: 256,
   /** Written to the terminal but not yet taken by the home: beyond it, writing blocks the guest. */
   postedBytes: 1 * MIB,
+  /** A process that has computed this long since its last snapshot is asked for one, or later where that costs much. */
+  checkpointEveryMs: 2_000,
+  /** A process of at least so much memory is copied before it is frozen for a move; a smaller one travels in a few milliseconds. */
+  precopyBytes: 4 * MIB,
+  /** What may be left to travel while it is frozen. */
+  precopyRestBytes: 64 * KIB,
   /** Answers the home keeps for a process since its last image; beyond it, it asks for a fresh image. */
   logBytes: 8 * MIB,
   /** Same, in answers: replaying 20,000 calls takes well under a second. */

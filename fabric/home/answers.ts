@@ -56,10 +56,13 @@ export function answer(
   const told = p.blockedIn === call ? withSignals(takeSignals(p), fits) : fits;
   remember(p, call, told);
   reply(state, p, call, told, out, nowMs, told === bytes ? cached : undefined);
-  if (logSize(p) > 1 && !p.saveAsked && p.where.kind === "at") {
-    p.saveAsked = true;
-    out({ type: "send", host: p.where.host, message: { type: "save", ...stayIn(state, p) } });
-  }
+  if (logSize(p) > 1) askForSnapshot(state, p, out);
+}
+
+export function askForSnapshot(state: HomeState, p: Process, out: Out): void {
+  if (p.saveAsked || p.where.kind !== "at") return;
+  p.saveAsked = true;
+  out({ type: "send", host: p.where.host, message: { type: "save", ...stayIn(state, p) } });
 }
 
 /** Those that have come for its handlers. */

@@ -46,7 +46,13 @@ export type JobEvent =
       readonly why: PlacedWhy;
       readonly imageBytes: number;
     }
-  | { readonly type: "running"; readonly pid: Pid; readonly host: HostId; readonly sincePlacedMs: number }
+  | {
+      readonly type: "running";
+      readonly pid: Pid;
+      readonly host: HostId;
+      readonly sincePlacedMs: number;
+      readonly freezeMs: number | undefined;
+    }
   /** A checkpoint: what it has done so far is at the home. */
   | { readonly type: "saved"; readonly pid: Pid }
   /** A message came into the mailbox of `to`, or into its hands. */

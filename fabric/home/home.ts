@@ -16,9 +16,10 @@ import { type Message, type MessageOf, type Snapshot, type Stay, stayOf } from "
 import { answer, isLogTooLong, learn, remember, reply, stayIn } from "./answers.ts";
 import { changed, forgotten, hostGone, lend, newCache } from "./cached.ts";
 import { serve } from "./calls.ts";
+import { checkpointIfWorthIt, move, saved } from "./checkpoints.ts";
 import type { HomeEffect, HomeEvent, Out } from "./effects.ts";
 import { imagesFor, receive } from "./images.ts";
-import { complain, end, fireTimers, interrupt, leave, newProcess, recall, signal } from "./lives.ts";
+import { complain, end, fireTimers, interrupt, leave, newProcess, signal } from "./lives.ts";
 import { choose, loads, rebalance } from "./placement.ts";
 import type { HomeState, JobSpec, PlacedWhy, Process } from "./state.ts";
 
@@ -81,7 +82,7 @@ export function step(state: HomeState, event: HomeEvent, nowMs: number): HomeEff
     }
     case "migrate": {
       const p = state.processes.get(event.pid);
-      if (p) recall(state, p, event.to, out, nowMs);
+      if (p) move(state, p, event.to, out, nowMs);
       break;
     }
     case "tick":
@@ -143,6 +144,7 @@ function losePatience(state: HomeState, out: Out, nowMs: number): void {
 /** Its host is gone, or gave up on it: start it again elsewhere, unless it seems to be the process that kills hosts. */
 function lost(state: HomeState, p: Process, reason: string, out: Out, nowMs: number): void {
   leave(p, reason, out, nowMs);
+  p.frozenSinceMs = nowMs;
   if (!p.pending) p.hostsLost++; // one that waits for its home does not run, and kills nobody
   if (p.hostsLost < LIMITS.hostsLostPerProcess) {
     p.where = { kind: "nowhere", why: "lost", next: undefined };
@@ -192,7 +194,15 @@ function place(state: HomeState, p: Process, host: HostId, why: PlacedWhy, out: 
   const sentAll = images.length === (p.snapshot?.chain.length ?? 0);
   const runs = !p.pending && !p.paused;
   const answerByMs = runs ? nowMs + LIMITS.patienceMs : Number.POSITIVE_INFINITY;
-  p.where = { kind: "at", host, sinceMs: nowMs, recalledTo: undefined, sentAll, answerByMs };
+  p.where = {
+    kind: "at",
+    host,
+    sinceMs: nowMs,
+    recalledTo: undefined,
+    copying: undefined,
+    sentAll,
+    answerByMs,
+  };
   p.stays.push({
     host,
     hostName: state.hosts.get(host)?.name ?? host,
@@ -201,6 +211,7 @@ function place(state: HomeState, p: Process, host: HostId, why: PlacedWhy, out: 
     placedMs: nowMs,
     runningMs: undefined,
     leftMs: undefined,
+    freezeMs: undefined,
     cpuMs: 0,
   });
   if (p.stays.length > LIMITS.staysKept) p.stays.shift();
@@ -239,8 +250,8 @@ function cannotTravel(state: HomeState, p: Process, bytes: number, out: Out, now
 }
 
 function balance(state: HomeState, out: Out, nowMs: number): void {
-  const move = rebalance(state, loads(state), nowMs);
-  if (move) recall(state, move.process, move.to, out, nowMs);
+  const better = rebalance(state, loads(state), nowMs);
+  if (better) move(state, better.process, better.to, out, nowMs);
 }
 
 // ---- messages ----
@@ -273,8 +284,11 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       if (!p.where.recalledTo) p.where.answerByMs = Number.POSITIVE_INFINITY;
       if (last) {
         last.runningMs = nowMs;
+        last.freezeMs = p.frozenSinceMs === undefined ? undefined : nowMs - p.frozenSinceMs;
+        p.frozenSinceMs = undefined;
         const sincePlacedMs = nowMs - last.placedMs;
-        out({ type: "event", event: { type: "running", pid: p.pid, host, sincePlacedMs } });
+        const { freezeMs } = last;
+        out({ type: "event", event: { type: "running", pid: p.pid, host, sincePlacedMs, freezeMs } });
       }
       return;
     case "call":
@@ -282,13 +296,14 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       if (isLogTooLong(p)) return expelled("it does not send the snapshot it was asked for");
       return onCall(state, p, message, out, nowMs);
     case "saved":
-      p.saveAsked = false;
       out({ type: "event", event: { type: "saved", pid: p.pid } });
-      return;
+      return saved(state, p, message, out, nowMs);
     case "returned": {
       const next = p.where.recalledTo;
       if (!learn(state, host, p, message.learned)) return expelled(NOT_HELD);
       leave(p, message.why, out, nowMs);
+      p.cpuSavedMs = p.cpuMs;
+      p.frozenSinceMs = nowMs - message.tookMs;
       const before = stayIn(state, p);
       // "recalledTo" its own host means: anywhere.
       p.where = { kind: "nowhere", why: message.why, next: next === host ? undefined : next };
@@ -324,7 +339,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
         last.cpuMs = message.cpuMs;
       }
       p.memoryBytes = message.memoryBytes;
-      return;
+      return checkpointIfWorthIt(state, p, out);
     default: // what only hosts are sent
       return;
   }

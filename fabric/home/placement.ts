@@ -15,7 +15,7 @@ export function loads(state: HomeState): Map<HostId, number> {
   const load = new Map<HostId, number>([...state.hosts.keys()].map((id) => [id, 0]));
   for (const p of state.processes.values())
     if (p.where.kind === "at" && !p.pending && !p.paused) {
-      const host = p.where.recalledTo ?? p.where.host; // as good as there
+      const host = p.where.recalledTo ?? p.where.copying?.to ?? p.where.host; // as good as there
       load.set(host, (load.get(host) ?? 0) + 1);
     }
   return load;
@@ -75,6 +75,7 @@ export function rebalance(
       p.where.kind === "at" &&
       p.where.host === crowded.id &&
       !p.where.recalledTo &&
+      !p.where.copying &&
       !p.pending &&
       p.pid !== 1 &&
       p.on === "any" &&

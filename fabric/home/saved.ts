@@ -63,6 +63,7 @@ const spec = struct({
   memoryBytesMax: varint,
   processesMax: varint,
   preemptEvery: varint,
+  durable: bool,
   seed: u64,
 });
 
@@ -95,6 +96,7 @@ const stay = struct({
   placedMs: f64,
   runningMs: optional(f64),
   leftMs: optional(f64),
+  freezeMs: optional(f64),
   cpuMs: f64,
 });
 
@@ -274,6 +276,9 @@ function reviveProcess(one: SavedHome["processes"][number]): Process {
     answers: new Map(one.answers.map(({ call, answer }) => [call, answer])),
     answersBytes: one.answers.reduce((sum, { answer }) => sum + answer.length, 0),
     saveAsked: false,
+    cpuSavedMs: one.cpuMs,
+    saveCostMs: 0,
+    frozenSinceMs: undefined,
     pending: one.pending && revivePending(one.pending),
     handled: new Set(one.handled),
     signals: new Set(one.signals),

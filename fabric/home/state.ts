@@ -18,6 +18,8 @@ export interface JobSpec {
   readonly processesMax: number;
   /** Suspend, encode and move at every Kth interrupt poll and at every system call; 0: never without need. */
   readonly preemptEvery: number;
+  /** Whether snapshots are taken for restarts' sake while it runs. Without, a restart repeats all that was computed since the last move or fork. */
+  readonly durable: boolean;
   /** Randomness of the job: seeds every process's Math.random. */
   readonly seed: bigint;
 }
@@ -85,6 +87,8 @@ export type Where =
       readonly host: HostId;
       readonly sinceMs: number;
       recalledTo: HostId | undefined;
+      /** Set while its memory is copied to the host it is to move to, and it runs on: rounds so far, and bytes of the last. */
+      copying: { readonly to: HostId; rounds: number; bytes: number } | undefined;
       /** Whether the placement brought all images along, none being thought known there. */
       readonly sentAll: boolean;
       /** When the host must have begun to run it, or sent it back. Infinity: nothing is asked of it. */
@@ -102,6 +106,8 @@ export interface StayRecord {
   readonly placedMs: number;
   runningMs: number | undefined;
   leftMs: number | undefined;
+  /** For how long it ran nowhere before it ran here. */
+  freezeMs: number | undefined;
   cpuMs: number;
 }
 
@@ -151,6 +157,12 @@ export interface Process {
   /** The latest of them, LIMITS.staysKept. */
   readonly stays: StayRecord[];
   cpuMs: number;
+  /** Of that, what is in the snapshot. */
+  cpuSavedMs: number;
+  /** What its last snapshot cost its host. */
+  saveCostMs: number;
+  /** Since when it has run nowhere. */
+  frozenSinceMs: number | undefined;
   memoryBytes: number;
   readonly bornMs: number;
   endedMs: number | undefined;

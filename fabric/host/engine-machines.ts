@@ -18,8 +18,8 @@ import {
 import type { EncodedImage } from "../wire/messages.ts";
 import type { Machines, RunningMachine } from "./machines.ts";
 
-/** Memory of images kept, besides those that running processes continue. */
-const CACHE_BYTES = 64 << 20;
+/** Memory of images kept, besides those that running processes continue. Pages that several share count for each. */
+const CACHE_BYTES = 256 << 20;
 
 /** The last image of a process that others have, to be continued. */
 interface Last {
@@ -34,21 +34,33 @@ interface Last {
 
 export function engineMachines(base: BaseImage): Machines {
   const cache = new ImageCache();
+  /** The first and the last image of a chain, and all between them in the cache. */
+  const read = async (
+    chain: readonly EncodedImage[],
+    memoryBytesMax: number,
+  ): Promise<{ first: NamedImage; last: NamedImage } | Invalid> => {
+    let first: NamedImage | undefined;
+    let last: NamedImage | undefined;
+    for (const { id, bytes } of chain) {
+      const image = cache.get(id) ?? (await decodeImage(base, bytes, last, memoryBytesMax));
+      if (image instanceof Invalid) return image;
+      if (!cache.has(id) && imageId(bytes) !== id)
+        return new Invalid("the image is not the one it was sent as");
+      cache.add(id, image);
+      last = { id, image };
+      first ??= last;
+    }
+    return first && last ? { first, last } : new Invalid("there is no image");
+  };
   return {
     fresh: (options) => new EngineMachine(Machine.fresh(base, options), cache, undefined),
+    async prepare(chain, { memoryBytesMax }) {
+      await read(chain, memoryBytesMax);
+    },
     async restore(chain, options) {
-      let named: NamedImage | undefined;
-      let first: NamedImage | undefined;
-      for (const { id, bytes } of chain) {
-        const image = cache.get(id) ?? (await decodeImage(base, bytes, named, options.memoryBytesMax));
-        if (image instanceof Invalid) return image;
-        if (!cache.has(id) && imageId(bytes) !== id)
-          return new Invalid("the image is not the one it was sent as");
-        cache.add(id, image);
-        named = { id, image };
-        first ??= named;
-      }
-      if (!named || !first) return new Invalid("there is no image");
+      const images = await read(chain, options.memoryBytesMax);
+      if (images instanceof Invalid) return images;
+      const { first, last: named } = images;
       const [whole, ...changes] = chain.map(({ bytes }) => bytes.length);
       const last = {
         named,

@@ -129,6 +129,10 @@ export class Executor {
         return this.#inOrder(command.key, () => this.#arrive(command.key, command.place));
       case "drop":
         return this.#inOrder(command.key, () => this.#drop(command.key));
+      case "prepare":
+        // A failure shows when the process comes.
+        this.#options.machines.prepare(command.chain, command).catch(() => {});
+        return;
       case "stale":
         return this.#forget(command.job, command.cached);
       case "answer":

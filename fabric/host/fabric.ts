@@ -88,6 +88,11 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   readonly memoryBytesMax?: number;
   readonly preemptEvery?: number;
+  /**
+   * Whether running processes are checkpointed now and then, so that a lost host costs seconds at most (the default).
+   * Without, a lost process begins again where it last moved or forked; its effects are there once all the same.
+   */
+  readonly durable?: boolean;
   readonly onEvent?: (event: JobEvent, atMs: number) => void;
   /**
    * Keeps the job there while it runs, so that `revive` can go on with it when this home has ended. A job whose files are
@@ -267,6 +272,7 @@ export class Fabric {
         zone,
         memoryBytesMax: options.memoryBytesMax ?? LIMITS.guestMemoryBytes,
         processesMax: LIMITS.processesPerJob,
+        durable: options.durable ?? true,
         preemptEvery: options.preemptEvery ?? 0,
         seed,
       },
@@ -301,7 +307,7 @@ export class Fabric {
       spec,
       atRest,
       onProgress: () => keeper?.progress(),
-      whenKept: keepIn && !options.disk.contents ? async () => keeper?.keep() : undefined,
+      whenKept: keepIn && spec.durable && !options.disk.contents ? async () => keeper?.keep() : undefined,
       self,
       disk: options.disk,
       terminal: options.terminal,

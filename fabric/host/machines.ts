@@ -25,6 +25,8 @@ export interface RunningMachine extends Disposable {
 
 export interface Machines {
   fresh(options: { memoryBytesMax: number }): RunningMachine;
+  /** Reads a whole chain, so that a process that continues it is restored at once. */
+  prepare(chain: readonly EncodedImage[], options: { readonly memoryBytesMax: number }): Promise<void>;
   /** From a whole chain. */
   restore(
     chain: readonly EncodedImage[],

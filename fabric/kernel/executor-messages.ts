@@ -23,6 +23,8 @@ export type Command =
   | { readonly type: "pause"; readonly key: StayKey; readonly paused: boolean }
   | { readonly type: "interrupt"; readonly key: StayKey }
   | { readonly type: "drop"; readonly key: StayKey }
+  /** A process will come that continues the last of these, a whole chain. */
+  | { readonly type: "prepare"; readonly chain: readonly EncodedImage[]; readonly memoryBytesMax: number }
   /** Nothing runs from here on until `go`; commands that take no guest steps are still carried out. */
   | { readonly type: "halt" }
   /** From here on it runs guests for this share of its time, in (0, 1], and rests for the others. */

@@ -47,6 +47,8 @@ export interface Home {
   /** Images of its processes that came through here. */
   readonly images: Map<ImageId, Uint8Array>;
   imagesBytes: number;
+  /** Which executor has been given the image that a process will come with. */
+  readonly prepared: Map<ImageId, number>;
 }
 
 /** What a reclaim (or a plain eviction) came to, for the owner. */
@@ -123,7 +125,13 @@ export function step(state: KernelState, event: KernelEvent, nowMs: number): Ker
   const wasFull = isFull(state);
   switch (event.type) {
     case "linked": {
-      const home: Home = { own: event.own, name: event.name, images: new Map(), imagesBytes: 0 };
+      const home: Home = {
+        own: event.own,
+        name: event.name,
+        images: new Map(),
+        imagesBytes: 0,
+        prepared: new Map(),
+      };
       state.homes.set(event.link, home);
       out({ type: "send", link: event.link, message: statusFor(state, home) });
       break;
@@ -287,6 +295,7 @@ function tellHomes(state: KernelState, out: Out): void {
 function onMessage(state: KernelState, link: HomeLink, message: Message, out: Out, nowMs: number): void {
   const home = state.homes.get(link);
   if (!home) return;
+  if (message.type === "prepare") return prepare(state, home, message, out);
   if (message.type === "stale") return stale(state, link, message.job, message.cached, out);
   if (!("epoch" in message)) return;
   if (message.type === "place") return place(state, link, home, message, out, nowMs);
@@ -340,10 +349,13 @@ function place(
     return refuse(`it may use more memory than any process (${LIMITS.guestMemoryBytesMost} bytes)`);
   const key = stayKey(message);
   if (state.guests.has(key)) return; // said twice
-  const images = chainOf(home, message);
+  const images = chainOf(home, message.snapshot?.chain ?? [], message.images);
   keep(home, message.images);
   if (!images) return refuse("some of its images are not here any more", "ENOENT");
-  const executor = leastLoaded(state, home.own ? [...state.executors.keys()] : allowedExecutors(state));
+  const executors = home.own ? [...state.executors.keys()] : allowedExecutors(state);
+  const prepared = message.snapshot?.chain.map((id) => home.prepared.get(id)).find((n) => n !== undefined);
+  const executor =
+    prepared !== undefined && executors.includes(prepared) ? prepared : leastLoaded(state, executors);
   state.guests.set(key, {
     ...stayOf(message),
     key,
@@ -360,6 +372,25 @@ function place(
   out({ type: "changed" });
 }
 
+/** The executor that gets the images is the one where the process will run. */
+function prepare(state: KernelState, home: Home, message: MessageOf<"prepare">, out: Out): void {
+  const chain = chainOf(home, message.chain, message.images);
+  keep(home, message.images);
+  const last = message.chain.at(-1);
+  const executors = home.own ? [...state.executors.keys()] : allowedExecutors(state);
+  if (!chain || !last || executors.length === 0) return;
+  const executor =
+    message.chain.map((id) => home.prepared.get(id)).find((n) => n !== undefined && executors.includes(n)) ??
+    leastLoaded(state, executors);
+  home.prepared.clear();
+  home.prepared.set(last, executor);
+  out({
+    type: "command",
+    executor,
+    command: { type: "prepare", chain, memoryBytesMax: message.memoryBytesMax },
+  });
+}
+
 function keep(home: Home, images: readonly EncodedImage[]): void {
   for (const { id, bytes } of images) {
     if (home.images.has(id)) continue;
@@ -373,8 +404,11 @@ function keep(home: Home, images: readonly EncodedImage[]): void {
 }
 
 /** Undefined where one is missing. */
-function chainOf(home: Home, { snapshot, images: sent }: MessageOf<"place">): EncodedImage[] | undefined {
-  const chain = snapshot?.chain ?? [];
+function chainOf(
+  home: Home,
+  chain: readonly ImageId[],
+  sent: readonly EncodedImage[],
+): EncodedImage[] | undefined {
   const images = chain.flatMap((id) => {
     const bytes = sent.find((image) => image.id === id)?.bytes ?? home.images.get(id);
     return bytes ? [{ id, bytes }] : [];
@@ -422,7 +456,7 @@ function onReport(
     case "snapshot": {
       const { why, snapshot, images, learned, tookMs } = report;
       if (home) keep(home, images);
-      if (why === "save") return snapshot && send({ type: "saved", ...stay, snapshot, images });
+      if (why === "save") return snapshot && send({ type: "saved", ...stay, snapshot, images, tookMs });
       guest.departure = offer(guest.departure, why, nowMs);
       return send({ type: "returned", ...stay, snapshot, images, learned, why, tookMs });
     }

@@ -158,6 +158,17 @@ const message = union({
   /** Not to be given again, by any process of the job; `forgotten` confirms it. */
   stale: [17, struct({ job: id<JobId>(), cached: cachedIds })],
 
+  /** A process will come that continues these images: have them at hand. */
+  prepare: [
+    18,
+    struct({
+      job: id<JobId>(),
+      chain: list(id<ImageId>(), LIMITS.imageChain),
+      images,
+      memoryBytesMax: varint,
+    }),
+  ],
+
   // host → home
   /** What the host takes; sent after hello and when it changes. `reason` says in words why it takes nothing. */
   status: [30, struct({ slots: varint, reason: words })],
@@ -180,7 +191,7 @@ const message = union({
       tookMs: finite,
     }),
   ],
-  saved: [34, struct({ ...stay, snapshot, images })],
+  saved: [34, struct({ ...stay, snapshot, images, tookMs: finite })],
   /**
    * The host runs it no further, keeps it frozen until `release`, and asks the home to place it. Without a snapshot
    * where the home has one that is as good: the process has not begun, or has just forked.

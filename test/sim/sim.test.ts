@@ -89,6 +89,7 @@ async function history(seed: number, faults: Faults) {
       zone: "UTC",
       memoryBytesMax: LIMITS.guestMemoryBytes,
       processesMax: LIMITS.processesPerJob,
+      durable: true,
       preemptEvery: faults.preemptEvery,
       seed: BigInt(seed),
     },

@@ -201,6 +201,7 @@ const FRESH: Memory = {
 /** `onStep` is called whenever a guest gets the CPU. */
 export const standIns = (onStep: () => void): Machines => ({
   fresh: () => new StandIn({ ...FRESH }, onStep),
+  prepare: async () => {},
   async restore(chain) {
     if (chain.length === 0) return new Invalid("there is no image");
     const memory = {} as Memory;

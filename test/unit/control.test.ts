@@ -34,6 +34,7 @@ function home() {
       zone: "UTC",
       memoryBytesMax: 1 << 24,
       processesMax: 16,
+      durable: true,
       preemptEvery: 0,
       seed: 1n,
     },

@@ -94,6 +94,7 @@ export async function runJob(source: string, options: Options = {}): Promise<Out
     zone: "UTC",
     memoryBytesMax: MEMORY_BYTES_MAX,
     processesMax: options.processesMax ?? LIMITS.processesPerJob,
+    durable: true,
     preemptEvery: options.preemptEvery ?? 0,
     seed: 1n,
   };
@@ -212,6 +213,7 @@ function held(world: World, machines: Machines): Machines {
   };
   return {
     fresh: (options) => hold(machines.fresh(options)),
+    prepare: (chain, options) => world.hold(machines.prepare(chain, options)),
     restore: async (chain, options) => {
       const machine = await world.hold(machines.restore(chain, options));
       return "encodeImage" in machine ? hold(machine) : machine;

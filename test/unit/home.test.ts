@@ -44,6 +44,7 @@ class Bench {
       zone: "UTC",
       memoryBytesMax: LIMITS.guestMemoryBytes,
       processesMax: LIMITS.processesPerJob,
+      durable: true,
       preemptEvery: 0,
       seed: 1n,
     },
@@ -121,6 +122,116 @@ function launched(...hosts: string[]): Bench {
   for (const name of hosts) bench.host(name);
   return bench;
 }
+
+/** A process that runs, has computed and has so much memory; the images it sends are this large. */
+function running(b: Bench, p: number, memoryBytes: number) {
+  const stay = () => ({ job: JOB, pid: pid(p), epoch: b.placed(p).epoch });
+  let images = 0;
+  const asked = () => b.sent.filter(({ message }) => message.type === "save" && message.pid === p).length;
+  const computes = (cpuMs: number) =>
+    b.say(b.placed(p).host, { type: "usage", ...stay(), cpuMs, memoryBytes, polls: 0 });
+  const sends = (bytes: number, tookMs = 1) => {
+    const image = { id: imageId(`image ${images++}`), bytes: new Uint8Array(bytes) };
+    const snapshot = { ...snapshotOf(1, false), chain: [image.id] };
+    b.say(b.placed(p).host, { type: "saved", ...stay(), snapshot, images: [image], tookMs });
+    return image.id;
+  };
+  b.say(b.placed(p).host, { type: "running", ...stay() });
+  computes(0);
+  return { stay, asked, computes, sends };
+}
+
+const MIB = 2 ** 20;
+
+describe("snapshots of what runs", () => {
+  test("are asked for when it has computed long enough to be worth one, and seldom where they cost much", () => {
+    const b = launched("far");
+    const { asked, computes, sends } = running(b, b.fork(1), MIB);
+    computes(LIMITS.checkpointEveryMs - 1);
+    expect(asked()).toBe(0);
+    computes(LIMITS.checkpointEveryMs);
+    computes(LIMITS.checkpointEveryMs + 500);
+    expect(asked()).toBe(1);
+    sends(10, 200);
+    computes(2 * LIMITS.checkpointEveryMs + 500);
+    expect(asked()).toBe(1);
+    computes(LIMITS.checkpointEveryMs + 500 + 50 * 200);
+    expect(asked()).toBe(2);
+  });
+
+  test("are not asked for when the job is not to be durable", () => {
+    const b = launched("far");
+    Object.assign(b.state.spec, { durable: false });
+    const { asked, computes } = running(b, b.fork(1), MIB);
+    computes(100 * LIMITS.checkpointEveryMs);
+    expect(asked()).toBe(0);
+  });
+});
+
+describe("moving one that runs", () => {
+  const prepared = (b: Bench) =>
+    b.sent.flatMap(({ host, message }) =>
+      message.type === "prepare" ? [{ host, images: message.images }] : [],
+    );
+  const recalled = (b: Bench) => b.sent.filter(({ message }) => message.type === "recall").length;
+  const moving = () => {
+    const b = launched("far", "near");
+    const child = b.fork(1);
+    expect(b.placed(child).host).toBe("far");
+    const process = running(b, child, 64 * MIB);
+    b.do({ type: "migrate", pid: pid(child), to: hostId("near") });
+    return { b, child, ...process };
+  };
+
+  test("a large one is copied while it goes on, and frozen when little is left", () => {
+    const { b, child, asked, sends, stay } = moving();
+    expect([asked(), recalled(b)]).toEqual([1, 0]);
+    sends(4 * MIB);
+    expect(prepared(b)).toMatchObject([{ host: "near", images: [{ bytes: { length: 4 * MIB } }] }]);
+    expect([asked(), recalled(b)]).toEqual([2, 0]);
+    const last = sends(LIMITS.precopyRestBytes);
+    expect([asked(), recalled(b)]).toEqual([2, 1]);
+    b.nowMs += 7;
+    const snapshot = { ...snapshotOf(1, false), chain: [last] };
+    b.say("far", {
+      type: "returned",
+      ...stay(),
+      snapshot,
+      images: [],
+      learned: NOTHING_LEARNED,
+      why: "recalled",
+      tookMs: 2,
+    });
+    expect(b.placed(child)).toMatchObject({ host: "near", images: [], snapshot: { chain: [last] } });
+    b.nowMs += 1;
+    b.say("near", { type: "running", ...stay() });
+    expect(b.state.processes.get(pid(child))?.stays.at(-1)).toMatchObject({ freezeMs: 3 });
+  });
+
+  test("one that changes its memory as fast as it travels is frozen all the same", () => {
+    const { b, asked, sends } = moving();
+    sends(4 * MIB);
+    sends(3 * MIB);
+    expect([asked(), recalled(b)]).toEqual([2, 1]);
+  });
+
+  test("one that blocks, and a small one, are frozen at once; if its goal is gone it stays", () => {
+    const small = launched("far", "near");
+    const child = small.fork(1);
+    running(small, child, MIB);
+    small.do({ type: "migrate", pid: pid(child), to: hostId("near") });
+    expect(recalled(small)).toBe(1);
+
+    const { b, sends, child: large } = moving();
+    b.do({ type: "hostLost", host: hostId("near"), reason: "gone" });
+    sends(4 * MIB);
+    expect([prepared(b).length, recalled(b), b.placed(large).host]).toEqual([0, 0, "far"]);
+    b.call(large, "sleep", { dueMs: 1e9 });
+    b.host("late");
+    b.do({ type: "migrate", pid: pid(large), to: hostId("late") });
+    expect(recalled(b)).toBe(1);
+  });
+});
 
 describe("placing", () => {
   test("the first process runs at its launcher, children on idle remote hosts, the longest idle first", () => {
@@ -283,7 +394,7 @@ describe("images", () => {
     const stay = { job: JOB, pid: pid(child), epoch: b.placed(child).epoch };
     const snapshot = { ...snapshotOf(9), chain: [imageId("never sent"), imageId("sent")] };
     const images = [{ id: imageId("sent"), bytes: new Uint8Array(1) }];
-    b.say("far", { type: "saved", ...stay, snapshot, images });
+    b.say("far", { type: "saved", ...stay, snapshot, images, tookMs: 1 });
     expect(b.placed(child)).toMatchObject({ epoch: 2, snapshot: { calls: 1 } });
   });
 
@@ -393,7 +504,13 @@ describe("processes", () => {
     for (let n = 1; n <= last; n++) b.call(child, "print", { fd: 1, data }, n);
     expect(b.sent.filter(({ message }) => message.type === "save").length).toBe(1);
     const stay = { job: JOB, pid: pid(child), epoch: b.placed(child).epoch };
-    b.say("far", { type: "saved", ...stay, snapshot: snapshotOf(last), images: imagesOf(snapshotOf(last)) });
+    b.say("far", {
+      type: "saved",
+      ...stay,
+      snapshot: snapshotOf(last),
+      images: imagesOf(snapshotOf(last)),
+      tookMs: 1,
+    });
     b.do({ type: "hostLost", host: hostId("far"), reason: "gone" });
     expect(b.placed(child).snapshot?.calls).toBe(last);
     expect(b.placed(child).learned.answers.map((a) => a.call)).toEqual([last - 1, last]);

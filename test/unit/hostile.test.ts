@@ -66,6 +66,7 @@ const SPEC = {
   zone: "UTC",
   memoryBytesMax: LIMITS.guestMemoryBytes,
   processesMax: LIMITS.processesPerJob,
+  durable: true,
   preemptEvery: 0,
   seed: 1n,
 };
@@ -225,7 +226,7 @@ describe("a host that lies to a home", () => {
               images,
               tookMs: -1e300,
             },
-            { type: "saved", ...stay, snapshot: snapshot ?? snapshotOf("none", 1), images },
+            { type: "saved", ...stay, snapshot: snapshot ?? snapshotOf("none", 1), images, tookMs: 1 },
             {
               type: "returned",
               ...stay,

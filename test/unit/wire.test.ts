@@ -102,6 +102,10 @@ const GOLDEN: [Message, string][] = [
   [{ type: "pause", ...stay, paused: true }, "0f036a6f6207ac0201"],
   [{ type: "interrupt", ...stay }, "10036a6f6207ac02"],
   [{ type: "stale", job: stay.job, cached: [cachedId(7), cachedId(300)] }, "11036a6f620207ac02"],
+  [
+    { type: "prepare", job: stay.job, chain: snapshot.chain, images, memoryBytesMax: 300 },
+    "12036a6f62020161016201016203010203ac02",
+  ],
   [{ type: "status", slots: 2, reason: "" }, "1e0200"],
   [{ type: "forgotten", job: stay.job, cached: [cachedId(7)] }, "26036a6f620107"],
   [{ type: "refuse", ...stay, code: "EAGAIN", reason: "full" }, "1f036a6f6207ac02010466756c6c"],
@@ -121,8 +125,8 @@ const GOLDEN: [Message, string][] = [
     "21036a6f6207ac0204010101010402000901050701c80100000000000004400102016101620501e807000000000000f83f01016203010203000000000000e03f",
   ],
   [
-    { type: "saved", ...stay, snapshot, images },
-    "22036a6f6207ac0202016101620501e807000000000000f83f01016203010203",
+    { type: "saved", ...stay, snapshot, images, tookMs: 1 },
+    "22036a6f6207ac0202016101620501e807000000000000f83f01016203010203000000000000f03f",
   ],
   [
     {
@@ -154,6 +158,7 @@ const TYPES: Record<Message["type"], true> = {
   pause: true,
   interrupt: true,
   stale: true,
+  prepare: true,
   forgotten: true,
   status: true,
   refuse: true,

@@ -1,0 +1,79 @@
+/**
+ * When a running process is worth a fresh snapshot, and what a snapshot is for: a restart that repeats little, or a move
+ * that freezes it only while the last few pages travel (pre-copy: Theimer, Lantz, Cheriton 1985).
+ */
+import type { HostId } from "../base/ids.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { MessageOf } from "../wire/messages.ts";
+import { askForSnapshot } from "./answers.ts";
+import type { Out } from "./effects.ts";
+import { imagesFor } from "./images.ts";
+import { recall } from "./lives.ts";
+import type { HomeState, Process } from "./state.ts";
+
+/** Snapshots take at most one part in this many of what a process computes. */
+const COST_SHARE = 50;
+/** Rounds of pre-copying after which a process that dirties its pages as fast as they travel is frozen all the same. */
+const ROUNDS_MAX = 4;
+/** A round must bring less than this part of the one before, or nothing is gained by another. */
+const SHRINKS_BY = 0.7;
+
+/** Asks for one when, after its last, the process has computed much more than a snapshot costs: that much would be lost. */
+export function checkpointIfWorthIt(state: HomeState, p: Process, out: Out): void {
+  if (!state.spec.durable || p.pending || state.spec.preemptEvery > 0) return;
+  const atRiskMs = p.cpuMs - p.cpuSavedMs;
+  if (atRiskMs >= Math.max(LIMITS.checkpointEveryMs, COST_SHARE * p.saveCostMs))
+    askForSnapshot(state, p, out);
+}
+
+/** Moves a process: a large one that runs is copied first, and goes on meanwhile. */
+export function move(state: HomeState, p: Process, to: HostId | undefined, out: Out, nowMs: number): void {
+  if (p.where.kind !== "at" || p.where.recalledTo || p.where.copying || p.where.host === to) return;
+  const runs = !p.pending && !p.paused;
+  if (to === undefined || !runs || p.memoryBytes < LIMITS.precopyBytes || !state.hosts.has(to))
+    return recall(state, p, to, out, nowMs);
+  p.where.copying = { to, rounds: 0, bytes: Number.POSITIVE_INFINITY };
+  askForSnapshot(state, p, out);
+}
+
+/** A snapshot that was asked for is here. */
+export function saved(
+  state: HomeState,
+  p: Process,
+  { images, tookMs }: MessageOf<"saved">,
+  out: Out,
+  nowMs: number,
+): void {
+  p.saveAsked = false;
+  p.cpuSavedMs = p.cpuMs;
+  p.saveCostMs = tookMs;
+  if (p.where.kind !== "at" || !p.where.copying) return;
+  const { copying } = p.where;
+  const { to } = copying;
+  if (!state.hosts.has(to)) {
+    p.where.copying = undefined; // it was to be moved there, and nowhere else
+    return;
+  }
+  const chain = p.snapshot?.chain ?? [];
+  const { spec } = state;
+  out({
+    type: "send",
+    host: to,
+    message: {
+      type: "prepare",
+      job: spec.id,
+      chain,
+      images: imagesFor(state, to, p.snapshot),
+      memoryBytesMax: spec.memoryBytesMax,
+    },
+  });
+  const bytes = images.reduce((sum, image) => sum + image.bytes.length, 0);
+  const small = bytes <= LIMITS.precopyRestBytes;
+  copying.rounds++;
+  if (small || copying.rounds >= ROUNDS_MAX || bytes > SHRINKS_BY * copying.bytes || p.pending || p.paused) {
+    p.where.copying = undefined;
+    return recall(state, p, to, out, nowMs);
+  }
+  copying.bytes = bytes;
+  askForSnapshot(state, p, out);
+}
