@@ -31,8 +31,8 @@ export interface Directory {
   readonly connections: Map<ConnectionId, Connection>;
   /** The one connection of each host that said hello. */
   readonly hosts: Map<HostId, ConnectionId>;
-  /** The list is another than the one sent last. */
-  changed: boolean;
+  /** Hosts whose entries are others than the ones sent last; at most twice as many as there can be at once. */
+  readonly changed: Set<HostId>;
 }
 
 export type Event =
@@ -53,7 +53,11 @@ export type Effect =
   /** The host has no connection any more: its ticket ends. */
   | { readonly type: "gone"; readonly host: HostId };
 
-export const newDirectory = (): Directory => ({ connections: new Map(), hosts: new Map(), changed: false });
+export const newDirectory = (): Directory => ({
+  connections: new Map(),
+  hosts: new Map(),
+  changed: new Set(),
+});
 
 export function step(state: Directory, event: Event, nowMs: number): Effect[] {
   switch (event.type) {
@@ -102,7 +106,7 @@ function receive(state: Directory, id: ConnectionId, connection: Connection, mes
     const before = connection.entry;
     if (before?.name === name && before.platform === platform && before.taking === taking) return [];
     connection.entry = { host: host.id, name, platform, taking };
-    state.changed = true;
+    state.changed.add(host.id);
   }
   return [];
 }
@@ -152,12 +156,21 @@ function tick(state: Directory, nowMs: number): Effect[] {
     }
   }
   if (toAsk.length > 0) effects.push({ type: "send", to: toAsk, message: { type: "ask" } });
-  if (state.changed) {
-    state.changed = false;
-    const to = [...state.hosts.values()];
-    effects.push({ type: "send", to, message: { type: "hosts", hosts: listOf(state) } });
-  }
+  if (state.changed.size > 0) effects.push(tellChanges(state));
   return effects;
+}
+
+function tellChanges(state: Directory): Effect {
+  const entries: Entry[] = [];
+  const left: HostId[] = [];
+  for (const host of state.changed) {
+    const connection = state.hosts.get(host);
+    const entry = connection === undefined ? undefined : state.connections.get(connection)?.entry;
+    if (entry) entries.push(entry);
+    else left.push(host);
+  }
+  state.changed.clear();
+  return { type: "send", to: [...state.hosts.values()], message: { type: "changes", entries, left } };
 }
 
 function refuse(state: Directory, id: ConnectionId, code: Refusal, reason: string): Effect[] {
@@ -169,8 +182,12 @@ function forget(state: Directory, id: ConnectionId): Effect[] {
   const connection = state.connections.get(id);
   if (!connection) return [];
   state.connections.delete(id);
-  if (connection.entry) state.changed = true;
   if (!connection.host) return [];
-  state.hosts.delete(connection.host.id);
-  return [{ type: "gone", host: connection.host.id }];
+  const { id: host } = connection.host;
+  state.hosts.delete(host);
+  const effects: Effect[] = [{ type: "gone", host }];
+  if (!connection.entry) return effects;
+  state.changed.add(host);
+  if (state.changed.size >= 2 * DIRECTORY_LIMITS.hosts) effects.push(tellChanges(state)); // many come and go between two ticks
+  return effects;
 }

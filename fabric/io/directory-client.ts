@@ -40,6 +40,8 @@ export class DirectoryClient {
   readonly #events: DirectoryEvents;
   #socket: WebSocket | undefined;
   #welcome = false;
+  /** Since `welcome`. */
+  readonly #hosts = new Map<HostId, Entry>();
   #silence: Silence;
   #announcement: Announcement | undefined;
   #announceTimer: (() => void) | undefined;
@@ -116,7 +118,10 @@ export class DirectoryClient {
         this.#announceNow();
         return this.#events.onWelcome(message.ticket);
       case "hosts":
-        return this.#events.onHosts(message.hosts);
+        this.#hosts.clear();
+        return this.#heard(message.hosts, []);
+      case "changes":
+        return this.#heard(message.entries, message.left);
       case "ask":
         return this.#send({ type: "alive" });
       case "refused":
@@ -124,6 +129,17 @@ export class DirectoryClient {
         this.#retryMs = RETRY_MS.most;
         return this.#lose(new RoostError(message.code, message.reason).message);
     }
+  }
+
+  #heard(entries: readonly Entry[], left: readonly HostId[]): void {
+    for (const host of left) this.#hosts.delete(host);
+    for (const entry of entries) this.#hosts.set(entry.host, entry);
+    // Whatever a relay says, no more than there can be.
+    for (const host of this.#hosts.keys()) {
+      if (this.#hosts.size <= DIRECTORY_LIMITS.hosts) break;
+      this.#hosts.delete(host);
+    }
+    this.#events.onHosts([...this.#hosts.values()]);
   }
 
   #announceNow(): void {

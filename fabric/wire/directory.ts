@@ -19,7 +19,7 @@ import {
 import type { HostId } from "../base/ids.ts";
 
 /** Raised whenever a message changes its form or meaning. */
-export const DIRECTORY_VERSION = 1;
+export const DIRECTORY_VERSION = 2;
 
 /** Where on the relay things are. PeerJS appends a `peerjs` of its own to the path it is given. */
 export const DIRECTORY_PATH = "/directory";
@@ -28,7 +28,7 @@ export const SIGNALLING_PATH = "/peerjs";
 export const DIRECTORY_LIMITS = {
   /** One message to the relay; an announcement has at most 400. */
   requestBytes: 1024,
-  /** Hosts of one relay: the list goes to everybody whenever it changes. */
+  /** Hosts of one relay: the list goes to everybody who comes, and every change to everybody. */
   hosts: 1_000,
   /** The relay asks for a sign of life this often: a hidden page's own timers may sleep for a minute. */
   askMs: 1_000,
@@ -76,6 +76,11 @@ const fromRelay = union({
   welcome: [1, struct({ ticket: text(64) })],
   hosts: [2, struct({ hosts: list(entry, DIRECTORY_LIMITS.hosts) })],
   ask: [3, struct({})],
+  /** New and changed entries, and who has left. */
+  changes: [
+    4,
+    struct({ entries: list(entry, DIRECTORY_LIMITS.hosts), left: list(id, 2 * DIRECTORY_LIMITS.hosts) }),
+  ],
 });
 export type FromRelay = Carried<typeof fromRelay>;
 export type Refusal = (typeof REFUSALS)[number];
@@ -94,8 +99,10 @@ export function decodeToRelay(bytes: Uint8Array): ToRelay | Invalid {
 
 export function decodeFromRelay(bytes: Uint8Array): FromRelay | Invalid {
   const message = decode(fromRelay, bytes);
-  if (message instanceof Invalid || message.type !== "hosts") return message;
-  return message.hosts.every(({ host }) => isHostId(host)) ? message : new Invalid("an id that is none");
+  if (message instanceof Invalid) return message;
+  const entries =
+    message.type === "hosts" ? message.hosts : message.type === "changes" ? message.entries : [];
+  return entries.every(({ host }) => isHostId(host)) ? message : new Invalid("an id that is none");
 }
 
 export const isHostId = (text: string): text is HostId => /^[a-z2-7]{26}$/.test(text);

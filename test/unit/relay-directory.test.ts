@@ -39,6 +39,12 @@ const lists = (effects: Effect[]) =>
       ? [{ to: e.to, names: e.message.hosts.map(({ name }) => name) }]
       : [],
   );
+const changes = (effects: Effect[]) =>
+  effects.flatMap((e) =>
+    e.type === "send" && e.message.type === "changes"
+      ? [{ to: e.to, names: e.message.entries.map(({ name }) => name), left: e.message.left }]
+      : [],
+  );
 const refusals = (effects: Effect[]) => effects.flatMap((e) => (e.type === "refuse" ? [[e.to, e.code]] : []));
 
 test("who says hello is welcome, gets the list at once, and is on it after announcing", () => {
@@ -48,15 +54,17 @@ test("who says hello is welcome, gets the list at once, and is on it after annou
   expect(effects[0]).toEqual({ type: "welcome", to: 2, host: id("c") });
   expect(lists(effects)).toEqual([{ to: [2], names: ["bee"] }]);
   announce(2, "cat");
-  expect(lists(tick())).toEqual([{ to: [1, 2], names: ["bee", "cat"] }]);
+  expect(changes(tick())).toEqual([{ to: [1, 2], names: ["bee", "cat"], left: [] }]);
+  announce(2, "caterpillar");
+  expect(changes(tick())).toEqual([{ to: [1, 2], names: ["caterpillar"], left: [] }]);
 });
 
-test("many changes between two ticks go as one list, and no change as none", () => {
+test("many changes between two ticks go as one, and no change as none", () => {
   hello(1, "b");
   for (let i = 0; i < 9; i++) expect(announce(1, `name ${i}`)).toEqual([]);
-  expect(lists(tick())).toEqual([{ to: [1], names: ["name 8"] }]);
+  expect(changes(tick())).toEqual([{ to: [1], names: ["name 8"], left: [] }]);
   announce(1, "name 8");
-  expect(lists(tick())).toEqual([]);
+  expect(changes(tick())).toEqual([]);
 });
 
 test("an entry ends with its connection", () => {
@@ -65,7 +73,7 @@ test("an entry ends with its connection", () => {
   hello(2, "c");
   tick();
   expect(close(1)).toEqual([{ type: "gone", host: id("b") }]);
-  expect(lists(tick())).toEqual([{ to: [2], names: [] }]);
+  expect(changes(tick())).toEqual([{ to: [2], names: [], left: [id("b")] }]);
 });
 
 test("the silent are asked every second and leave after five; who answers stays", () => {
@@ -121,7 +129,7 @@ test("nobody takes another host's place without its secret", () => {
 test("another version is refused, and both are named", () => {
   const [effect] = hello(1, "b", "secret", 99);
   expect(effect).toMatchObject({ type: "refuse", to: 1, code: "EVERSION" });
-  expect(effect).toHaveProperty("reason", expect.stringMatching(/version 1 .* you speak 99/));
+  expect(effect).toHaveProperty("reason", expect.stringMatching(/version 2 .* you speak 99/));
   expect(directory.connections.size).toBe(0);
 });
 
@@ -163,4 +171,25 @@ test("hosts and connections have an end", () => {
   let connection = 10_000;
   while (directory.connections.size < RELAY_LIMITS.connections) expect(open(connection++)).toEqual([]);
   expect(refusals(open(connection))).toEqual([[connection, "EAGAIN"]]);
+});
+
+test("however many come and go between two ticks, a change is of a bounded size, and nobody is missed", () => {
+  hello(1, "b");
+  const left: string[] = [];
+  const note = (effects: Effect[]) => {
+    for (const change of changes(effects)) {
+      expect(change.left.length).toBeLessThanOrEqual(2 * DIRECTORY_LIMITS.hosts);
+      left.push(...change.left);
+    }
+  };
+  const passing = Array.from({ length: 3_000 }, (_, i) =>
+    [i % 26, Math.floor(i / 26) % 26, Math.floor(i / 676)].map((n) => String.fromCharCode(97 + n)).join(""),
+  );
+  for (const [i, name] of passing.entries()) {
+    hello(10 + i, `z${name}`);
+    announce(10 + i, name);
+    note(close(10 + i));
+  }
+  note(tick());
+  expect(new Set(left)).toEqual(new Set(passing.map((name) => id(`z${name}`))));
 });
