@@ -33,6 +33,7 @@ function guestLibrary(): Plugin {
 
 const nodeEntries = {
   roost: at("fabric/edge/main.ts"),
+  library: at("fabric/edge/index.ts"),
   "executor.worker": at("fabric/edge/executor.worker.ts"),
   "build-engine": at("fabric/engine/build/main.ts"),
   bench: at("test/bench/main.ts"),

@@ -6,6 +6,7 @@ export { LIMITS } from "./base/limits.ts";
 export type { Disk, Store } from "./base/ports.ts";
 export { decodeValue } from "./guest/value.ts";
 export type { JobEvent } from "./home/effects.ts";
+export { RemoteJob, type RemoteOutput } from "./host/control-client.ts";
 export {
   type Environment,
   Fabric,
@@ -16,11 +17,23 @@ export {
   type RunOptions,
 } from "./host/fabric.ts";
 export type { Job, Terminal } from "./host/job.ts";
+export type { Output } from "./host/output-log.ts";
 export { type Budget, Steward, type StewardView } from "./host/steward.ts";
 export type { DonorView, JobHostView, JobView, ProcessView } from "./host/view.ts";
 export { whyJob, whyProcess } from "./host/why.ts";
 export { MemoryDisk } from "./io/memory-disk.ts";
 export type { Receipt } from "./kernel/kernel.ts";
+export {
+  type JobEnd,
+  type JoinOptions,
+  LaunchedJob,
+  type LaunchOptions,
+  type ProgramText,
+  Roost,
+  type TimedEvent,
+} from "./library.ts";
 export { type Decision, DWELL_MS, type Wish } from "./policy/decide.ts";
 export type { Sensors } from "./policy/readings.ts";
 export { defaultOwnerSettings, type Hours, type OwnerSettings } from "./policy/settings.ts";
+export type { SignalName } from "./wire/calls.ts";
+export type { HostReport, JobReport, ProcessReport } from "./wire/control.ts";

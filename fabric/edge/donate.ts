@@ -1,38 +1,117 @@
-/** `roost donate`: this machine takes work until it is told to stop, and then sends it away first. */
+/** `roost donate`: this machine takes work under its owner's policy until it is told to stop, and then sends it away first. */
+import { availableParallelism } from "node:os";
 import prettyMs from "pretty-ms";
 import type { Fabric, FabricView } from "../host/fabric.ts";
+import { Steward, type StewardView } from "../host/steward.ts";
+import { systemClock } from "../io/clock.ts";
+import { NodeSensors } from "../io/node-sensors.ts";
 import type { Receipt } from "../kernel/kernel.ts";
+import type { Sensors } from "../policy/readings.ts";
+import { defaultOwnerSettings, type Hours, type OwnerSettings } from "../policy/settings.ts";
 import { err } from "./colors.ts";
-import { joinRelay } from "./join.ts";
+import { join } from "./index.ts";
 import { StatusLine } from "./terminal.ts";
 import { plain, SIGNAL_NUMBERS } from "./words.ts";
 
 export interface DonateCommand {
   readonly relay: URL;
-  readonly workers: number;
+  readonly workers?: number;
+  readonly memory?: number;
+  readonly hours?: Hours;
+  readonly battery?: OwnerSettings["onBattery"];
+  readonly traffic?: number;
+  readonly only?: readonly string[];
+  readonly block?: readonly string[];
+  /** Whatever else this machine does. */
+  readonly always?: boolean;
   readonly json?: boolean;
 }
 
-export async function donate({ relay, workers, json = false }: DonateCommand): Promise<void> {
+export async function donate(options: DonateCommand): Promise<void> {
+  const { relay, json = false } = options;
+  const settings = settingsFrom(options);
+  const workers = settings.here.workers;
   const say = (sentence: string) => process.stderr.write(`${sentence}\n`);
   const tell = (event: object) => json && process.stdout.write(`${JSON.stringify(event)}\n`);
-  await using participant = await joinRelay(relay, { workers, log: say });
+  const sensors = options.always ? NO_SENSORS : new NodeSensors();
+  await using participant = await join(relay, { workers, log: say });
   const { fabric } = participant;
   const stopped = stopSignal();
-  await fabric.donate();
-  tell({ type: "donating", name: fabric.name, host: fabric.id, relay: relay.origin, workers });
-  say(
-    `${err.bold(fabric.name)} takes work from ${relay.origin} with ${workers} ${workers === 1 ? "worker" : "workers"}. Ctrl-C sends it away and ends.`,
-  );
-  const line = new StatusLine(() => statusOf(fabric.view));
-  const unsubscribe = json ? tellChanges(fabric, tell) : () => {};
+  let last = "";
+  const steward = new Steward({
+    fabric,
+    sensors,
+    settings,
+    clock: systemClock,
+    onChange: () => {
+      const { decision, wish } = steward.view;
+      if (wish.kind === "off") return; // as it was asked
+      const now = JSON.stringify({ taking: decision?.taking, guests: decision?.guests });
+      if (!decision || now === last) return; // only what is left of a wait is different
+      last = now;
+      const { taking, reason } = decision;
+      tell({ type: "state", taking, workers: decision.workers, reason });
+      if (taking) say(takesWork(fabric.name, relay, decision.workers));
+      else say(`Takes nothing: ${reason}.`);
+    },
+    onReceipt: (receipt, reason) => {
+      tell({ type: "receipt", reason, ...receipt });
+      for (const sentence of describeReceipt(receipt)) say(sentence);
+    },
+    onTrouble: (error) => say(`${err.red("roost:")} ${error instanceof Error ? error.message : error}`),
+  });
+  for (const sentence of sensors.missing) say(err.dim(sentence));
+  tell({ type: "joined", name: fabric.name, host: fabric.id, relay: relay.origin });
+  steward.donate();
+  const line = new StatusLine(() => statusOf(fabric.view, steward.view));
+  const unsubscribe = fabric.onChange(() => steward.noticed());
+  const untell = json ? tellChanges(fabric, tell) : () => {};
   await stopped;
   line.close();
+  untell();
   unsubscribe();
-  const receipt = await fabric.reclaim("its owner stopped it");
-  tell({ type: "receipt", ...receipt });
-  for (const sentence of describeReceipt(receipt)) say(sentence);
+  await steward.reclaim();
+  steward.close();
 }
+
+const takesWork = (name: string, relay: URL, workers: number) =>
+  `${err.bold(name)} takes work from ${relay.origin} with ${workers} ${workers === 1 ? "worker" : "workers"}. Ctrl-C sends it away and ends.`;
+
+function settingsFrom(options: DonateCommand): OwnerSettings {
+  const usual = defaultOwnerSettings(availableParallelism());
+  const { workers, memory, hours, battery, traffic, only, block } = options;
+  const given = workers === undefined ? {} : { here: { workers, share: 1 }, away: { workers, share: 1 } };
+  return {
+    ...usual,
+    ...given,
+    ...(memory === undefined ? {} : { memoryBytes: memory * 2 ** 20 }),
+    ...(hours ? { hours } : {}),
+    ...(battery ? { onBattery: battery } : {}),
+    ...(traffic === undefined ? {} : { trafficBytesPerDay: traffic * 2 ** 20 }),
+    ...(only ? { servedOnly: only } : {}),
+    ...(block ? { blocked: block } : {}),
+  };
+}
+
+/** Tells nothing of the machine, so that nothing speaks against work. */
+const NO_SENSORS: Sensors = {
+  missing: [],
+  onChange: () => {},
+  close: () => {},
+  read() {
+    const now = new Date();
+    return {
+      idleMs: undefined,
+      locked: undefined,
+      hidden: undefined,
+      pressure: undefined,
+      othersCpu: undefined,
+      battery: undefined,
+      metered: undefined,
+      minuteOfDay: now.getHours() * 60 + now.getMinutes(),
+    };
+  },
+};
 
 /** The second one does not wait for anything. */
 function stopSignal(): Promise<void> {
@@ -47,9 +126,10 @@ function stopSignal(): Promise<void> {
   });
 }
 
-function statusOf({ donor, relay }: FabricView): string {
+function statusOf({ donor, relay }: FabricView, { decision }: StewardView): string {
   const guests = donor.guests.map((guest) => plain(`${guest.jobName} ${guest.pid} for ${guest.homeName}`));
   if (relay.state === "connecting") return err.yellow(`the relay is gone (${relay.reason}); trying again`);
+  if (decision && !decision.taking && guests.length === 0) return err.dim(decision.reason);
   return err.dim(
     guests.length === 0
       ? "nothing here now"

@@ -96,8 +96,8 @@ async function connect({ socket, secret, address, relay }: JobRecord): Promise<J
 /** A job whose home is at a relay; joining it takes a moment, so it is done for addresses only. */
 async function openAt(relay: URL, address: string): Promise<JobHandle> {
   parseAddress(address); // before anybody is asked
-  const { joinRelay } = await import("./join.ts");
-  const participant = await joinRelay(relay, { workers: 1 });
+  const { join } = await import("./index.ts");
+  const participant = await join(relay);
   try {
     const job = await participant.fabric.steer(address);
     return Object.assign(job, {

@@ -65,9 +65,9 @@ export async function hosts(options: LookOptions): Promise<void> {
     if (options.json) return printJson(job.hosts);
     return print(job.hosts.length > 0 ? hostTable(job) : "No host is linked to this job.");
   }
-  const { joinRelay } = await import("./join.ts");
-  await using participant = await joinRelay(options.relay, { workers: 1 });
-  const present = participant.fabric.view.directory;
+  const { join } = await import("./index.ts");
+  await using participant = await join(options.relay);
+  const present = participant.hosts;
   if (options.json) return printJson(present);
   if (present.length === 0)
     return void process.stderr.write(

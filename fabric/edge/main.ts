@@ -20,6 +20,16 @@ const portOption = () =>
       return n;
     });
 
+/** `22:00-7:00`; over midnight too. */
+function hours(text: string) {
+  const [, h1, m1 = "0", h2, m2 = "0"] = /^(\d{1,2})(?::(\d\d))?-(\d{1,2})(?::(\d\d))?$/.exec(text) ?? [];
+  const fromMinute = Number(h1) * 60 + Number(m1);
+  const toMinute = Number(h2) * 60 + Number(m2);
+  if (!(fromMinute < 1440 && toMinute <= 1440))
+    throw new InvalidArgumentError("two times of day, like 22:00-7:00.");
+  return { fromMinute, toMinute };
+}
+
 const relayOption = (what = "the relay where hosts are found") =>
   new Option("--relay <url>", what)
     .env("ROOST_RELAY")
@@ -82,7 +92,18 @@ function takingPart(roost: Command): void {
     .command("donate")
     .description("this machine takes work until Ctrl-C, which sends it away first")
     .addOption(relayOption())
-    .option("--workers <number>", "processes it runs at once", count(1), 1)
+    .option(
+      "--workers <number>",
+      "processes it runs at once (half of the processors, all while nobody is here)",
+      count(1),
+    )
+    .option("--memory <MiB>", "of all guests together (1024)", count(16))
+    .addOption(new Option("--hours <from-to>", "only then, like 22:00-7:00").argParser(hours))
+    .addOption(new Option("--battery <when>", "on battery (charged)").choices(["never", "charged", "always"]))
+    .option("--traffic <MiB>", "in and out together, in a day", count(1))
+    .option("--only <name...>", "serve only jobs of these participants")
+    .option("--block <name...>", "serve no jobs of these participants")
+    .option("--always", "whatever else this machine does: for servers")
     .option("--json", "print what happens as JSON lines")
     .addHelpText("after", "\nExample:\n  roost donate --relay http://localhost:9000 --workers 2")
     .action(async (options) => {

@@ -5,11 +5,11 @@ import { Fabric, type RunOptions } from "../host/fabric.ts";
 import type { Job, Terminal } from "../host/job.ts";
 import { type JobView, viewOfJob } from "../host/view.ts";
 import { NodeDisk } from "../io/node-disk.ts";
+import type { Roost } from "../library.ts";
 import type { SignalName } from "../wire/calls.ts";
 import type { Program } from "./bundle.ts";
 import { err } from "./colors.ts";
 import { nodeEnvironment } from "./environment.ts";
-import type { Participant } from "./join.ts";
 import { type Published, publish } from "./publish.ts";
 import { stackRewriter } from "./stacks.ts";
 import { describeJob, processTerminal, StatusLine } from "./terminal.ts";
@@ -69,15 +69,15 @@ export async function runLocal(launch: Promise<Launch> | Launch, count: number):
 
 /** Runs a job whose home is this process, on the hosts that take work at a relay, and here. */
 export async function runAtRelay(launch: Promise<Launch> | Launch, relay: URL): Promise<Outcome> {
-  const [participant, ready] = await bothOrNeither(join(relay), launch);
+  const [participant, ready] = await bothOrNeither(joined(relay), launch);
   await using _ = participant;
   return await seeThrough(participant.fabric, ready, relay);
 }
 
 /** WebRTC takes a while to load, and local jobs do without. */
-async function join(relay: URL): Promise<Participant> {
-  const { joinRelay } = await import("./join.ts");
-  return joinRelay(relay, { workers: 1, prepare: true });
+async function joined(relay: URL): Promise<Roost> {
+  const { join } = await import("./index.ts");
+  return join(relay, { prepare: true });
 }
 
 /** When one fails, the other is let go of. */

@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -79,8 +79,24 @@ async function build() {
   await ensureEngine(at("dist", "engine", "engine.wasm"));
   say("Building the page …");
   await builder.build(builder.environments.client);
+  await buildLibrary(builder.config.plugins.find(({ name }) => name === "roost:guest"));
   mkdirSync(at("dist"), { recursive: true });
   writeFileSync(stampFile, stamp);
+}
+
+/** The package's module for pages (dist/tab), with everything in it, as bundlers of other projects like to find it. */
+async function buildLibrary(guestLibrary) {
+  const { rolldown } = await import("rolldown");
+  const bundle = await rolldown({
+    input: { index: at("fabric/tab/index.ts"), "executor.worker": at("fabric/tab/executor.worker.ts") },
+    platform: "browser",
+    plugins: [guestLibrary],
+    logLevel: "silent",
+  });
+  const dir = at("dist", "tab");
+  rmSync(dir, { recursive: true, force: true });
+  await bundle.write({ dir, format: "es", entryFileNames: "[name].js", chunkFileNames: "[name]-[hash].js" });
+  await bundle.close();
 }
 
 function filesBelow(path) {

@@ -44,7 +44,7 @@ test("a terminal's job uses a tab and an edge host; the edge host leaves in the 
   const { page } = await openTab(browser, relay);
   await page.getByTestId("donate").click();
   await page.getByTestId("reclaim").waitFor();
-  const edge = roost(["donate"]);
+  const edge = roost(["donate", "--always", "--workers", "1"]);
   await expect.poll(() => edge.said.stderr, { timeout: 20_000 }).toMatch(/takes work/);
 
   const run = roost(["run", "examples/queens.js", "10", "--json"]);

@@ -25,6 +25,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   "fabric/io": ["fabric/base", "fabric/wire", "fabric/policy"],
   "fabric/host": [...ALL_ABOVE_IO, "fabric/io/memory-link.ts", "fabric/io/counted-link.ts"],
   "fabric/edge": ["fabric", "relay", "test/bench"],
+  "fabric/tab": ["fabric"],
+  "fabric/library.ts": ["fabric"],
   "fabric/index.ts": ["fabric"],
   relay: ["fabric/base", "fabric/wire"],
   "web/environment.ts": ["fabric"],
