@@ -368,6 +368,7 @@ function onCall(state: HomeState, p: Process, message: MessageOf<"call">, out: O
   if (call.name === "fork" && message.snapshot)
     return fork(state, p, call.args.on, message, message.snapshot, out, nowMs);
   serve(state, p, message.call, call, message.request, out, nowMs);
+  if (p.pending) interrupt(state, p, out, nowMs); // a signal may have come since its last call
 }
 
 function fork(

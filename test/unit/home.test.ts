@@ -6,7 +6,13 @@ import { callNumber, epoch, hostId, imageId, jobId, pid } from "../../fabric/bas
 import { LIMITS } from "../../fabric/base/limits.ts";
 import type { HomeEffect, HomeEvent } from "../../fabric/home/effects.ts";
 import { newHome, step } from "../../fabric/home/home.ts";
-import { type CallArgs, type CallName, decodeAnswer, encodeCall } from "../../fabric/wire/calls.ts";
+import {
+  type CallArgs,
+  type CallName,
+  decodeAnswer,
+  encodeCall,
+  takeSignals,
+} from "../../fabric/wire/calls.ts";
 import {
   decodeMessage,
   encodeMessage,
@@ -462,6 +468,16 @@ describe("processes", () => {
       host: "far",
       message: expect.objectContaining({ type: "release", pid: child }),
     });
+  });
+
+  test("one that comes between two calls is told when the next one blocks", () => {
+    const b = launched("far");
+    const child = b.fork(1);
+    b.call(child, "handle", { signal: "SIGUSR1", handled: true });
+    b.call(1, "kill", { pid: child, signal: "SIGUSR1" });
+    b.call(child, "receive", { from: -1, tag: undefined, dueMs: undefined });
+    const told = takeSignals(b.replies(child).at(-1)?.answer ?? new Uint8Array());
+    expect(told).toEqual({ signals: ["SIGUSR1"], answer: undefined }); // and the call is to be made again
   });
 
   test("kill ends a process wherever it is, and its parent learns by what", () => {
