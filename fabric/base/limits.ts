@@ -4,10 +4,12 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 
 export const LIMITS = {
-  /** A fork bomb ends here (EAGAIN). Each process costs its host 1–2 MiB at least. */
-  processesPerJob: 256,
-  /** What one host takes of all jobs together, running and blocked. */
-  processesPerHost: 64,
+  /** A fork bomb ends here (EAGAIN), unless its job asks for more. A process that sleeps costs host and home 0.1 MiB. */
+  processesPerJob: 1_024,
+  /** More than this no job gets: from here on, what a home does at every event takes it milliseconds. */
+  processesPerJobMost: 16_384,
+  /** What one host takes of all others' jobs together, running and blocked. Only some have an instance at a time. */
+  processesPerHost: 256,
   /** A guest's linear memory unless its job asks for another: over it, allocations fail inside the guest (ENOMEM). */
   guestMemoryBytes: 128 * MIB,
   /** More than this no host gives a process, whatever its job asks for. */

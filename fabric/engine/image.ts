@@ -122,7 +122,7 @@ export async function encodeImage(image: Image, since?: NamedImage): Promise<Uin
     integrity,
     bodyBytes: plain.length,
     deflated,
-  });
+  }).slice(); // a buffer of its own, to be handed over between threads
 }
 
 /**

@@ -1,5 +1,7 @@
 /** The engine: QuickJS as a machine that can stop anywhere, be written down, and go on elsewhere. See SNAPSHOT.md. */
 export { type BaseImage, bootBase, type Prelude } from "./base-image.ts";
+export { CompactImage } from "./compact.ts";
 export { type Engine, loadEngine } from "./engine.ts";
 export { decodeImage, encodeImage, type Image, imageId, memoryOf, type NamedImage } from "./image.ts";
-export { Machine, type MachineOptions, type Program, type Stop, type World } from "./machine.ts";
+export { Machine } from "./machine.ts";
+export type { MachineOptions, Program, Stop, World } from "./stop.ts";

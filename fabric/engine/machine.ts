@@ -3,9 +3,9 @@
  * another instance. Promises: between two calls of `start`/`resume` it is stopped and its image is complete; what a
  * guest does never throws here, it ends in a Stop.
  */
-import type { ErrorCode } from "../base/errors.ts";
 import { RoostError } from "../base/errors.ts";
 import { type BaseImage, EVAL_MODULE, writeRandomState } from "./base-image.ts";
+import { CompactImage } from "./compact.ts";
 import type { Borrowed, Value } from "./exports.ts";
 import type { Image, Registers } from "./image.ts";
 import { Halt, type Host } from "./imports.ts";
@@ -20,34 +20,7 @@ import {
   STACK_SHARE_BYTES,
 } from "./memory-map.ts";
 import type { Page } from "./pages.ts";
-
-/** What a host supplies while a machine runs. */
-export interface World {
-  /** Milliseconds since 1970, for Date. */
-  now(): number;
-  /** The name of an IANA time zone. */
-  readonly zone: string;
-  /** Asked at each interrupt poll; true: suspend here. */
-  poll(): boolean;
-}
-
-export interface Program {
-  /** An ES module. */
-  readonly source: string;
-  readonly fileName: string;
-}
-
-export interface MachineOptions {
-  /** Over it, allocations fail inside the guest. */
-  readonly memoryBytesMax: number;
-}
-
-export type Stop =
-  /** Suspended in the system call; `request` is a copy of the bytes it was given. */
-  | { readonly kind: "call"; readonly request: Uint8Array }
-  | { readonly kind: "preempted" }
-  /** It can never go on. */
-  | { readonly kind: "fault"; readonly code: ErrorCode; readonly message: string };
+import { fault, type MachineOptions, type Program, type Stop, type World } from "./stop.ts";
 
 /** Not a stop for the world to see: the stack is low, and the machine goes on at once on another segment. */
 type Deeper = { readonly kind: "deeper" };
@@ -59,8 +32,9 @@ export class Machine implements Disposable {
   readonly #base: BaseImage;
   readonly #options: MachineOptions;
   readonly #host: Host;
-  /** Where it lives; undefined once it is parked or over. */
+  /** Where it lives; undefined while it is parked, and when it is over. */
   #at: Instance | undefined;
+  #parked: CompactImage | undefined;
   /** What it was restored from, or last written down as: the next image shares what has not changed since. */
   #last: Image | undefined;
   /** Whether it is still as `#last` says. */
@@ -112,8 +86,6 @@ export class Machine implements Disposable {
     const machine = new Machine(base, image.registers, options);
     machine.#state = "stopped";
     machine.#return(image);
-    machine.#last = image;
-    machine.#unchanged = true;
     return machine;
   }
 
@@ -122,7 +94,7 @@ export class Machine implements Disposable {
     return this.#registers.polls;
   }
   get memoryBytes(): number {
-    return this.#at?.memoryBytes ?? this.#last?.memoryBytes ?? 0;
+    return this.#at?.memoryBytes ?? this.#parked?.memoryBytes ?? 0;
   }
 
   /** Runs a program in a fresh machine until it stops. */
@@ -137,12 +109,13 @@ export class Machine implements Disposable {
     if (this.#state !== "stopped") throw new Error(`bug: resume of a machine that is ${this.#state}`);
     if ((stoppedAt === "call") !== (answer !== undefined))
       throw new Error(`bug: a machine stopped at a ${stoppedAt} was resumed as from the other`);
-    if (!this.#at && this.#last) this.#return(this.#last);
+    if (this.#parked) this.#unpark(this.#parked);
     return this.#run(world, () => this.#continue(answer && this.#answerValue(answer)));
   }
 
   /** Sets Math.random's state. */
   seedRandom(seed: bigint): void {
+    if (this.#parked) this.#unpark(this.#parked);
     this.#unchanged = false;
     writeRandomState(this.#instance, this.#base.addresses.random, seed);
   }
@@ -150,23 +123,26 @@ export class Machine implements Disposable {
   /** Its state, which later ones share their unchanged pages with. */
   image(): Image {
     if (this.#state !== "stopped") throw new Error(`bug: image of a machine that is ${this.#state}`);
+    if (this.#parked) return this.#parked.image;
+    if (this.#last && this.#unchanged) return this.#last;
     const base = this.#base;
-    if (this.#at && !this.#unchanged) {
-      const { memoryBytes, words } = this.#at;
-      // What it says of its heap may be a stranger's invention.
-      const heapEnd = Math.min(words[base.addresses.heapEnd >> 2] ?? 0, memoryBytes);
-      const pages = base.instances.read(this.#at, heapEnd, (this.#last ?? base).pages);
-      this.#last = { base, registers: this.#registers, memoryBytes, pages };
-      this.#unchanged = true;
-    }
-    if (!this.#last) throw new Error("bug: a machine is neither here nor parked");
+    const { memoryBytes, words } = this.#instance;
+    // What it says of its heap may be a stranger's invention.
+    const heapEnd = Math.min(words[base.addresses.heapEnd >> 2] ?? 0, memoryBytes);
+    const pages = base.instances.read(this.#instance, heapEnd, (this.#last ?? base).pages);
+    this.#last = { base, registers: this.#registers, memoryBytes, pages };
+    this.#unchanged = true;
     return this.#last;
   }
 
-  /** Leaves its instance to others, until it is resumed: meanwhile it takes no more than its image. */
-  park(): void {
-    if (!this.#at) return;
-    this.image();
+  /**
+   * Leaves its instance to others, until it is resumed: meanwhile it is only what it differs in from `like`, an image
+   * that is kept anyway, or from the base.
+   */
+  park(like: readonly Page[] = this.#base.pages): void {
+    if (!this.#at || this.#state !== "stopped") return;
+    this.#parked = new CompactImage(this.image(), like);
+    this.#last = undefined;
     this.#leave();
   }
 
@@ -435,9 +411,16 @@ export class Machine implements Disposable {
     this.#setStackMark();
   }
 
-  #return({ pages, memoryBytes }: Image): void {
-    this.#settle(pages, memoryBytes);
+  #return(image: Image): void {
+    this.#settle(image.pages, image.memoryBytes);
     this.#writeFramesHeader();
+    this.#last = image;
+    this.#unchanged = true;
+  }
+
+  #unpark(parked: CompactImage): void {
+    this.#return(parked.image);
+    this.#parked = undefined;
   }
 
   #leave(): void {
@@ -450,21 +433,4 @@ export class Machine implements Disposable {
     const limit = this.#options.memoryBytesMax - stackPointer - FRAMES_BYTES - RESERVE_BYTES;
     this.#instance.exports.QTS_RuntimeSetMemoryLimit(runtime, Math.max(limit, 1));
   }
-}
-
-/** What ends a machine, said for the person whose program it was. */
-function fault(error: unknown): Stop {
-  if (error instanceof Halt) return { kind: "fault", code: error.code, message: error.message };
-  if (error instanceof RoostError)
-    return { kind: "fault", code: error.code, message: error.message.slice(error.code.length + 2) };
-  if (error instanceof WebAssembly.RuntimeError)
-    return { kind: "fault", code: "EIO", message: `the interpreter broke down (${error.message})` };
-  if (error instanceof RangeError)
-    // Either the host's native stack is used up, or an image's addresses lead outside its memory.
-    return {
-      kind: "fault",
-      code: "ENOMEM",
-      message: `the interpreter ran out of this host's stack (${error.message})`,
-    };
-  throw error;
 }

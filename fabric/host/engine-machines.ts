@@ -1,6 +1,7 @@
 /**
  * The real interpreters, for executors. Keeps the images it has decoded or made, so that a process restored beside its
- * sibling, or written down for the second time, costs what changed and not what is there.
+ * sibling, or written down for the second time, costs what changed and not what is there. Processes that have not run
+ * for longest, because they sleep or wait, make room for others.
  */
 import { Invalid } from "../base/codec.ts";
 import { must } from "../base/errors.ts";
@@ -8,6 +9,7 @@ import { type ImageId, imageId as toImageId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import {
   type BaseImage,
+  CompactImage,
   decodeImage,
   encodeImage,
   type Image,
@@ -16,10 +18,11 @@ import {
   type NamedImage,
 } from "../engine/index.ts";
 import type { EncodedImage } from "../wire/messages.ts";
+import { ImageCache } from "./image-cache.ts";
 import type { Machines, RunningMachine } from "./machines.ts";
 
-/** Memory of images kept, besides those that running processes continue. Pages that several share count for each. */
-const CACHE_BYTES = 256 << 20;
+/** Machines with an instance of their own, which takes 1–2 MiB at least. The others are only images until they run again. */
+const RESIDENTS_MAX = 32;
 
 /** The last image of a process that others have, to be continued. */
 interface Last {
@@ -33,7 +36,8 @@ interface Last {
 }
 
 export function engineMachines(base: BaseImage): Machines {
-  const cache = new ImageCache();
+  const shared = { cache: new ImageCache(), residents: new Residents() };
+  const { cache } = shared;
   /** The first and the last image of a chain, and all between them in the cache. */
   const read = async (
     chain: readonly EncodedImage[],
@@ -42,18 +46,18 @@ export function engineMachines(base: BaseImage): Machines {
     let first: NamedImage | undefined;
     let last: NamedImage | undefined;
     for (const { id, bytes } of chain) {
-      const image = cache.get(id) ?? (await decodeImage(base, bytes, last, memoryBytesMax));
+      const known = cache.get(id);
+      const image = known ?? (await decodeImage(base, bytes, last, memoryBytesMax));
       if (image instanceof Invalid) return image;
-      if (!cache.has(id) && imageId(bytes) !== id)
-        return new Invalid("the image is not the one it was sent as");
-      cache.add(id, image);
+      if (!known && imageId(bytes) !== id) return new Invalid("the image is not the one it was sent as");
+      cache.add(id, image, (last?.image ?? base).pages);
       last = { id, image };
       first ??= last;
     }
     return first && last ? { first, last } : new Invalid("there is no image");
   };
   return {
-    fresh: (options) => new EngineMachine(Machine.fresh(base, options), cache, undefined),
+    fresh: (options) => new EngineMachine(Machine.fresh(base, options), shared, undefined),
     async prepare(chain, { memoryBytesMax }) {
       await read(chain, memoryBytesMax);
     },
@@ -70,7 +74,7 @@ export function engineMachines(base: BaseImage): Machines {
         changesBytes: changes.reduce((sum, n) => sum + n, 0),
       };
       try {
-        return new EngineMachine(Machine.restore(base, named.image, options), cache, last);
+        return new EngineMachine(Machine.restore(base, named.image, options), shared, last);
       } catch (error) {
         // Its memory is larger than its job allows, or than this host has left.
         return new Invalid(error instanceof Error ? error.message : String(error));
@@ -79,15 +83,21 @@ export function engineMachines(base: BaseImage): Machines {
   };
 }
 
+interface Shared {
+  readonly cache: ImageCache;
+  readonly residents: Residents;
+}
+
 class EngineMachine implements RunningMachine {
   readonly #machine: Machine;
-  readonly #cache: ImageCache;
+  readonly #shared: Shared;
   #last: Last | undefined;
 
-  constructor(machine: Machine, cache: ImageCache, last: Last | undefined) {
+  constructor(machine: Machine, shared: Shared, last: Last | undefined) {
     this.#machine = machine;
-    this.#cache = cache;
+    this.#shared = shared;
     this.#last = last;
+    shared.residents.runs(this);
   }
   get polls() {
     return this.#machine.polls;
@@ -96,16 +106,28 @@ class EngineMachine implements RunningMachine {
     return this.#machine.memoryBytes;
   }
   start(...args: Parameters<Machine["start"]>) {
+    this.#shared.residents.runs(this);
     return this.#machine.start(...args);
   }
   resume(...args: Parameters<Machine["resume"]>) {
+    this.#shared.residents.runs(this);
     return this.#machine.resume(...args);
   }
   seedRandom(seed: bigint) {
     this.#machine.seedRandom(seed);
   }
   [Symbol.dispose]() {
+    this.#shared.residents.ends(this);
     this.#machine[Symbol.dispose]();
+  }
+
+  /** Takes no more room than what it differs in from the first image of its chain, which its siblings have too. */
+  park(): void {
+    const last = this.#last;
+    const first = last?.first.image.pages;
+    this.#machine.park(first);
+    if (!last || !first || last.named === last.first || last.named instanceof PutBy) return;
+    this.#last = { ...last, named: new PutBy(last.named, first) };
   }
 
   async encodeImage(): Promise<{ chain: ImageId[]; images: EncodedImage[] }> {
@@ -114,7 +136,7 @@ class EngineMachine implements RunningMachine {
     const bytes = await encodeImage(image, since?.named);
     const id = toImageId(must(imageId(bytes), "name of an image just encoded"));
     const named = { id, image };
-    this.#cache.add(id, image);
+    this.#shared.cache.add(id, image, (since?.named.image ?? image.base).pages);
     this.#last = {
       named,
       first: since?.first ?? named,
@@ -134,28 +156,33 @@ class EngineMachine implements RunningMachine {
   }
 }
 
-/** The images used last, up to a number of bytes. */
-class ImageCache {
-  readonly #images = new Map<ImageId, Image>();
-  #bytes = 0;
-
-  has(id: ImageId): boolean {
-    return this.#images.has(id);
+/** A named image that takes little room; at each use it is made anew. */
+class PutBy implements NamedImage {
+  readonly id: string;
+  readonly #compact: CompactImage;
+  constructor({ id, image }: NamedImage, like: Image["pages"]) {
+    this.id = id;
+    this.#compact = new CompactImage(image, like);
   }
-  get(id: ImageId): Image | undefined {
-    return this.#images.get(id);
-  }
-  /** Adds an image, or makes it the one used last. */
-  add(id: ImageId, image: Image): void {
-    if (this.#images.delete(id)) this.#bytes -= bytesOf(image);
-    this.#images.set(id, image);
-    this.#bytes += bytesOf(image);
-    for (const [oldest, old] of this.#images) {
-      if (this.#bytes <= CACHE_BYTES || oldest === id) break;
-      this.#images.delete(oldest);
-      this.#bytes -= bytesOf(old);
-    }
+  get image() {
+    return this.#compact.image;
   }
 }
 
-const bytesOf = (image: Image) => image.pages.length * 4096;
+/** The machines that have an instance, the one that ran last at the end. */
+class Residents {
+  readonly #machines = new Set<EngineMachine>();
+
+  runs(machine: EngineMachine): void {
+    this.#machines.delete(machine);
+    this.#machines.add(machine);
+    if (this.#machines.size <= RESIDENTS_MAX) return;
+    const [longest] = this.#machines;
+    if (!longest) return;
+    this.#machines.delete(longest);
+    longest.park();
+  }
+  ends(machine: EngineMachine): void {
+    this.#machines.delete(machine);
+  }
+}

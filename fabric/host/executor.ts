@@ -236,6 +236,8 @@ export class Executor {
       machine.seedRandom(new DataView(place.seed.buffer, place.seed.byteOffset, 8).getBigUint64(0));
 
     const clock = new ProcessClock(hostClock, place.now, place.snapshot?.clockMs ?? 0, place.learned.clock);
+    // What outlives this must hold on to nothing of `place`, which has images in it.
+    const { preemptEvery, zone } = place;
     let pollsHere = 0;
     let sliceBeganMs = 0;
     const p: Resident = {
@@ -244,10 +246,10 @@ export class Executor {
       machine,
       clock,
       world: {
-        zone: place.zone,
+        zone,
         now: () => clock.read(momentOf(p)),
         poll: () => {
-          if (++pollsHere === place.preemptEvery) return true;
+          if (++pollsHere === preemptEvery) return true;
           const ranMs = hostClock.monotonic() - sliceBeganMs;
           return ranMs >= LIMITS.sliceMs || (ranMs >= LIMITS.sliceLeastMs && commandWaits());
         },
@@ -255,9 +257,9 @@ export class Executor {
           sliceBeganMs = hostClock.monotonic();
         },
       },
-      preemptEvery: place.preemptEvery,
-      isDue: () => pollsHere === place.preemptEvery,
-      replay: new Map(place.learned.answers.map((x) => [x.call, x.answer])),
+      preemptEvery,
+      isDue: () => pollsHere === preemptEvery,
+      replay: new Map(place.learned.answers.map((x) => [x.call, x.answer.slice()])),
       posted: new Map(),
       postedBytes: 0,
       program: place.program,

@@ -87,6 +87,7 @@ export interface RunOptions {
   /** Ends the job when it is aborted. */
   readonly signal?: AbortSignal;
   readonly memoryBytesMax?: number;
+  readonly processesMax?: number;
   readonly preemptEvery?: number;
   /**
    * Whether running processes are checkpointed now and then, so that a lost host costs seconds at most (the default).
@@ -271,7 +272,7 @@ export class Fabric {
         env: options.env ?? {},
         zone,
         memoryBytesMax: options.memoryBytesMax ?? LIMITS.guestMemoryBytes,
-        processesMax: LIMITS.processesPerJob,
+        processesMax: options.processesMax ?? LIMITS.processesPerJob,
         durable: options.durable ?? true,
         preemptEvery: options.preemptEvery ?? 0,
         seed,
@@ -465,7 +466,15 @@ export function parseAddress(address: string): { host: HostId; secret: string } 
 }
 
 /** Holds what a job begins with to what the wire carries, here, where somebody can still be told. */
-function check({ source, fileName, name, args = [], env = {}, memoryBytesMax = 0 }: RunOptions): void {
+function check({
+  source,
+  fileName,
+  name,
+  args = [],
+  env = {},
+  memoryBytesMax = 0,
+  processesMax = 0,
+}: RunOptions): void {
   const hold = (what: string, text: string, bytesMax: number) => {
     const { length } = utf8Encode(text);
     if (length > bytesMax)
@@ -488,5 +497,10 @@ function check({ source, fileName, name, args = [], env = {}, memoryBytesMax = 0
     throw new RoostError(
       "EINVAL",
       `${memoryBytesMax / 2 ** 20} MiB of memory, where a process can have ${LIMITS.guestMemoryBytesMost / 2 ** 20}`,
+    );
+  if (processesMax > LIMITS.processesPerJobMost)
+    throw new RoostError(
+      "EINVAL",
+      `${processesMax} processes, where a job can have ${LIMITS.processesPerJobMost}`,
     );
 }

@@ -73,7 +73,7 @@ export type ChildEnd = Carried<typeof childEnd>;
 const tag = text(LIMITS.nameBytes);
 export const INTERNAL_TAG = "!";
 
-const pids = list(number, LIMITS.processesPerJob);
+const pids = list(number, LIMITS.processesPerJobMost);
 const letter = struct({ to: pids, tag, value: data });
 
 /** `member`: the rank of who gets it (-1: everybody), or, in answers, of who gave it. */
@@ -196,9 +196,9 @@ export const CALLS = {
       what: name,
       giver: int,
       count: number,
-      parcels: list(parcel, LIMITS.processesPerJob),
+      parcels: list(parcel, LIMITS.processesPerJobMost),
     }),
-    struct({ rank: number, parcels: list(parcel, LIMITS.processesPerJob) }),
+    struct({ rank: number, parcels: list(parcel, LIMITS.processesPerJobMost) }),
   ),
   // The tuple space
   out: call(70, "home", struct({ fields: list(struct(field), LIMITS.tupleFields) }), nothing),

@@ -6,6 +6,7 @@ import { writeFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, platform } from "node:os";
 import { RoostError } from "../../fabric/base/errors.ts";
 import { engineSuite, forkSuite, imageSuite } from "./engine.ts";
+import { localSuite } from "./fabric.ts";
 import { flightSuite } from "./flight.ts";
 
 interface Suite {
@@ -23,6 +24,10 @@ const SUITES: Record<string, Suite> = {
     measure: imageSuite,
   },
   fork: { how: "in one Node process: image and restore, 1 MiB of live heap", measure: forkSuite },
+  local: {
+    how: "a whole fabric in one Node process, host, worker and home: forking, ending and waiting with 1 MiB of live heap; thousands of processes that sleep",
+    measure: localSuite,
+  },
   flight: {
     how: "two Chromium processes, WebRTC over loopback, through the page: forks to a remote tab, and reclaims of four busy processes",
     measure: flightSuite,

@@ -1,0 +1,37 @@
+import type { ImageId } from "../base/ids.ts";
+import type { Image } from "../engine/index.ts";
+
+/** Memory of images kept, besides those that running processes continue: a large one, or hundreds of small ones. */
+const CACHE_BYTES = 128 << 20;
+
+/** The images used last, up to a number of bytes. */
+export class ImageCache {
+  readonly #images = new Map<ImageId, { readonly image: Image; readonly bytes: number }>();
+  #bytes = 0;
+
+  /** An image, which is then the one used last. */
+  get(id: ImageId): Image | undefined {
+    const entry = this.#images.get(id);
+    if (!entry) return undefined;
+    this.#images.delete(id);
+    this.#images.set(id, entry);
+    return entry.image;
+  }
+
+  /** `like`: pages that it shares where nothing has changed. */
+  add(id: ImageId, image: Image, like: Image["pages"]): void {
+    if (this.#images.has(id)) return;
+    const own = image.pages.reduce((count, page, n) => count + Number(page !== like[n]), 0);
+    const bytes = own * PAGE_BYTES;
+    this.#images.set(id, { image, bytes });
+    this.#bytes += bytes;
+    for (const [oldest, old] of this.#images) {
+      if (this.#bytes <= CACHE_BYTES || oldest === id) break;
+      this.#images.delete(oldest);
+      this.#bytes -= old.bytes;
+    }
+  }
+}
+
+/** What images share, and do not share, comes in pages of this size. */
+const PAGE_BYTES = 4096;

@@ -1,0 +1,87 @@
+/** Many processes on one worker: those that have not run for long give their instances to others, and notice nothing. */
+import { expect, test } from "vitest";
+import { Invalid } from "../../fabric/base/codec.ts";
+import { engineMachines } from "../../fabric/host/engine-machines.ts";
+import type { RunningMachine } from "../../fabric/host/machines.ts";
+import type { EncodedImage } from "../../fabric/wire/messages.ts";
+import { bytesOf, NEVER, OPTIONS, program, theBase, words } from "./engine.kit.ts";
+
+const COUNT = 80;
+
+/** Every child has something of its own, deep in a call. */
+const SOURCE = program(`
+  const shared = Array.from({ length: 500 }, (_, i) => ({ i, text: "item " + i }));
+  function child(me) {
+    const own = Array.from({ length: 20 }, (_, i) => me + "." + i);
+    const deep = (n) => (n ? deep(n - 1) : ask("child " + me + " of " + own.length + " " + shared[499].text));
+    for (let round = 0; ; round++) { own.push(round); deep(20); }
+  }
+  for (let n = 0; ; n++) { const me = ask("fork " + n); if (me !== "parent") child(me); }`);
+
+const said = (machine: RunningMachine, answer: string): string => {
+  const stop = machine.resume(NEVER(), bytesOf(answer));
+  if (stop.kind !== "call") throw new Error(`stopped for a ${stop.kind}`);
+  return words(stop.request);
+};
+
+function whole(restored: RunningMachine | Invalid): RunningMachine {
+  if (restored instanceof Invalid) throw new Error(restored.reason);
+  return restored;
+}
+
+async function encoded(machine: RunningMachine, known: Map<string, EncodedImage>): Promise<EncodedImage[]> {
+  const { chain, images } = await machine.encodeImage();
+  for (const image of images) known.set(image.id, image);
+  return chain.flatMap((id) => known.get(id) ?? []);
+}
+
+test(`${COUNT} processes on one worker go on, fork and move as if each had it for itself`, async () => {
+  const here = engineMachines(await theBase());
+  const elsewhere = engineMachines(await theBase());
+  const known = new Map<string, EncodedImage>();
+  const parent = here.fresh(OPTIONS);
+  parent.start(SOURCE, NEVER());
+  const children: RunningMachine[] = [];
+  for (let n = 0; n < COUNT; n++) {
+    const child = whole(await here.restore(await encoded(parent, known), OPTIONS));
+    expect(said(child, `c${n}`)).toBe(`child c${n} of 21 item 499`);
+    expect(said(parent, "parent")).toBe(`fork ${n + 1}`);
+    children.push(child);
+  }
+  for (let round = 1; round < 4; round++)
+    for (let i = 0; i < COUNT; i++) {
+      const n = (i * 37 + round) % COUNT; // in another order each time
+      const child = children[n] as RunningMachine;
+      expect(said(child, "go on")).toBe(`child c${n} of ${21 + round} item 499`);
+    }
+  for (let n = 0; n < COUNT; n += 7) {
+    const child = children[n] as RunningMachine; // most of them without an instance
+    const moved = whole(await elsewhere.restore(await encoded(child, known), OPTIONS));
+    expect(said(moved, "go on")).toBe(`child c${n} of 25 item 499`);
+    expect(said(child, "go on")).toBe(`child c${n} of 25 item 499`);
+    const again = whole(await elsewhere.restore(await encoded(child, known), OPTIONS));
+    expect(said(again, "go on")).toBe(`child c${n} of 26 item 499`);
+  }
+  expect(said(parent, "parent")).toBe(`fork ${COUNT + 1}`);
+});
+
+test("a process that is put by takes a few KiB, and what it brought to this host is let go", async () => {
+  const machines = engineMachines(await theBase());
+  const known = new Map<string, EncodedImage>();
+  const parent = machines.fresh(OPTIONS);
+  parent.start(SOURCE, NEVER());
+  const children: RunningMachine[] = [];
+  const bear = async (count: number) => {
+    for (let n = 0; n < count; n++) {
+      children.push(whole(await machines.restore(await encoded(parent, known), OPTIONS)));
+      said(children.at(-1) as RunningMachine, `c${children.length}`);
+      said(parent, "parent");
+    }
+  };
+  const memory = () => process.memoryUsage().external;
+  await bear(100);
+  const before = memory();
+  await bear(200);
+  // With their instances they would take 250 MiB. Much of what is counted is garbage, and images kept for siblings.
+  expect((memory() - before) / 200).toBeLessThan(256 * 1024);
+});
