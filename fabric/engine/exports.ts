@@ -18,11 +18,11 @@ export interface EngineExports {
   free(at: number): void;
   stackSave(): number;
   stackRestore(at: number): void;
-  asyncify_start_unwind(data: number): void;
-  asyncify_stop_unwind(): void;
-  asyncify_start_rewind(data: number): void;
+  /** From an import: when it returns, all frames save themselves behind the words at `frames`, and the outermost returns. */
+  start_unwinding(frames: number): void;
+  stop_unwinding(): void;
   /** Runs pending frames until none is left or one suspends again. */
-  resume_frames(): void;
+  resume_frames(frames: number): void;
   /** Below this, functions that can be suspended call `stack_low`. */
   readonly stack_mark: WebAssembly.Global;
   /** What the interrupted import returns, then what the outermost frame returned. */

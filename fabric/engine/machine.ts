@@ -198,7 +198,7 @@ export class Machine implements Disposable {
     );
     if (saved > pending)
       throw new Halt("ENOMEM", "the call stack is too deep to be suspended; recurse less deeply");
-    exports.asyncify_stop_unwind();
+    exports.stop_unwinding();
     const start = pending - (saved - begin);
     bytes.copyWithin(start, begin, saved);
     // No stale frame stays behind, to be carried about in images.
@@ -267,8 +267,7 @@ export class Machine implements Disposable {
   #continue(value: Value = 0): Value {
     const { exports } = this.#instance;
     exports.passed_i32.value = value;
-    exports.asyncify_start_rewind(this.#base.addresses.frames);
-    exports.resume_frames();
+    exports.resume_frames(this.#base.addresses.frames);
     return exports.passed_i32.value;
   }
 
@@ -384,7 +383,7 @@ export class Machine implements Disposable {
 
   #suspend(stop: Stop | Deeper): void {
     this.#suspending = stop;
-    this.#instance.exports.asyncify_start_unwind(this.#base.addresses.frames);
+    this.#instance.exports.start_unwinding(this.#base.addresses.frames);
   }
 
   /** The answer as what the interrupted call returns: an ArrayBuffer that owns its bytes, or an exception. */

@@ -36,7 +36,7 @@ export const FRAMES_BYTES = 512 * KIB;
 
 /** Offsets of the words in front of the frames, which the engine and its host share. */
 export const FRAMES_HEADER = {
-  /** Where the next frame is saved, where saving must stop: set and used by Asyncify's code. */
+  /** Where the next frame is saved (past the end: there was no room), where saving must stop. */
   save: 0,
   saveEnd: 4,
   /** Where saving begins. */

@@ -13,6 +13,7 @@ import { shrink } from "./layout.ts";
 import { type Names, readNames } from "./names.ts";
 import { forms, head, type List, list, parse, print, unquote, word } from "./parse.ts";
 import { assertClosed, maySuspend } from "./reach.ts";
+import { FEATURES, markSites } from "./sites.ts";
 import { askBeforeOverflow, STACK_LOW } from "./stack.ts";
 
 const STOCK_PACKAGE = "@jitl/quickjs-wasmfile-release-sync";
@@ -21,13 +22,17 @@ const STOCK_SHA256 = "105c3bed22d457e43e3d1c3c1c6959fda62a8fe06f0fc8a985303c3a2b
 /** The imports during which a machine may be suspended. */
 const SUSPENDING = ["call_host", "poll_interrupt"];
 
-/** What is needed to suspend and to resume, made by Asyncify, stack.ts and layout.ts. */
-const ADDED_EXPORTS = [
-  "asyncify_start_unwind",
-  "asyncify_stop_unwind",
-  "asyncify_start_rewind",
-  "stack_mark",
-  "memory_pages",
+/** They leave locals alone: copies of a function stay alike. */
+const FINISH = [
+  "precompute",
+  "dce",
+  "remove-unused-names",
+  "merge-blocks",
+  "remove-unused-brs",
+  "remove-unused-names",
+  "merge-blocks",
+  "vacuum",
+  "remove-unused-module-elements",
 ];
 
 export interface BuiltEngine {
@@ -53,19 +58,11 @@ export async function stockFiles(): Promise<StockFiles> {
 }
 
 export function buildEngine({ wasm, glue }: StockFiles): BuiltEngine {
-  // Named one by one: with "all", binaryen writes encodings that Node 20 and older browsers refuse.
-  const F = binaryen.Features;
-  const features =
-    F.MutableGlobals |
-    F.NontrappingFPToInt |
-    F.SignExt |
-    F.BulkMemory |
-    F.BulkMemoryOpt |
-    F.Multivalue |
-    F.ReferenceTypes;
-
   const stock = binaryen.readBinary(wasm);
-  stock.setFeatures(features);
+  stock.setFeatures(FEATURES);
+  binaryen.setOptimizeLevel(3);
+  binaryen.setShrinkLevel(0);
+  stock.optimize(); // once more than its makers did: worth 1–2 % of the speed
   const module = parse(stock.emitText());
   stock.dispose();
   const functionImports = forms(module, "import").filter((x) => head(x[3]) === "func");
@@ -73,42 +70,30 @@ export function buildEngine({ wasm, glue }: StockFiles): BuiltEngine {
   const suspending = functionImports.filter((x) =>
     SUSPENDING.includes(names.imports.get(unquote(x[2])) ?? ""),
   );
-  const functions = maySuspend(
-    module,
-    suspending.map((x) => word(list(x[3])[1])),
-  );
+  const imports = suspending.map((x) => word(list(x[3])[1]));
+  const functions = maySuspend(module, imports);
   const minified = (name: string) => [...names.exports].find(([, x]) => x === name)?.[0] ?? "";
   const free = forms(module, "export").find((x) => unquote(x[1]) === minified("free"));
   askBeforeOverflow(module, functions, minified("QTS_RuntimeSetMaxStackSize"));
-  suspending.push(STACK_LOW);
+  imports.push(word(list(STACK_LOW[3])[1]));
   // Once more, on what is built: with the calls that were added, and whoever has changed the set in between.
-  assertClosed(
-    module,
-    functions,
-    suspending.map((x) => word(list(x[3])[1])),
-  );
+  assertClosed(module, functions, imports);
 
-  binaryen.setPassArgument(
-    "asyncify-imports",
-    suspending.map((x) => `${unquote(x[1])}.${unquote(x[2])}`).join(","),
-  );
-  binaryen.setPassArgument("asyncify-onlylist", [...functions].map((f) => f.slice(1)).join(","));
-  const suspendable = binaryen.parseText(print(module));
-  suspendable.setFeatures(features);
-  suspendable.runPasses(["asyncify"]);
-  const asyncified = parse(suspendable.emitText());
-  suspendable.dispose();
-
-  shrink(asyncified, SEGMENT_BYTES); // the first segment of the C stack is the module's own
-  const { module: split, frameKinds } = splitFunctions(rename(asyncified, names), word(list(free?.[2])[1]));
+  shrink(module, SEGMENT_BYTES); // the first segment of the C stack is the module's own
+  const marked = markSites(rename(module, names), functions, imports);
+  const {
+    module: split,
+    frameKinds,
+    interpreters,
+  } = splitFunctions(marked, functions, word(list(free?.[2])[1]));
+  if (interpreters !== 1)
+    throw new Error(
+      `The module has ${interpreters} functions that look like QuickJS's interpreter loop where one was expected; the build must be taught to tell it.`,
+    );
   const built = binaryen.parseText(print(split));
-  built.setFeatures(features);
+  built.setFeatures(FEATURES);
   if (!built.validate()) throw new Error("bug: the rewritten module is not valid");
-  // Inlining a resume function back into the driver or the interpreter's copy costs a quarter of the speed.
-  binaryen.setOneCallerInlineMaxSize(0);
-  binaryen.setOptimizeLevel(3);
-  binaryen.setShrinkLevel(0);
-  built.optimize();
+  built.runPasses(FINISH);
   const bytes = built.emitBinary();
   built.dispose();
   return { bytes, frameKinds };
@@ -117,7 +102,7 @@ export function buildEngine({ wasm, glue }: StockFiles): BuiltEngine {
 /** Real names for imports and exports; exports that nothing uses go; the memory becomes the module's own. */
 function rename(module: List, names: Names): List {
   const exported = new Set<string>();
-  const keep = [...KEPT_EXPORTS, ...ADDED_EXPORTS] as readonly string[];
+  const keep: readonly string[] = KEPT_EXPORTS;
   const memory = forms(module, "import").find((x) => head(x[3]) === "memory");
   const kept = module.filter((x) => {
     if (x === memory) return false;
@@ -128,8 +113,7 @@ function rename(module: List, names: Names): List {
       form[2] = `"${name}"`;
     } else if (head(x) === "export") {
       const form = list(x);
-      const minified = unquote(form[1]);
-      const name = ADDED_EXPORTS.includes(minified) ? minified : (names.exports.get(minified) ?? "");
+      const name = names.exports.get(unquote(form[1])) ?? "";
       form[1] = `"${name}"`;
       exported.add(name);
       return keep.includes(name);

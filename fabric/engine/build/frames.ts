@@ -1,310 +1,347 @@
 /**
- * Frames on the heap. Takes the stock module after one run of binaryen's Asyncify (before optimisation) and cuts each
- * instrumented function F into two with the same locals and the same layout of saved frames:
+ * Frames on the heap. Each function that may be on the native stack while the machine is suspended becomes two, with the
+ * same locals:
  *
- *   fast     F itself. "State is normal" becomes true and "state is rewinding" false, so all that is left of Asyncify is
- *            the check after each call that may suspend, which saves the frame and returns.
- *   resume   F$resume, () → (). Reads one frame from memory; at the interrupted call takes the call's value from a
- *            global instead of calling; goes on; leaves its own result in that global.
+ *   fast    F itself. After each call that may suspend, it looks whether the machine is unwinding; if so, it saves its
+ *           frame and returns.
+ *   resume  F$resume, () → (). Begins at the interrupted call with the frame's locals, takes the call's value from a
+ *           global instead of calling; goes on; leaves its own result in that global.
  *
  * `resume_frames` runs pending frames one after the other, innermost first, so the native stack never holds more than
  * one of them. The interpreter also gets F$reenter: the fast body entered at the head of its dispatch loop, where a
- * resumed interpreter frame goes on, because the resume body would be several times slower for as long as the loop lasts.
+ * resumed interpreter frame goes on, because the resume body is slower, for as long as the loop lasts.
  *
- * In memory, at the address given to asyncify_start_unwind ("data"), are the words of memory-map.ts' FRAMES_HEADER.
- * A frame: its function's number, the size of what follows, the index of the interrupted call, the locals.
+ * What keeps it fast: code that cannot suspend is the compiler's own (lower.ts); a frame holds what is live at its call, no
+ * more, so nothing is kept alive that the compiler would not keep (liveness.ts); and a frame is saved by a call of a
+ * function that all frames of its shape share, so there is no join of all these ways out, for which an engine would have
+ * to bring every local into one place. What keeps it small: the copies are the same byte for byte where they do the same.
+ *
+ * A call whose value its function just returns needs no frame: there is nothing left to do.
+ *
+ * In memory, at the address given to start_unwinding ("data"), are the words of memory-map.ts' FRAMES_HEADER.
+ * A frame: its function's number, the size of what follows, the number of the interrupted call, the locals live there.
  */
-import { deadAtChecks, isCheck, type Local, UNWIND, zeroAtChecks } from "./liveness.ts";
-import { clone, cloneList, forms, head, type List, list, type Node, walk, word } from "./parse.ts";
+import { FRAMES_HEADER } from "../memory-map.ts";
+import { type Liveness, liveness } from "./liveness.ts";
+import { codeOf, isSite, type Local, localsOf, sitesIn, tailSites } from "./lower.ts";
+import { clone, forms, head, type List, list, type Node, word } from "./parse.ts";
+import { enterAt } from "./route.ts";
 import { leaveSegment } from "./stack.ts";
 
-const STATE = "$__asyncify_state";
-const DATA = "$__asyncify_data";
-const NORMAL: List = ["i32.const", "0"];
-const UNWINDING: List = ["i32.const", "1"];
-const REWINDING: List = ["i32.const", "2"];
+const STATE = "$state";
+const DATA = "$data";
+const RESUMED = "$resumed";
 const state: List = ["global.get", STATE];
 const data: List = ["global.get", DATA];
-const savePosition: List = ["i32.load", data];
+const NORMAL: List = ["i32.const", "0"];
+const UNWINDING: List = ["i32.const", "1"];
 
 /** Where a value passes between a resumed frame and the next: one global for each type. */
 const passed = (type: string) => `$passed_${type}`;
-const VALUE_TYPES = ["i32", "i64", "f64"];
+const VALUE_TYPES = ["i32", "i64", "f64", "f32"];
 
 export interface Split {
   readonly module: List;
   /** How many kinds of frame there are. */
   readonly frameKinds: number;
+  /** How many functions look like an interpreter: a loop around a `br_table` over 200 wide. */
+  readonly interpreters: number;
 }
 
-/** Rewrites `module` (which it takes over); `free` is the name of its allocator's function. The interpreter is found by what it is: a `br_table` over 200 wide. */
-export function splitFunctions(module: List, free: string): Split {
+/**
+ * Rewrites a module in which the calls of `functions` that may suspend are sites; `free` is the name of its allocator's
+ * function.
+ */
+export function splitFunctions(module: List, functions: ReadonlySet<string>, free: string): Split {
   const frames: string[] = ["$leave_segment"]; // number LEAVE_SEGMENT
-  const added: List[] = [leaveSegment(free, STATE, data)];
+  const saves = new Map<string, List>();
   let interpreters = 0;
-  const result = module.map((form) => {
-    if (head(form) !== "func") return form;
-    const fn = list(form);
-    if (word(fn[1]).startsWith("$asyncify") || !mentionsState(fn)) return form;
-    const shape = shapeOf(fn);
-    nameSavedFrames(fn, frames.push(`${shape.name}$resume`) - 1, shape.frameBytes);
-
-    const fast = list(specialise(fn));
-    const dead = deadAtChecks(fast, shape.locals);
-    const resume = makeResume(fn, shape);
-    zeroAtChecks(fast, dead);
-    zeroAtChecks(resume, dead);
-    if (pathToDispatch(fast)) {
+  const split = (form: Node): Node[] => {
+    if (head(form) !== "func" || !functions.has(word(list(form)[1]))) return [form];
+    const fn = shapeOf(list(form));
+    const number = fn.sites.length === 0 ? 0 : frames.push(`${fn.name}$resume`) - 1;
+    const withChecks = checker(fn, number, saves);
+    const made: List[] = [[...fn.declarations, ...fn.body.map(withChecks), ...neverEnds(fn)]];
+    const loop = dispatchLoop(fn.body);
+    if (number > 0) made.push(resume(fn, withChecks, loop));
+    if (loop) {
       interpreters++;
-      added.push(...addReentry(fast, resume, shape));
+      made.push(...reenter(fn, withChecks, loop));
     }
-    added.push(resume);
-    return fast;
-  });
-  if (interpreters !== 1)
-    throw new Error(
-      `The module has ${interpreters} functions that look like QuickJS's interpreter loop where one was expected; the build must be taught to tell it.`,
-    );
-  return { module: [...result, ...added, ...driver(frames)], frameKinds: frames.length };
+    return made;
+  };
+  const result = module.flatMap(split);
+  const added = [leaveSegment(free, data), ...saves.values(), ...driver(frames)];
+  return { module: [...result, ...added], frameKinds: frames.length, interpreters };
 }
 
 // ---------------------------------------------------------------------------------------------------------------- parts
 
 interface Shape {
   readonly name: string;
-  readonly params: readonly List[];
+  /** The function's form up to its code. */
+  readonly declarations: List;
+  readonly params: readonly Local[];
   /** Parameters and locals. */
   readonly locals: readonly Local[];
   readonly result: string | undefined;
-  /** Bytes of locals in a saved frame. */
-  readonly frameBytes: number;
+  readonly body: List;
+  /** Calls at which a frame may be saved, in their order. */
+  readonly sites: readonly List[];
+  readonly live: Liveness;
+  /** The locals that a frame saved at this site holds, in their order there. */
+  savedAt(site: List): readonly Local[];
 }
 
 function shapeOf(fn: List): Shape {
-  const params = forms(fn, "param");
-  const name = word(fn[1]);
-  const locals = [...params, ...forms(fn, "local")].map((x) => ({ name: word(x[1]), type: word(x[2]) }));
+  const locals = localsOf(fn);
   const result = forms(fn, "result")[0]?.[1];
-  // The prelude reads the frame: (if rewinding (then (i32.store data (i32.sub (i32.load data) size)) …)); none when
-  // no local is saved. Asyncify writes a size of 64 or more as "+ -size".
-  const prelude = fn.find(isRewindIf);
-  const size = prelude && list(list(list(list(list(prelude)[2])[1])[2])[2])[1];
-  const frameBytes = Math.abs(Number(size ?? 0));
-  if (!Number.isInteger(frameBytes))
-    throw new Error(`bug: the frame size of ${name} is not where it should be`);
-  return { name, params, locals, result: result && word(result), frameBytes };
-}
-
-/** In the code that saves a frame, after its locals and call index: the number of its resume function and its size. */
-function nameSavedFrames(fn: List, number: number, frameBytes: number): void {
-  const at = fn.findIndex((x) => typeof x === "object" && holdsBlock(x, UNWIND)) + 1;
-  if (at === 0) throw new Error(`bug: ${word(fn[1])} has no block to unwind from`);
-  // Asyncify's own code follows: it stores the call index, then the locals.
-  fn.splice(
-    at,
-    0,
-    ["i32.store", savePosition, ["i32.const", String(number)]],
-    ["i32.store", "offset=4", savePosition, ["i32.const", String(frameBytes + 4)]],
-    ["i32.store", data, ["i32.add", savePosition, ["i32.const", "8"]]],
+  const { declarations, body } = codeOf(fn);
+  const tails = tailSites(body, result === undefined);
+  const sites = sitesIn(body).filter((x) => !tails.has(x));
+  const live = liveness(body, locals);
+  // Those that are live most often come first: then frames begin alike, and the code for them can be compressed.
+  const uses = new Map(locals.map((v) => [v, 0]));
+  for (const x of sites) for (const v of live.atSite.get(x) ?? []) uses.set(v, (uses.get(v) ?? 0) + 1);
+  const order = VALUE_TYPES.flatMap((type) =>
+    locals.filter((v) => v.type === type).sort((a, b) => (uses.get(b) ?? 0) - (uses.get(a) ?? 0)),
   );
-}
-
-/** The copy in which the state is known to be normal (or unwinding, behind a check). */
-function specialise(x: Node): Node {
-  if (typeof x === "string") return x;
-  if (x[0] === "i32.eqz" && isState(x[1])) return ["i32.const", "1"];
-  if (isRewindingTest(x)) return ["i32.const", "0"];
-  return x.map(specialise);
-}
-
-function makeResume(fn: List, { name, params, locals, result }: Shape): List {
-  const typeOf = new Map(locals.map((x) => [x.name, x.type]));
-  const resume = cloneList(fn).filter((x) => !["export", "param", "result", "type"].includes(head(x)));
-  resume[1] = `${name}$resume`;
-  insertCode(
-    resume,
-    params.map((p) => ["local", word(p[1]), word(p[2])]),
-  );
-  // What follows the unwind block ends with the function's result for the caller; a resume function has none.
-  if (result) resume.pop();
-
-  const whenRewinding = (take: List[], call: Node): List => [
-    "if",
-    ["i32.eq", state, REWINDING],
-    ["then", ...take, ["global.set", STATE, NORMAL]],
-    ["else", call],
-  ];
-  const edit = (of: List, outermost: boolean) => {
-    of.forEach((x, i) => {
-      if (typeof x === "string") return;
-      if (isCheck(x)) {
-        const call = list(of[i - 1]);
-        if (call[0] === "local.set" && isCall(call[2])) {
-          const type = typeOf.get(word(call[1]));
-          of[i - 1] = whenRewinding([["local.set", word(call[1]), ["global.get", passed(type ?? "")]]], call);
-        } else if (isCall(call) || (call[0] === "drop" && isCall(call[1])))
-          of[i - 1] = whenRewinding([], call);
-        else throw new Error(`bug: no call before a check of ${name}`);
-      } else if (x[0] === "return") {
-        const leave: List = result ? [["global.set", passed(result), list(x[1])]] : [];
-        of[i] = ["block", ...leave, ["return"]];
-      } else if (isRewindIf(x) && !outermost) {
-        // The call index has been read, and with it the whole frame: from here on frames are saved where saving begins.
-        list(x[2]).push(["i32.store", data, ["i32.load", "offset=8", data]]);
-      } else edit(x, false);
-    });
+  const savedAt = (site: List) => {
+    const saved = new Set(live.atSite.get(site));
+    return order.filter((v) => saved.has(v));
   };
-  edit(resume, true);
-  return resume;
+  return {
+    name: word(fn[1]),
+    declarations,
+    params: locals.slice(0, forms(fn, "param").length),
+    locals,
+    result: result && word(result),
+    body,
+    sites,
+    live,
+    savedAt,
+  };
 }
 
-/**
- * At the head of the resume body's dispatch loop, once the state is normal: park all locals in globals and call the new
- * function F$reenter, which takes them up and starts at its own loop head. Frames it saves are F's, like any other.
- */
-function addReentry(fast: List, resume: List, { name, params, locals, result }: Shape): List[] {
-  const park = locals.map((_, i) => `$park${i}`);
-  const reenter = cloneList(fast).filter((x) => head(x) !== "export");
-  reenter[1] = `${name}$reenter`;
+/** Gives code with a check after each call that may suspend. */
+function checker(fn: Shape, number: number, saves: Map<string, List>): (x: Node) => Node {
+  const numbers = new Map(fn.sites.map((x, i) => [x, i]));
+  const withChecks = (x: Node): Node => {
+    if (typeof x === "string") return x;
+    if (!isSite(x)) return x.map(withChecks);
+    const statement = list(x[1]);
+    const index = numbers.get(x);
+    if (index === undefined) return statement;
+    const saved = fn.savedAt(x);
+    const save = saveFunction(saved);
+    saves.set(word(save[1]), save);
+    const call: List = [
+      "call",
+      word(save[1]),
+      ["i32.const", String(number)],
+      ["i32.const", String(index)],
+      ...saved.map((v) => get(v.name)),
+    ];
+    const leave: List = fn.result ? ["return", [`${fn.result}.const`, "0"]] : ["return"];
+    return ["block", statement, ["if", state, ["then", call, leave]]];
+  };
+  return withChecks;
+}
 
-  const skipping: List = ["local.get", "$skipping"];
-  const route = pathToDispatch(reenter) ?? [];
-  const loopAt = innermostLoop(route);
-  for (let i = 0; i < loopAt; i++) {
-    const node = list(route[i]);
-    const next = list(route[i + 1]);
-    if (node[0] === "if")
-      node[1] = [
-        "if",
-        ["result", "i32"],
-        skipping,
-        ["then", ["i32.const", next[0] === "then" ? "1" : "0"]],
-        ["else", list(node[1])],
-      ];
-    else if (node[0] !== "local.set")
-      for (let j = 1; j < node.indexOf(next); j++) {
-        const earlier = node[j];
-        if (typeof earlier === "object" && !isDeclaration(earlier))
-          node[j] = ["if", ["i32.eqz", skipping], ["then", earlier]];
-      }
-  }
-  const around = list(route[loopAt - 1]);
-  around.splice(around.indexOf(list(route[loopAt])), 0, ["local.set", "$skipping", NORMAL]);
-  insertCode(reenter, [
-    ["local", "$skipping", "i32"],
-    ...locals.map((v, i): List => ["local.set", v.name, ["global.get", park[i] ?? ""]]),
-    ["local.set", "$skipping", ["i32.const", "1"]],
-  ]);
-
-  const slow = pathToDispatch(resume) ?? [];
-  list(slow[innermostLoop(slow)]).splice(2, 0, [
-    "if",
-    ["i32.eqz", state],
+/** The function that saves a frame with locals of these types: (function's number, call's number, locals…). */
+function saveFunction(locals: readonly Local[]): List {
+  const count = (type: string) => locals.filter((v) => v.type === type).length;
+  const bytes = frameBytes(locals);
+  const position: List = ["i32.load", data];
+  const end: List = ["i32.load", `offset=${FRAMES_HEADER.saveEnd}`, data];
+  return [
+    "func",
+    `$save_${VALUE_TYPES.map(count).join("_")}`,
+    ["param", "$number", "i32"],
+    ["param", "$call", "i32"],
+    ...locals.map((v, i): List => ["param", `$${i}`, v.type]),
+    ["local", "$frame", "i32"],
+    ["local.set", "$frame", position],
+    ["i32.store", data, ["i32.add", get("$frame"), ["i32.const", String(bytes)]]],
     [
-      "then",
-      ...locals.map((v, i): List => ["global.set", park[i] ?? "", ["local.get", v.name]]),
-      [
-        "global.set",
-        passed(result ?? ""),
-        ["call", `${name}$reenter`, ...params.map((p): List => ["local.get", word(p[1])])],
-      ],
-      ["return"],
+      "if",
+      ["i32.gt_u", position, end],
+      // No room. The position is past the end then, and stays so, for the host to see.
+      ["then", ["i32.store", data, ["i32.add", end, ["i32.const", "1"]]], ["return"]],
     ],
-  ]);
-  const globals = locals.map(
-    (v, i): List => ["global", park[i] ?? "", ["mut", v.type], [`${v.type}.const`, "0"]],
-  );
-  return [...globals, reenter];
+    ["i32.store", get("$frame"), get("$number")],
+    ["i32.store", "offset=4", get("$frame"), ["i32.const", String(bytes - 8)]],
+    ["i32.store", "offset=8", get("$frame"), get("$call")],
+    ...locals.map(
+      (v, i): List => [
+        `${v.type}.store`,
+        `offset=${offsetOf(locals, i)}`,
+        "align=4",
+        get("$frame"),
+        get(`$${i}`),
+      ],
+    ),
+  ];
 }
 
-/** The globals for values, the table of resume functions, and the function that runs pending frames. */
+function resume(fn: Shape, withChecks: (x: Node) => Node, loop: List | undefined): List {
+  const { name, locals, result } = fn;
+  const arrive = (site: List): List => {
+    const saved = fn.savedAt(site);
+    const restored = saved.map((v, i): List => {
+      const value: List = [`${v.type}.load`, `offset=${offsetOf(saved, i)}`, "align=4", get("$frame")];
+      return ["local.set", v.name, value];
+    });
+    const statement = list(site[1]);
+    const taker = statement[0] === "local.set" && locals.find((v) => v.name === statement[1]);
+    return taker ? [...restored, ["local.set", taker.name, ["global.get", passed(taker.type)]]] : restored;
+  };
+  const pass = (x: Node): Node => {
+    if (typeof x === "string") return x;
+    if (isSite(x)) return withChecks(x);
+    const y = x.map(pass);
+    return y[0] === "return" && result ? leave(result, list(y[1])) : y;
+  };
+  // Whoever comes to the head of the interpreter's loop goes on in the fast body.
+  const body = loop
+    ? list(replaceIn(fn.body, loop, [...loop.slice(0, 2), goOn(fn, loop), ...loop.slice(2)]))
+    : fn.body;
+  const entries = new Set(fn.sites);
+  return [
+    "func",
+    `${name}$resume`,
+    ...locals.map((v): List => ["local", v.name, v.type]),
+    ["local", "$frame", "i32"],
+    ["local", "$at", "i32"],
+    ["local.set", "$frame", ["global.get", RESUMED]],
+    ["local.set", "$at", ["i32.load", "offset=8", get("$frame")]],
+    ...enterAt(body, { isEntry: (x) => entries.has(x), arrive, pass }),
+  ];
+}
+
+const leave = (type: string, value: List): List => ["block", ["global.set", passed(type), value], ["return"]];
+
+/** The locals that pass to F$reenter in globals, not as its parameters. */
+const parked = (fn: Shape, loop: List) => fn.live.atLoop(word(loop[1])).filter((v) => !fn.params.includes(v));
+const parking = (v: Local) => `$parked_${v.name.slice(1)}`;
+
+const goOn = (fn: Shape, loop: List): List => [
+  "block",
+  ...parked(fn, loop).map((v): List => ["global.set", parking(v), get(v.name)]),
+  ["return", ["call", `${fn.name}$reenter`, ...fn.params.map((v) => get(v.name))]],
+];
+
+/** The fast body entered at the head of a loop, with what is live there. */
+function reenter(fn: Shape, withChecks: (x: Node) => Node, loop: List): List[] {
+  const entry: List = ["nop"];
+  const body = list(replaceIn(fn.body, loop, ["block", entry, loop]));
+  const taken = parked(fn, loop);
+  const code = enterAt(body, {
+    isEntry: (x) => x === entry,
+    arrive: () => taken.map((v): List => ["local.set", v.name, ["global.get", parking(v)]]),
+    pass: withChecks,
+  });
+  return [
+    ...taken.map((v): List => ["global", parking(v), ["mut", v.type], [`${v.type}.const`, "0"]]),
+    [
+      "func",
+      `${fn.name}$reenter`,
+      ...fn.params.map((v): List => ["param", v.name, v.type]),
+      ...(fn.result ? [["result", fn.result]] : []),
+      ...fn.locals.slice(fn.params.length).map((v): List => ["local", v.name, v.type]),
+      ["local", "$at", "i32"],
+      ...code,
+      ...neverEnds(fn),
+    ],
+  ];
+}
+
+/** The globals for values, the table of resume functions, and the functions that start, stop and run pending frames. */
 function driver(frames: readonly string[]): List[] {
   const count = String(frames.length);
-  const next: List = ["i32.load", "offset=12", data];
+  const setData: List = ["global.set", DATA, get("$data")];
+  const global = (name: string, type: string): List => [
+    "global",
+    name,
+    ["mut", type],
+    [`${type}.const`, "0"],
+  ];
+  const field = (offset: number): List => ["i32.load", `offset=${offset}`, data];
+  const following: List = [
+    "i32.add",
+    ["i32.add", get("$frame"), ["i32.const", "8"]],
+    ["i32.load", "offset=4", get("$frame")],
+  ];
   return [
-    ...VALUE_TYPES.map((type): List => {
-      const exported: List = type === "i32" ? [["export", '"passed_i32"']] : [];
-      return ["global", passed(type), ...exported, ["mut", type], [`${type}.const`, "0"]];
-    }),
-    ["type", "$frame", ["func"]],
+    global(STATE, "i32"),
+    global(DATA, "i32"),
+    global(RESUMED, "i32"),
+    ...VALUE_TYPES.map((type) => global(passed(type), type)),
+    ["export", '"passed_i32"', ["global", passed("i32")]],
+    [
+      "func",
+      "$start_unwinding",
+      ["export", '"start_unwinding"'],
+      ["param", "$data", "i32"],
+      setData,
+      ["global.set", STATE, UNWINDING],
+    ],
+    ["func", "$stop_unwinding", ["export", '"stop_unwinding"'], ["global.set", STATE, NORMAL]],
+    ["type", "$frame_type", ["func"]],
     ["table", "$frames", count, count, "funcref"],
     ["elem", "$frame_functions", ["table", "$frames"], ["i32.const", "0"], "func", ...frames],
     [
       "func",
       "$resume_frames",
       ["export", '"resume_frames"'],
+      ["param", "$data", "i32"],
       ["local", "$frame", "i32"],
+      setData,
       [
         "loop",
         "$more",
         [
           "if",
-          ["i32.eq", ["local.tee", "$frame", next], ["i32.load", "offset=16", data]],
-          ["then", ["global.set", STATE, NORMAL], ["return"]],
+          ["i32.eq", ["local.tee", "$frame", field(FRAMES_HEADER.pending)], field(FRAMES_HEADER.end)],
+          ["then", ["return"]],
         ],
-        [
-          "i32.store",
-          "offset=12",
-          data,
-          [
-            "i32.add",
-            ["i32.add", ["local.get", "$frame"], ["i32.const", "8"]],
-            ["i32.load", "offset=4", ["local.get", "$frame"]],
-          ],
-        ],
-        ["i32.store", data, next],
-        ["global.set", STATE, REWINDING],
-        ["call_indirect", "$frames", ["type", "$frame"], ["i32.load", ["local.get", "$frame"]]],
-        ["br_if", "$more", ["i32.ne", state, UNWINDING]],
+        ["i32.store", `offset=${FRAMES_HEADER.pending}`, data, following],
+        ["global.set", RESUMED, get("$frame")],
+        ["call_indirect", "$frames", ["type", "$frame_type"], ["i32.load", get("$frame")]],
+        ["br_if", "$more", ["i32.eqz", state]],
       ],
     ],
-  ].map((x) => list(clone(x)));
+  ].map((x) => list(clone(x as Node)));
 }
 
 // -------------------------------------------------------------------------------------------------------------- reading
 
-const isState = (x: Node | undefined) => head(x) === "global.get" && list(x)[1] === STATE;
-const isRewindingTest = (x: Node | undefined) =>
-  head(x) === "i32.eq" && isState(list(x)[1]) && list(list(x)[2])[1] === "2";
-const isRewindIf = (x: Node) => head(x) === "if" && isRewindingTest(list(x)[1]);
-const isCall = (x: Node | undefined) => head(x).startsWith("call");
-const isDeclaration = (x: Node) => ["param", "result", "local", "type", "export"].includes(head(x));
+const get = (local: string): List => ["local.get", local];
+const neverEnds = (fn: Shape): List[] => (fn.result ? [["unreachable"]] : []);
 
-function mentionsState(fn: List): boolean {
-  let found = false;
-  walk(fn, (x) => {
-    found ||= isState(x);
-  });
-  return found;
-}
+const bytesOf = ({ type }: Local) => (type.endsWith("64") ? 8 : 4);
+/** Where in its frame the local at `index` of the saved ones is. */
+const offsetOf = (saved: readonly Local[], index: number) => frameBytes(saved.slice(0, index));
+const frameBytes = (saved: readonly Local[]) => saved.reduce((sum, v) => sum + bytesOf(v), 12);
 
-function holdsBlock(x: Node, label: string): boolean {
-  let found = false;
-  walk(x, (y) => {
-    found ||= y[0] === "block" && y[1] === label;
-  });
-  return found;
-}
-
-/** The lists from a function down to its interpreter dispatch, if it has one. */
-function pathToDispatch(fn: List): List[] | undefined {
-  const search = (x: Node): List[] | undefined => {
+/** The innermost loop around the interpreter's dispatch, where there is one. */
+function dispatchLoop(code: readonly Node[]): List | undefined {
+  const search = (x: Node, loop: List | undefined): List | undefined => {
     if (typeof x === "string") return undefined;
-    if (x[0] === "br_table" && x.length > 200) return [x];
+    if (x[0] === "br_table" && x.length > 200) return loop;
     for (const y of x) {
-      const found = search(y);
-      if (found) return [x, ...found];
+      const found = search(y, x[0] === "loop" ? x : loop);
+      if (found) return found;
     }
     return undefined;
   };
-  return search(fn);
+  return search([...code], undefined);
 }
 
-const innermostLoop = (path: readonly List[]) => path.findLastIndex((x) => x[0] === "loop");
-
-/** Puts code before a function's first instruction, after its name and declarations. */
-function insertCode(fn: List, code: readonly List[]): void {
-  let at = 2;
-  for (let x = fn[at]; x !== undefined && (typeof x === "string" || isDeclaration(x)); x = fn[at]) at++;
-  fn.splice(at, 0, ...code);
+/** A copy of code with another list in the place of one; lists that do not hold it stay the same ones. */
+function replaceIn(x: Node, from: List, to: List): Node {
+  if (x === from) return to;
+  if (typeof x === "string") return x;
+  const y = x.map((z) => replaceIn(z, from, to));
+  return y.some((z, i) => z !== x[i]) ? y : x;
 }

@@ -1,40 +1,31 @@
 /**
- * Which locals are dead at each point where a function may be unwound. Setting those to zero there, before the frame is
- * saved, frees the optimiser: otherwise every saved local is live at every call, is carried round the interpreter's
- * dispatch loop, and the register allocator spills them all. It also makes saved frames the same whatever was left over
- * in dead locals, and easy to compress.
+ * Which locals are live after each call that may suspend: those, and no others, are saved there. A standard backwards
+ * analysis over structured code.
  */
-import { head, type List, list, type Node, walk, word } from "./parse.ts";
+import type { Local } from "./lower.ts";
+import { head, type List, list, type Node, word } from "./parse.ts";
 
-/** The block that Asyncify leaves to save a frame. */
-export const UNWIND = "$__asyncify_unwind";
-
-/** `(drop (br_if $__asyncify_unwind index unwinding?))`: stands after every call that may suspend. */
-export const isCheck = (x: Node | undefined): x is List =>
-  head(x) === "drop" && head(list(x)[1]) === "br_if" && list(list(x)[1])[1] === UNWIND;
-
-export interface Local {
-  readonly name: string;
-  readonly type: string;
+export interface Liveness {
+  /** For each site, the locals that are read after it, without the one that takes its result; in the order of `locals`. */
+  readonly atSite: ReadonlyMap<List, readonly Local[]>;
+  /** The locals that are live at the head of a loop. */
+  atLoop(label: string): readonly Local[];
 }
 
-/**
- * For each check of a function that never rewinds (its state tests are constants), in the order of `walk`: the locals
- * that nothing reads afterwards before setting them. Empty for checks that cannot be reached.
- */
-export function deadAtChecks(fn: List, locals: readonly Local[]): Local[][] {
+/** `body`: a function's code. Sites that cannot be reached have nothing live. */
+export function liveness(body: readonly Node[], locals: readonly Local[]): Liveness {
   const bits = new Map(locals.map(({ name }, i) => [name, 1n << BigInt(i)]));
   const bit = (name: Node | undefined) => {
     const found = bits.get(word(name));
     if (found === undefined) throw new Error(`bug: no local ${name}`);
     return found;
   };
-  /** What is live where a label's branches go. Leaving for the save code counts for nothing: it reads every local. */
-  const atLabel = new Map<string, bigint>([[UNWIND, 0n]]);
-  const atCheck = new Map<List, bigint>();
+  /** What is live where a label's branches go. */
+  const atLabel = new Map<string, bigint>();
+  const atSite = new Map<List, bigint>();
 
   const target = (label: Node | undefined) => atLabel.get(word(label)) ?? 0n;
-  const backwards = (of: List, from: number, out: bigint) => {
+  const backwards = (of: readonly Node[], from: number, out: bigint) => {
     let live = out;
     for (let i = of.length - 1; i >= from; i--) {
       const x = of[i];
@@ -45,24 +36,32 @@ export function deadAtChecks(fn: List, locals: readonly Local[]): Local[][] {
 
   function before(x: List, out: bigint): bigint {
     switch (x[0]) {
-      case "param":
       case "result":
       case "type":
-      case "local":
         return out;
+      case "site": {
+        const statement = list(x[1]);
+        const result = statement[0] === "local.set" ? bit(statement[1]) : 0n;
+        atSite.set(x, out & ~result);
+        return before(statement, out);
+      }
       case "local.get":
         return out | bit(x[1]);
       case "local.set":
       case "local.tee":
         return before(list(x[2]), out & ~bit(x[1]));
       case "block":
-        if (typeof x[1] !== "string") return backwards(x, 1, out);
-        if (x[1] !== UNWIND) atLabel.set(x[1], out);
-        return backwards(x, 2, out);
+        if (typeof x[1] === "string") atLabel.set(x[1], out);
+        return backwards(x, 1, out);
       case "loop":
         return beforeLoop(x, out);
-      case "if":
-        return beforeIf(x, out);
+      case "if": {
+        const at = head(x[1]) === "result" ? 2 : 1;
+        const otherwise = x[at + 2];
+        const arms =
+          backwards(list(x[at + 1]), 1, out) | (otherwise ? backwards(list(otherwise), 1, out) : out);
+        return before(list(x[at]), arms);
+      }
       case "br":
         return backwards(x, 2, target(x[1]));
       case "br_if":
@@ -78,7 +77,6 @@ export function deadAtChecks(fn: List, locals: readonly Local[]): Local[][] {
       case "unreachable":
         return 0n;
       default:
-        if (isCheck(x)) atCheck.set(x, out);
         return backwards(x, 1, out);
     }
   }
@@ -93,45 +91,10 @@ export function deadAtChecks(fn: List, locals: readonly Local[]): Local[][] {
     }
   }
 
-  function beforeIf(x: List, out: bigint): bigint {
-    const at = head(x[1]) === "result" ? 2 : 1;
-    const condition = list(x[at]);
-    const then = list(x[at + 1]);
-    const otherwise = x[at + 2];
-    if (isAlwaysTrue(condition)) return backwards(then, 1, out);
-    const live = otherwise ? backwards(list(otherwise), 1, out) : out;
-    if (isConstant(condition, "0")) return live;
-    return before(condition, live | backwards(then, 1, out));
-  }
-
-  walk(fn, (x) => {
-    // The save code that follows the block does not count: it reads every local, dead or not.
-    if (x[0] === "block" && x[1] === UNWIND) backwards(x, 2, 0n);
-  });
-
-  const result: Local[][] = [];
-  walk(fn, (x) => {
-    if (!isCheck(x)) return;
-    const live = atCheck.get(x);
-    result.push(live === undefined ? [] : locals.filter(({ name }) => (live & bit(name)) === 0n));
-  });
-  return result;
-}
-
-const isConstant = (x: Node | undefined, value: string) => head(x) === "i32.const" && list(x)[1] === value;
-const isAlwaysTrue = (x: List) =>
-  isConstant(x, "1") || (x[0] === "i32.or" && (isConstant(x[1], "1") || isConstant(x[2], "1")));
-
-/** Puts the zeros into a function's checks, which come in the same order as `dead` has them. */
-export function zeroAtChecks(fn: List, dead: readonly (readonly Local[])[]): void {
-  const checks: List[] = [];
-  walk(fn, (x) => {
-    if (isCheck(x)) checks.push(x);
-  });
-  if (checks.length !== dead.length) throw new Error("bug: another number of checks than were analysed");
-  checks.forEach((check, i) => {
-    const [, , index = "", unwinding = ""] = list(check[1]);
-    const zeros = dead[i]?.map(({ name, type }): Node => ["local.set", name, [`${type}.const`, "0"]]) ?? [];
-    check.splice(0, check.length, "if", unwinding, ["then", ...zeros, ["br", UNWIND, index]]);
-  });
+  backwards(body, 0, 0n);
+  const named = (live: bigint) => locals.filter(({ name }) => (live & bit(name)) !== 0n);
+  return {
+    atSite: new Map([...atSite].map(([site, live]) => [site, named(live)])),
+    atLoop: (label) => named(target(label)),
+  };
 }

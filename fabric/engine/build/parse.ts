@@ -36,7 +36,6 @@ export function print(node: Node): string {
 }
 
 export const clone = (node: Node): Node => (typeof node === "string" ? node : node.map(clone));
-export const cloneList = (node: List): List => node.map(clone);
 
 /** The first word of a list ("" for anything else): what kind of form or instruction it is. */
 export function head(node: Node | undefined): string {

@@ -35,7 +35,33 @@ export function assertClosed(module: List, functions: ReadonlySet<string>, impor
   }
 }
 
+/** What is known of calls that may suspend, and of all calls. */
+export interface SuspendingCalls {
+  readonly suspends: (call: List) => boolean;
+  /** The type of the value that a call gives. */
+  readonly resultOf: (call: List) => string | undefined;
+}
+
+export function suspendingCalls(
+  module: List,
+  functions: ReadonlySet<string>,
+  imports: readonly string[],
+): SuspendingCalls {
+  const { typesOf, types, signatures } = callsOf(module);
+  const suspending = new Set([...functions, ...imports]);
+  const reached = typesOf(suspending);
+  const signatureOf = (call: List) =>
+    call[0] === "call" ? (signatures.get(word(call[1])) ?? "") : calledType(call, types);
+  return {
+    suspends: (call) =>
+      call[0] === "call" ? suspending.has(word(call[1])) : reached.has(calledType(call, types)),
+    resultOf: (call) => signatureOf(call).split("->")[1] || undefined,
+  };
+}
+
 interface Calls {
+  readonly types: Map<string, string>;
+  readonly signatures: ReadonlyMap<string, string>;
   readonly byFunction: ReadonlyMap<
     string,
     { readonly direct: ReadonlySet<string>; readonly indirect: ReadonlySet<string> }
@@ -69,7 +95,7 @@ function callsOf(module: List): Calls {
   }
   const typesOf = (functions: ReadonlySet<string>) =>
     new Set([...inTable].filter((f) => functions.has(f)).map((f) => signatures.get(f) ?? ""));
-  return { byFunction, typesOf };
+  return { byFunction, typesOf, types, signatures };
 }
 
 function calledType(call: List, types: Map<string, string>): string {

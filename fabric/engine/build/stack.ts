@@ -96,7 +96,7 @@ function components(functions: readonly List[]): List[][] {
 }
 
 /** The resume function of the frame that stands for all that is older than the current segment. */
-export function leaveSegment(free: string, state: string, data: List): List {
+export function leaveSegment(free: string, data: List): List {
   const at = (offset: number): List => ["i32.load", `offset=${offset}`, data];
   const end = at(FRAMES_HEADER.end);
   const get = (local: string): List => ["local.get", local];
@@ -129,7 +129,6 @@ export function leaveSegment(free: string, state: string, data: List): List {
     ["i32.store", at(FRAMES_HEADER.stackLimitAt), get("$limit")],
     ["global.set", MARK, plus(get("$limit"), STACK_SHARE_BYTES)],
     store(FRAMES_HEADER.segments, plus(at(FRAMES_HEADER.segments), -1)),
-    ["global.set", state, ["i32.const", "0"]],
   ];
 }
 
