@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
+import { compressed } from "./web/compress-plugin.ts";
 import { programs } from "./web/program-plugin.ts";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -42,7 +43,7 @@ const nodeEntries = {
 export default defineConfig({
   root: at("web"),
   publicDir: at("web/public"),
-  plugins: [guestLibrary(), programs()],
+  plugins: [guestLibrary(), programs(), compressed(at("dist/compressed"))],
   appType: "spa",
   // `npx vite` serves the page for development; `npx roost relay` beside it is its relay.
   server: {

@@ -118,6 +118,8 @@ const secure: RequestHandler = (_, response, next) => {
 const page = (directory: string): RequestHandler =>
   sirv(directory, {
     etag: true,
+    brotli: true,
+    gzip: true,
     setHeaders(response, path) {
       const hashed = path.startsWith("/assets/"); // the build puts a hash into these names
       response.setHeader("cache-control", hashed ? "public, max-age=31536000, immutable" : "no-cache");

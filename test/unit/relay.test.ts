@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { WebSocket } from "ws";
@@ -263,7 +264,35 @@ test("the page is served so that nobody can embed it, and what has a hash in its
     const engine = await fetch(`${other.url}/assets/engine-abc123.wasm`);
     expect(engine.headers.get("cache-control")).toContain("immutable");
     expect(engine.headers.get("content-type")).toBe("application/wasm");
+    expect(engine.headers.get("content-encoding")).toBeNull();
     expect((await fetch(`${other.url}/%2e%2e/%2e%2e/etc/passwd`)).status).toBe(404);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+test("of a file that the build has compressed, the smallest form is sent that the browser takes", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "roost-page-"));
+  const name = "index-abc123.js";
+  const text = "let page;".repeat(100);
+  try {
+    await mkdir(join(directory, "assets"));
+    await writeFile(join(directory, "index.html"), "<p>the page");
+    await writeFile(join(directory, "assets", name), text);
+    await writeFile(join(directory, "assets", `${name}.br`), brotliCompressSync(text));
+    await writeFile(join(directory, "assets", `${name}.gz`), gzipSync(text));
+    await using other = await startRelay({ port: 0, pageDirectory: directory, log: log() });
+    for (const [taken, sent] of [
+      ["gzip, deflate, br, zstd", "br"],
+      ["gzip, deflate", "gzip"],
+      ["identity", null],
+    ] as const) {
+      const answer = await fetch(`${other.url}/assets/${name}`, { headers: { "accept-encoding": taken } });
+      expect(answer.headers.get("content-encoding")).toBe(sent);
+      expect(answer.headers.get("content-type")).toMatch(/^text\/javascript/);
+      expect(answer.headers.get("cache-control")).toContain("immutable");
+      expect(await answer.text()).toBe(text);
+    }
   } finally {
     await rm(directory, { recursive: true });
   }
