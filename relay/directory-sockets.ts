@@ -23,7 +23,11 @@ export interface Tickets {
   revoke(host: HostId): void;
 }
 
-export function directorySockets(tickets: Tickets, log: Logger): DirectorySockets {
+export function directorySockets(
+  tickets: Tickets,
+  log: Logger,
+  refused: (code: string) => void,
+): DirectorySockets {
   const state = newDirectory();
   const sockets = new Map<ConnectionId, WebSocket>();
   const server = new WebSocketServer({
@@ -47,6 +51,7 @@ export function directorySockets(tickets: Tickets, log: Logger): DirectorySocket
         return give(effect.to, encodeFromRelay({ type: "welcome", ticket: tickets.issue(effect.host) }));
       case "refuse":
         log.warn({ connection: effect.to, code: effect.code }, `refused: ${effect.reason}`);
+        refused(effect.code);
         give(effect.to, encodeFromRelay({ type: "refused", code: effect.code, reason: effect.reason }));
         return sockets.get(effect.to)?.close(1008);
       case "cut":
@@ -92,7 +97,14 @@ export function directorySockets(tickets: Tickets, log: Logger): DirectorySocket
     count: () => ({ connections: state.connections.size, hosts: listOf(state).length }),
     close() {
       clearInterval(timer);
-      for (const socket of sockets.values()) socket.terminate();
+      for (const socket of sockets.values()) farewell(socket);
     },
   };
+}
+
+/** Says that the relay restarts (RFC 6455: 1012), so that everybody comes back soon; does not wait long for an answer. */
+export function farewell(socket: WebSocket): void {
+  socket.close(1012, "the relay restarts");
+  const timer = setTimeout(() => socket.terminate(), RELAY_LIMITS.farewellMs);
+  socket.once("close", () => clearTimeout(timer));
 }

@@ -6,12 +6,16 @@ import { existsSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import { setTimeout } from "node:timers/promises";
 import express, { type RequestHandler } from "express";
 import { type Logger, pino } from "pino";
 import sirv from "sirv";
 import { RoostError } from "../fabric/base/errors.ts";
 import { DIRECTORY_PATH, DIRECTORY_VERSION, SIGNALLING_PATH } from "../fabric/wire/directory.ts";
+import { Addresses, addressOf, isLocal } from "./addresses.ts";
 import { directorySockets } from "./directory-sockets.ts";
+import { RELAY_LIMITS } from "./limits.ts";
+import { relayMetrics } from "./metrics.ts";
 import { signalling } from "./signalling.ts";
 
 export interface RelayOptions {
@@ -23,6 +27,8 @@ export interface RelayOptions {
   readonly pageDirectory?: string;
   /** Origins of pages served elsewhere that may connect too, like `http://localhost:5173`. */
   readonly origins?: readonly string[];
+  /** A proxy stands before it, and says in `x-forwarded-for` for whom it speaks. */
+  readonly behindProxy?: boolean;
   /** By default warnings only, to stderr. No payload is ever logged. */
   readonly log?: Logger;
 }
@@ -30,20 +36,29 @@ export interface RelayOptions {
 export interface Relay extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
-  /** Ends every connection; resolves when the port is free again. */
+  /** Takes nobody new, and resolves when those who are connecting have had time to; then `close`. */
+  drain(): Promise<void>;
+  /** Ends every connection, telling each to come back; resolves when the port is free again. */
   close(): Promise<void>;
 }
 
 export async function startRelay(options: RelayOptions): Promise<Relay> {
-  const { pageDirectory, origins = [] } = options;
+  const { pageDirectory, origins = [], behindProxy = false } = options;
   const log = options.log ?? pino({ level: "warn" }, pino.destination(2));
   if (pageDirectory !== undefined && !existsSync(pageDirectory))
     throw new RoostError("ENOENT", `there is no page in ${pageDirectory}; build it with \`npm run build\``);
 
   const app = express().disable("x-powered-by");
   const server = createServer(app);
-  const signals = signalling(app, server, log);
-  const directory = directorySockets(signals, log);
+  const metrics = relayMetrics(() => directory.count());
+  const signals = signalling(app, server, log, {
+    refused: () => metrics.refused("signalling", "EPERM"),
+    forwarded: metrics.forwarded,
+  });
+  const directory = directorySockets(signals, log, (code) => metrics.refused("directory", code));
+  const addresses = new Addresses();
+  const tidying = setInterval(() => addresses.tidy(performance.now()), 10_000).unref();
+  let draining = false;
 
   const upgrades = new Map([
     [DIRECTORY_PATH, directory.upgrade],
@@ -51,25 +66,45 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   ]);
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy());
+    const refuse = (status: string, reason: string) => {
+      log.warn(`refused: ${reason}`);
+      metrics.refused("upgrade", status.slice(0, 3));
+      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
+    };
     const upgrade = upgrades.get(request.url?.split("?")[0] ?? "");
-    if (!upgrade) return void socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
-    if (!mayConnect(request, origins)) {
-      log.warn({ origin: request.headers.origin }, "refused: a page of another origin");
-      return void socket.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n");
-    }
+    if (!upgrade) return refuse("404 Not Found", "nothing to connect to there");
+    if (!mayConnect(request, origins)) return refuse("403 Forbidden", "a page of another origin");
+    if (draining) return refuse("503 Service Unavailable", "this relay is about to end");
+    const address = addressOf(request, behindProxy);
+    if (!addresses.admit(address, performance.now()))
+      return refuse("429 Too Many Requests", "too many connections of one address");
+    socket.once("close", () => addresses.release(address));
     upgrade(request, socket, head);
   });
 
   app.use(secure);
   app.get("/health", (_, response) => {
-    response.json({ ok: true, directoryVersion: DIRECTORY_VERSION, ...directory.count() });
+    response
+      .status(draining ? 503 : 200)
+      .json({ ok: !draining, directoryVersion: DIRECTORY_VERSION, ...directory.count() });
+  });
+  app.get("/metrics", async (request, response, next) => {
+    if (!isLocal(request)) return next(); // its keeper's business
+    response.type(metrics.contentType).send(await metrics.text());
   });
   if (pageDirectory !== undefined) app.use(page(pageDirectory));
   app.use((_, response) => {
     response.status(404).type("text").send("There is nothing here.\n");
   });
 
+  const drain = async () => {
+    draining = true;
+    const endMs = performance.now() + RELAY_LIMITS.drainMs;
+    while (performance.now() < endMs && signals.quietMs() < RELAY_LIMITS.drainQuietMs)
+      await setTimeout(RELAY_LIMITS.tickMs);
+  };
   const close = async () => {
+    clearInterval(tidying);
     directory.close();
     signals.close();
     server.closeAllConnections();
@@ -82,7 +117,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     throw error;
   }
   const { port } = server.address() as AddressInfo;
-  return { url: `http://localhost:${port}`, port, close, [Symbol.asyncDispose]: close };
+  return { url: `http://localhost:${port}`, port, drain, close, [Symbol.asyncDispose]: close };
 }
 
 /** A page of any other site could else use its visitors' relay, one inside a firewall too. Node sends no origin. */

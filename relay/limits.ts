@@ -2,6 +2,11 @@
 export const RELAY_LIMITS = {
   /** Connections to the directory that may exist at once: hosts, and some that have not said who they are. */
   connections: 1_200,
+  /** Of one address: both connections of a hundred hosts, an office or a school behind one router. */
+  connectionsPerAddress: 256,
+  /** New ones of one address: all of them at once after a restart, and then as they come and go. */
+  openingsAtOnce: 256,
+  openingsPerSecond: 20,
   /** Messages to the directory: a host answers one question a second and announces a few changes. */
   messagesPerSecond: 20,
   messagesAtOnce: 40,
@@ -14,6 +19,11 @@ export const RELAY_LIMITS = {
   /** Signalling of one host: a home that links to fifty hosts at once sends 300 KB. */
   signalBytesPerSecond: 128 * 1024,
   signalBytesAtOnce: 1024 * 1024,
+  /** A relay that is to end lets those who are connecting finish: until nothing was forwarded for a while, or so long. */
+  drainQuietMs: 500,
+  drainMs: 5_000,
+  /** From its goodbye to the end of a connection that does not answer it. */
+  farewellMs: 500,
 } as const;
 
 /** So much at once, and so much a second in the long run. */
@@ -28,6 +38,10 @@ export class Allowance {
     this.#perSecond = perSecond;
     this.#left = most;
     this.#atMs = nowMs;
+  }
+
+  isFull(nowMs: number): boolean {
+    return this.#left + ((nowMs - this.#atMs) * this.#perSecond) / 1000 >= this.#most;
   }
 
   /** False when `amount` is more than is left; then nothing is taken. */

@@ -11,10 +11,12 @@ import type { Logger } from "pino";
 import { WebSocket, WebSocketServer } from "ws";
 import type { HostId } from "../fabric/base/ids.ts";
 import { DIRECTORY_LIMITS, SIGNALLING_PATH } from "../fabric/wire/directory.ts";
-import type { Tickets } from "./directory-sockets.ts";
+import { farewell, type Tickets } from "./directory-sockets.ts";
 import { Allowance, RELAY_LIMITS } from "./limits.ts";
 
 export interface Signalling extends Tickets {
+  /** For how long nothing has been forwarded. */
+  quietMs(): number;
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   close(): void;
 }
@@ -22,10 +24,16 @@ export interface Signalling extends Tickets {
 /** What hosts may send each other. LEAVE and EXPIRE are the server's to say, if anybody's. */
 const FORWARDED = new Set(["OFFER", "ANSWER", "CANDIDATE"]);
 
-export function signalling(app: Express, server: Server, log: Logger): Signalling {
+export function signalling(
+  app: Express,
+  server: Server,
+  log: Logger,
+  seen: { refused(): void; forwarded(type: string, bytes: number): void },
+): Signalling {
   const tickets = new Map<string, string>();
   const sockets = new Map<string, HostSocket>();
   let closed = false;
+  let forwardedMs = Number.NEGATIVE_INFINITY;
 
   /** PeerServer reads no message that this class does not emit. */
   class HostSocket extends WebSocket {
@@ -48,7 +56,11 @@ export function signalling(app: Express, server: Server, log: Logger): Signallin
       if (!message) return this.#refuse("not a signalling message");
       if (message.type === "HEARTBEAT") return true;
       if (!FORWARDED.has(message.type)) return false;
-      if (sockets.has(message.dst)) return true;
+      if (sockets.has(message.dst)) {
+        forwardedMs = performance.now();
+        seen.forwarded(message.type, data instanceof Uint8Array ? data.length : 0);
+        return true;
+      }
       // PeerServer would keep it for a host that may never come, and say so after five seconds.
       if (message.type === "OFFER")
         this.send(JSON.stringify({ type: "EXPIRE", src: message.dst, dst: this.host }));
@@ -57,6 +69,7 @@ export function signalling(app: Express, server: Server, log: Logger): Signallin
 
     #refuse(reason: string): false {
       log.warn({ host: this.host }, `refused: ${reason}`);
+      seen.refused();
       this.close(1008, reason);
       return false;
     }
@@ -93,6 +106,7 @@ export function signalling(app: Express, server: Server, log: Logger): Signallin
       const host = query.get("id") ?? "";
       if (!host || tickets.get(host) !== query.get("token")) {
         log.warn("refused: signalling without a ticket");
+        seen.refused();
         socket.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n");
         return;
       }
@@ -111,9 +125,10 @@ export function signalling(app: Express, server: Server, log: Logger): Signallin
       tickets.delete(host);
       sockets.get(host)?.terminate();
     },
+    quietMs: () => performance.now() - forwardedMs,
     close() {
       closed = true;
-      for (const socket of sockets.values()) socket.terminate();
+      for (const socket of sockets.values()) farewell(socket);
     },
   };
 }

@@ -1,16 +1,24 @@
 /** `roost relay`, `bench`, and `npm start`. */
 import { existsSync } from "node:fs";
+import type { Relay } from "../../relay/index.ts";
 import { RoostError } from "../base/errors.ts";
 import { demonstrate, serve } from "./start.ts";
 
-export async function relay({ port, json = false }: { port: number; json?: boolean }): Promise<void> {
-  const relay = await serve(port, json);
-  closeOnSignal(() => relay.close());
+export interface RelayCommand {
+  readonly port: number;
+  readonly origin?: readonly string[];
+  readonly behindProxy?: boolean;
+  readonly json?: boolean;
+}
+
+export async function relay({ port, origin, behindProxy, json }: RelayCommand): Promise<void> {
+  const relay = await serve({ port, origins: origin ?? [], behindProxy: behindProxy ?? false }, json);
+  closeOnSignal(relay);
 }
 
 export async function start(port: number, demo: boolean): Promise<void> {
-  const relay = await serve(port);
-  closeOnSignal(() => relay.close());
+  const relay = await serve({ port });
+  closeOnSignal(relay);
   if (!demo) return;
   try {
     await demonstrate();
@@ -30,8 +38,9 @@ export async function bench(suites: readonly string[], jsonFile: string | undefi
   await bench(suites, jsonFile);
 }
 
-function closeOnSignal(close: () => Promise<void>): void {
-  const end = () => close().then(() => process.exit(0));
+/** Ctrl-C ends it at once; what restarts services (SIGTERM) lets those who are just connecting finish. */
+function closeOnSignal(relay: Relay): void {
+  const end = () => relay.close().then(() => process.exit(0));
   process.once("SIGINT", end);
-  process.once("SIGTERM", end);
+  process.once("SIGTERM", () => relay.drain().then(end));
 }

@@ -115,8 +115,13 @@ function takingPart(roost: Command): void {
     .command("relay")
     .description("the relay and the page: one process, one port")
     .addOption(portOption())
+    .option("--origin <origins...>", "pages served elsewhere that may connect too, like https://example.org")
+    .option("--behind-proxy", "a proxy stands before it: believe its x-forwarded-for")
     .option("--json", "say where it listens as JSON")
-    .addHelpText("after", "\nExample:\n  roost relay --port 9000")
+    .addHelpText(
+      "after",
+      "\nIts state is at /health, and for this machine alone at /metrics. SIGTERM lets those who are connecting finish.\n\nExample:\n  roost relay --port 9000",
+    )
     .action(async (options) => {
       const { relay } = await import("./keeping.ts");
       await relay(options);

@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import prettyMs from "pretty-ms";
-import { type Relay, startRelay } from "../../relay/index.ts";
+import { type Relay, type RelayOptions, startRelay } from "../../relay/index.ts";
 import { RoostError } from "../base/errors.ts";
 import type { JobView } from "../host/view.ts";
 import { bundleProgram, type Program } from "./bundle.ts";
@@ -14,8 +14,8 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const PAGE = fileURLToPath(new URL("../web", import.meta.url));
 
 /** Starts serving; throws RoostError with a sentence when the port is taken. */
-export async function serve(port: number, json = false): Promise<Relay> {
-  const relay = await startRelay({ port, pageDirectory: PAGE });
+export async function serve(options: RelayOptions, json = false): Promise<Relay> {
+  const relay = await startRelay({ pageDirectory: PAGE, ...options });
   if (json)
     process.stdout.write(`${JSON.stringify({ type: "listening", url: relay.url, port: relay.port })}\n`);
   else

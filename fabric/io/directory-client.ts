@@ -105,9 +105,10 @@ export class DirectoryClient {
         );
       else this.#take(message);
     };
-    socket.onclose = () => {
-      if (current())
-        this.#lose(this.#welcome ? "the relay closed the connection" : "the relay does not answer");
+    socket.onclose = ({ code }) => {
+      if (!current()) return;
+      const left = code === 1012 ? "the relay restarts" : "the relay closed the connection";
+      this.#lose(this.#welcome ? left : "the relay does not answer");
     };
   }
 

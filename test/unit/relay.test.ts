@@ -1,6 +1,7 @@
 /** The relay over real sockets: what it serves, and what it does with those who misbehave. */
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
@@ -15,7 +16,9 @@ import {
   type FromRelay,
   type ToRelay,
 } from "../../fabric/wire/directory.ts";
+import { Addresses, addressOf } from "../../relay/addresses.ts";
 import { type Relay, startRelay } from "../../relay/index.ts";
+import { RELAY_LIMITS } from "../../relay/limits.ts";
 
 let relay: Relay;
 let lines: string[];
@@ -305,4 +308,61 @@ test("closing frees the port and ends every connection", async () => {
   await Promise.all([a.directory.closed, a.signalling.closed]);
   relay = await startRelay({ port, log: log() });
   expect(relay.port).toBe(port);
+});
+
+test("figures are for the machine's keeper, and hold no names", async () => {
+  const a = await host(A);
+  const b = await host(B);
+  a.signalling.socket.send(JSON.stringify({ type: "OFFER", dst: B, payload: { x: 1 } }));
+  await b.signalling.next();
+  await refusedUpgrade("/directory", "https://evil.example");
+  const text = await (await fetch(`${relay.url}/metrics`)).text();
+  expect(text).toContain("roost_relay_connections 2");
+  expect(text).toContain('roost_relay_signals_total{type="OFFER"} 1');
+  expect(text).toContain('roost_relay_refusals_total{where="upgrade",code="403"} 1');
+  expect(text).not.toContain(A);
+  const through = await fetch(`${relay.url}/metrics`, { headers: { "x-forwarded-for": "203.0.113.7" } });
+  expect(through.status).toBe(404);
+});
+
+test("a relay that is drained takes nobody new, serves those it has, and tells them to come back", async () => {
+  const a = await host(A);
+  const b = await host(B);
+  await relay.drain();
+  expect((await fetch(`${relay.url}/health`)).status).toBe(503);
+  expect(await refusedUpgrade("/directory")).toContain("503");
+  a.signalling.socket.send(JSON.stringify({ type: "OFFER", dst: B, payload: 7 }));
+  expect(JSON.parse(String(await b.signalling.next()))).toMatchObject({ type: "OFFER", src: A, payload: 7 });
+  await relay.close();
+  expect(await Promise.all([a.directory.closed, a.signalling.closed])).toEqual([1012, 1012]);
+});
+
+test("one address has so many connections, and others have theirs", async () => {
+  const addresses = new Addresses();
+  const { connectionsPerAddress, openingsPerSecond } = RELAY_LIMITS;
+  for (let n = 0; n < connectionsPerAddress; n++) expect(addresses.admit("a", 0)).toBe(true);
+  expect(addresses.admit("a", 60_000)).toBe(false);
+  expect(addresses.admit("b", 0)).toBe(true);
+  addresses.release("a");
+  expect(addresses.admit("a", 60_000)).toBe(true);
+  // Opening and closing as fast as it can, it gets so many a second.
+  addresses.tidy(60_000);
+  let admitted = 0;
+  for (let ms = 60_000; ms < 70_000; ms++) {
+    addresses.release("a");
+    if (addresses.admit("a", ms)) admitted++;
+  }
+  expect(admitted).toBeLessThan(RELAY_LIMITS.openingsAtOnce + 10 * openingsPerSecond + 1);
+});
+
+test.each([
+  ["192.0.2.1", undefined, "192.0.2.1"],
+  ["::ffff:192.0.2.1", undefined, "192.0.2.1"],
+  ["2001:db8:1:2:3:4:5:6", undefined, "2001:db8:1:2"],
+  ["2001:db8::7", undefined, "2001:db8:0:0"],
+  ["127.0.0.1", "198.51.100.1, 203.0.113.7", "203.0.113.7"],
+])("%s, forwarded for %s, counts as %s", (remoteAddress, forwarded, address) => {
+  const request = { socket: { remoteAddress }, headers: forwarded ? { "x-forwarded-for": forwarded } : {} };
+  expect(addressOf(request as unknown as IncomingMessage, true)).toBe(address);
+  expect(addressOf(request as unknown as IncomingMessage, false)).toBe(forwarded ? remoteAddress : address);
 });
