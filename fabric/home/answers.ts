@@ -3,7 +3,7 @@ import { RoostError } from "../base/errors.ts";
 import type { CachedId, CallNumber, HostId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import { encodeError, type SignalName, withSignals } from "../wire/calls.ts";
-import type { Learned, MessageOf, Stay } from "../wire/messages.ts";
+import type { Learned, MessageOf, Snapshot, Stay } from "../wire/messages.ts";
 import type { Out } from "./effects.ts";
 import type { HomeState, Process } from "./state.ts";
 
@@ -29,10 +29,16 @@ export function learn(state: HomeState, host: HostId, p: Process, learned: Learn
   });
 }
 
+/** Unless no second run will ask: its snapshot has it. */
 export function remember(p: Process, call: CallNumber, answer: Uint8Array): void {
+  if (call < firstNeeded(p.snapshot)) return;
   p.answersBytes += answer.length - (p.answers.get(call)?.length ?? 0);
   p.answers.set(call, answer);
 }
+
+/** The first call whose answer a process started from there must be given. */
+export const firstNeeded = (snapshot: Snapshot | undefined): number =>
+  snapshot ? snapshot.calls - (snapshot.waiting ? 1 : 0) : 0;
 
 /** As a part of what it may be before an image is asked for. */
 const logSize = (p: Process) =>

@@ -276,6 +276,9 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
     release(host, stayOf(message), "elsewhere", out);
     lost(state, p, reason, out, nowMs);
   };
+  // In this order: what a snapshot contains need not be remembered.
+  if ("learned" in message && !learn(state, host, p, message.learned))
+    return expelled("it gave an answer again that it had never been given");
   if ("snapshot" in message && message.snapshot && !receive(state, host, p, message.snapshot, message.images))
     return expelled("it sent an image that continues one it never sent");
   const last = p.stays.at(-1);
@@ -292,7 +295,6 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       }
       return;
     case "call":
-      if (!learn(state, host, p, message.learned)) return expelled(NOT_HELD);
       if (isLogTooLong(p)) return expelled("it does not send the snapshot it was asked for");
       return onCall(state, p, message, out, nowMs);
     case "saved":
@@ -300,7 +302,6 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       return saved(state, p, message, out, nowMs);
     case "returned": {
       const next = p.where.recalledTo;
-      if (!learn(state, host, p, message.learned)) return expelled(NOT_HELD);
       leave(p, message.why, out, nowMs);
       p.cpuSavedMs = p.cpuMs;
       p.frozenSinceMs = nowMs - message.tookMs;
@@ -345,8 +346,6 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
   }
 }
 
-const NOT_HELD = "it gave an answer again that it had never been given";
-
 const release = (host: HostId, stay: Stay, to: string, out: Out) =>
   out({ type: "send", host, message: { type: "release", ...stay, to } });
 
@@ -368,7 +367,7 @@ function onCall(state: HomeState, p: Process, message: MessageOf<"call">, out: O
   if (call.name === "fork" && message.snapshot)
     return fork(state, p, call.args.on, message, message.snapshot, out, nowMs);
   serve(state, p, message.call, call, message.request, out, nowMs);
-  if (p.pending) interrupt(state, p, out, nowMs); // a signal may have come since its last call
+  if (p.pending) interrupt(state, p, out, nowMs); // by a signal that came when the call was on its way
 }
 
 function fork(

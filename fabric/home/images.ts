@@ -2,6 +2,7 @@
 import { must } from "../base/errors.ts";
 import type { HostId, ImageId } from "../base/ids.ts";
 import type { EncodedImage, Snapshot } from "../wire/messages.ts";
+import { firstNeeded } from "./answers.ts";
 import type { HomeState, Process } from "./state.ts";
 
 /** Those of a snapshot's images that the host has not seen. */
@@ -40,9 +41,9 @@ export function receive(
   const before = p.snapshot?.chain.filter((id) => !snapshot.chain.includes(id)) ?? [];
   p.snapshot = snapshot;
   p.seed = undefined;
-  const firstNeeded = snapshot.calls - (snapshot.waiting ? 1 : 0);
+  const first = firstNeeded(snapshot);
   for (const [call, answer] of p.answers)
-    if (call < firstNeeded) {
+    if (call < first) {
       p.answers.delete(call);
       p.answersBytes -= answer.length;
     }

@@ -47,7 +47,7 @@ function deliverFrom(state: HomeState, p: Process, out: Out, nowMs: number): voi
     for (const id of to) {
       const receiver = state.processes.get(id);
       if (receiver && !receiver.end) {
-        if (full.has(id) || !deliver(state, receiver, letter, out, nowMs)) {
+        if (!deliver(state, receiver, letter, full.has(id), out, nowMs)) {
           full.add(id);
           continue;
         }
@@ -60,7 +60,7 @@ function deliverFrom(state: HomeState, p: Process, out: Out, nowMs: number): voi
   const rest = p.undelivered.filter(({ to }) => to.size > 0);
   p.undelivered.splice(0, p.undelivered.length, ...rest);
   for (const { call } of done)
-    if (call !== undefined) answer(state, p, call, encodeAnswer("send", undefined), out, nowMs);
+    if (call !== undefined && !p.end) answer(state, p, call, encodeAnswer("send", undefined), out, nowMs);
 }
 
 /** For people to see; what the home itself writes is told otherwise. */
@@ -70,13 +70,24 @@ function tell(letter: Letter, q: Process, out: Out): void {
   out({ type: "event", event });
 }
 
-/** Into the hands of a receiver that waits for it, or into the mailbox. False: there is no room. */
-function deliver(state: HomeState, q: Process, letter: Letter, out: Out, nowMs: number): boolean {
+/**
+ * Into the hands of a receiver that waits for it, or into the mailbox. False: there is no room, or the letter is `behind`
+ * another of its sender's for which there was none.
+ */
+function deliver(
+  state: HomeState,
+  q: Process,
+  letter: Letter,
+  behind: boolean,
+  out: Out,
+  nowMs: number,
+): boolean {
   if (q.pending?.for === "letter" && fits(letter, q.pending.which)) {
     hand(state, q, q.pending.call, letter, out, nowMs);
     return true;
   }
   const full =
+    behind ||
     q.mailbox.length >= LIMITS.mailboxLetters ||
     (q.mailbox.length > 0 && q.mailboxBytes + letterBytes(letter) > LIMITS.mailboxBytes);
   if (full) return false;
@@ -107,11 +118,15 @@ export function receive(
   const letter = q.mailbox[at];
   if (!letter) {
     q.pending = { for: "letter", call, which, dueMs };
-    return;
+    return deliverTo(state, q, out, nowMs); // what there was no room for may be the one
   }
   q.mailbox.splice(at, 1);
   q.mailboxBytes -= letterBytes(letter);
   hand(state, q, call, letter, out, nowMs);
+  deliverTo(state, q, out, nowMs);
+}
+
+function deliverTo(state: HomeState, q: Process, out: Out, nowMs: number): void {
   for (const sender of state.processes.values())
     if (sender.undelivered.some(({ to }) => to.has(q.pid))) deliverFrom(state, sender, out, nowMs);
 }
@@ -145,8 +160,7 @@ export function closeMailbox(state: HomeState, p: Process, out: Out, nowMs: numb
   p.mailbox.length = 0;
   p.mailboxBytes = 0;
   tellWatchers(state, p, out, nowMs);
-  for (const sender of state.processes.values())
-    if (sender.undelivered.some(({ to }) => to.has(p.pid))) deliverFrom(state, sender, out, nowMs);
+  deliverTo(state, p, out, nowMs);
 }
 
 function tellWatchers(state: HomeState, p: Process, out: Out, nowMs: number): void {

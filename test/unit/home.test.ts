@@ -1,133 +1,11 @@
 /** The home's rules one by one, by talking to it as hosts do. Whole histories under faults are in test/sim. */
 import { describe, expect, test } from "vitest";
-import { Invalid } from "../../fabric/base/codec.ts";
-import { RoostError } from "../../fabric/base/errors.ts";
-import { callNumber, epoch, hostId, imageId, jobId, pid } from "../../fabric/base/ids.ts";
+import { callNumber, epoch, hostId, imageId, pid } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
-import type { HomeEffect, HomeEvent } from "../../fabric/home/effects.ts";
-import { newHome, step } from "../../fabric/home/home.ts";
-import {
-  type CallArgs,
-  type CallName,
-  decodeAnswer,
-  encodeCall,
-  takeSignals,
-} from "../../fabric/wire/calls.ts";
-import {
-  decodeMessage,
-  encodeMessage,
-  type Message,
-  type MessageOf,
-  NOTHING_LEARNED,
-  type Snapshot,
-} from "../../fabric/wire/messages.ts";
+import { decodeAnswer, encodeCall } from "../../fabric/wire/calls.ts";
+import { NOTHING_LEARNED } from "../../fabric/wire/messages.ts";
 
-const JOB = jobId("job");
-const snapshotOf = (calls: number, waiting = true): Snapshot => ({
-  chain: [imageId(`after ${calls} calls`)],
-  calls: callNumber(calls),
-  waiting,
-  moment: 0,
-  clockMs: 0,
-});
-
-const imagesOf = (snapshot: Snapshot | undefined) =>
-  (snapshot?.chain ?? []).map((id) => ({ id, bytes: new Uint8Array([1, 2, 3]) }));
-
-/** A home, and hosts that do what the test says. */
-class Bench {
-  nowMs = 1_000;
-  readonly sent: { host: string; message: Message }[] = [];
-  readonly effects: HomeEffect[] = [];
-  readonly #calls = new Map<number, number>();
-  readonly state = newHome(
-    {
-      id: JOB,
-      name: "test",
-      program: { source: "", fileName: "test.js" },
-      args: ["a"],
-      env: {},
-      zone: "UTC",
-      memoryBytesMax: LIMITS.guestMemoryBytes,
-      processesMax: LIMITS.processesPerJob,
-      durable: true,
-      preemptEvery: 0,
-      seed: 1n,
-    },
-    this.nowMs,
-  );
-
-  do(event: HomeEvent): void {
-    for (const effect of step(this.state, event, this.nowMs)) {
-      this.effects.push(effect);
-      // Everything goes through the codec, as on a link.
-      if (effect.type === "send")
-        this.sent.push({ host: effect.host, message: throughTheWire(effect.message) });
-    }
-  }
-  host(name: string, slots = 1, local = false): void {
-    this.do({ type: "hostLinked", host: hostId(name), name, platform: "", local });
-    this.say(name, { type: "status", slots, reason: "" });
-  }
-  say(host: string, message: Message): void {
-    this.do({ type: "message", host: hostId(host), message: throughTheWire(message) });
-  }
-  placed(p: number): MessageOf<"place"> & { host: string } {
-    const last = this.sent.findLast(({ message }) => message.type === "place" && message.pid === p);
-    if (last?.message.type !== "place") throw new Error(`process ${p} was not placed`);
-    return { ...last.message, host: last.host };
-  }
-  /** A call from wherever the process is. */
-  call<N extends CallName>(p: number, name: N, args: CallArgs<N>, number = this.#calls.get(p) ?? 0): void {
-    const { host, epoch } = this.placed(p);
-    this.#calls.set(p, number + 1);
-    const snapshot = name === "fork" ? snapshotOf(number + 1) : undefined;
-    const call = callNumber(number);
-    const request = encodeCall(name, args);
-    const stay = { job: JOB, pid: pid(p), epoch };
-    this.say(host, {
-      type: "call",
-      ...stay,
-      call,
-      request,
-      waits: true,
-      learned: NOTHING_LEARNED,
-      snapshot,
-      images: imagesOf(snapshot),
-      tookMs: 0,
-    });
-  }
-  replies(p: number): MessageOf<"reply">[] {
-    return this.sent.flatMap(({ message }) =>
-      message.type === "reply" && message.pid === p ? [message] : [],
-    );
-  }
-  answer<N extends CallName>(p: number, name: N) {
-    const last = this.replies(p).at(-1);
-    if (!last) throw new Error("no reply");
-    return decodeAnswer(name, last.answer);
-  }
-  fork(p: number, on = "any"): number {
-    this.call(p, "fork", { on });
-    const answer = this.answer(p, "fork");
-    if (answer instanceof RoostError) throw answer;
-    this.#calls.set(answer.child, this.#calls.get(p) ?? 0); // calls are numbered on in the child
-    return answer.child;
-  }
-}
-
-function throughTheWire(message: Message): Message {
-  const back = decodeMessage(encodeMessage(message));
-  if (back instanceof Invalid) throw new Error(back.reason);
-  return back;
-}
-
-function launched(...hosts: string[]): Bench {
-  const bench = new Bench();
-  bench.host("home", 1, true);
-  for (const name of hosts) bench.host(name);
-  return bench;
-}
+import { type Bench, imagesOf, JOB, launched, snapshotOf } from "./home.kit.ts";
 
 /** A process that runs, has computed and has so much memory; the images it sends are this large. */
 function running(b: Bench, p: number, memoryBytes: number) {
@@ -468,16 +346,6 @@ describe("processes", () => {
       host: "far",
       message: expect.objectContaining({ type: "release", pid: child }),
     });
-  });
-
-  test("one that comes between two calls is told when the next one blocks", () => {
-    const b = launched("far");
-    const child = b.fork(1);
-    b.call(child, "handle", { signal: "SIGUSR1", handled: true });
-    b.call(1, "kill", { pid: child, signal: "SIGUSR1" });
-    b.call(child, "receive", { from: -1, tag: undefined, dueMs: undefined });
-    const told = takeSignals(b.replies(child).at(-1)?.answer ?? new Uint8Array());
-    expect(told).toEqual({ signals: ["SIGUSR1"], answer: undefined }); // and the call is to be made again
   });
 
   test("kill ends a process wherever it is, and its parent learns by what", () => {
