@@ -59,6 +59,7 @@ export default defineConfig({
         outDir: at("dist/web"),
         emptyOutDir: true,
         target: "es2023",
+        rolldownOptions: { checks: { bundlerTimings: false } }, // compressing takes most of the time, as it should
         // The largest is the example's input, Roost's own sources: loaded only when that example is run.
         chunkSizeWarningLimit: 2_000,
       },
