@@ -484,6 +484,12 @@ export class Executor {
     const moment = momentOf(p);
     const clockMs = p.clock.latestMs;
     const { chain, images } = await machine.encodeImage();
+    const imageBytes = images.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    if (imageBytes > LIMITS.placedBytes)
+      throw new RoostError(
+        "ENOMEM",
+        `it is too large to be sent: ${Math.ceil(imageBytes / 2 ** 20)} MiB, compressed, where ${LIMITS.placedBytes / 2 ** 20} are possible; keep less in memory`,
+      );
     return { snapshot: { chain, calls, waiting, moment, clockMs }, images };
   }
 

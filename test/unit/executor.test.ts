@@ -3,12 +3,13 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { GUEST_LIBRARY } from "virtual:roost-guest";
 import { expect, test } from "vitest";
-import { type Epoch, jobId, type Pid } from "../../fabric/base/ids.ts";
+import { type Epoch, imageId, jobId, type Pid } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
 import { ensureEngine } from "../../fabric/engine/build/main.ts";
 import { type BaseImage, bootBase, loadEngine } from "../../fabric/engine/index.ts";
 import { engineMachines } from "../../fabric/host/engine-machines.ts";
 import { Executor } from "../../fabric/host/executor.ts";
+import type { Machines } from "../../fabric/host/machines.ts";
 import { systemRandom } from "../../fabric/io/random.ts";
 import type { Report } from "../../fabric/kernel/executor-messages.ts";
 import { type MessageOf, NOTHING_LEARNED, stayKey } from "../../fabric/wire/messages.ts";
@@ -37,12 +38,12 @@ const place = (source: string): MessageOf<"place"> => ({
 });
 
 /** An executor whose clock goes on by 0.1 ms at each look, and whose tasks the test runs one by one. */
-function start(base: BaseImage, commandWaits: () => boolean) {
+function start(machines: Machines, commandWaits: () => boolean = () => false) {
   const yielded: (() => void)[] = [];
   const reports: Report[] = [];
   const clock = { nowMs: 0 };
   const executor = new Executor({
-    machines: engineMachines(base),
+    machines,
     hostName: "test",
     clock: {
       now: () => clock.nowMs,
@@ -70,7 +71,7 @@ function start(base: BaseImage, commandWaits: () => boolean) {
 const key = stayKey(stay);
 
 async function firstSliceMs(base: BaseImage, commandWaits: () => boolean): Promise<number> {
-  const { executor, reports, turn } = start(base, commandWaits);
+  const { executor, reports, turn } = start(engineMachines(base), commandWaits);
   executor.handle({ type: "place", key, place: place("for (;;);") });
   await turn(); // it arrives
   await turn(); // that is said
@@ -90,7 +91,7 @@ test("a slice ends after its time, and soon when a command waits", async () => {
 });
 
 test("what has only just been sent goes back untouched, and does not run", async () => {
-  const { executor, reports, turn } = start(await boot(), () => false);
+  const { executor, reports, turn } = start(engineMachines(await boot()));
   executor.handle({ type: "place", key, place: place("for (;;);") });
   executor.handle({ type: "halt" });
   executor.handle({ type: "snapshot", key, why: "reclaimed" });
@@ -105,4 +106,29 @@ test("what has only just been sent goes back untouched, and does not run", async
   await turn();
   await turn();
   expect(reports.slice(2)).toEqual([{ type: "running", key: stayKey({ ...stay, epoch: 2 as Epoch }) }]);
+});
+
+test("a process whose image fits no message ends with a sentence, instead of the link", async () => {
+  const machines = engineMachines(await boot());
+  const images = [{ id: imageId("huge"), bytes: new Uint8Array(LIMITS.placedBytes + 1) }];
+  const { executor, reports, turn } = start({
+    ...machines,
+    // A real one would need minutes to fill as much memory with what cannot be compressed.
+    fresh: (options) =>
+      Object.assign(machines.fresh(options), {
+        encodeImage: async () => ({ chain: images.map(({ id }) => id), images }),
+      }),
+  });
+  executor.handle({ type: "place", key, place: place("for (;;);") });
+  await turn();
+  await turn();
+  await turn();
+  executor.handle({ type: "snapshot", key, why: "reclaimed" });
+  await expect
+    .poll(() => reports.at(-1))
+    .toMatchObject({
+      type: "failed",
+      code: "ENOMEM",
+      reason: expect.stringMatching(/too large to be sent: 161 MiB, compressed, where 160 are possible/),
+    });
 });
