@@ -6,6 +6,7 @@ import {
   decodeValue,
   type Fabric,
   type Job,
+  type JobEvent,
   type JobView,
   MemoryDisk,
   type Terminal,
@@ -13,6 +14,7 @@ import {
 import type { Order, Run, WrittenFile } from "./run.ts";
 import { type Line, TerminalLines } from "./terminal.ts";
 import { forkTimer } from "./timing.ts";
+import { Trace } from "./trace.ts";
 
 /** What was given carries this time, so that whatever is newer was written by the job. */
 const GIVEN_AT_MS = 0;
@@ -21,6 +23,7 @@ export class Launch implements Run {
   readonly live = true;
   readonly interrupted = false;
   readonly order: Order;
+  readonly trace: Trace;
   readonly job: Job;
   /** Where the job's home lives. */
   readonly fabric: Fabric;
@@ -33,7 +36,13 @@ export class Launch implements Run {
     order: Order,
     fabric: Fabric,
     job: Job,
-    io: { terminal: TerminalLines; input: Input; disk: MemoryDisk; onEnd: (launch: Launch) => void },
+    io: {
+      trace: Trace;
+      terminal: TerminalLines;
+      input: Input;
+      disk: MemoryDisk;
+      onEnd: (launch: Launch) => void;
+    },
   ) {
     this.order = order;
     this.fabric = fabric;
@@ -41,18 +50,18 @@ export class Launch implements Run {
     this.#terminal = io.terminal;
     this.#input = io.input;
     this.#disk = io.disk;
+    this.trace = io.trace;
     void job.ended.then((end) => {
       this.#value = valueIn(end.value);
       io.onEnd(this);
     });
   }
 
-  /** `onOutput` is called whenever lines, input or files may be different; `onEnd` once the job is over. */
+  /** `output` is called whenever lines, input or files may be different; `end` once the job is over. */
   static async start(
     fabric: Fabric,
     order: Order,
-    onOutput: () => void,
-    onEnd: (launch: Launch) => void,
+    on: { output(): void; event(event: JobEvent): void; end(launch: Launch): void },
   ): Promise<Launch> {
     let nowMs: () => number = () => GIVEN_AT_MS;
     // Copies: the job may write to its files, and what the person gave is for the next job too.
@@ -60,23 +69,29 @@ export class Launch implements Run {
     const disk = new MemoryDisk(given, () => nowMs());
     nowMs = Date.now;
     const terminal = new TerminalLines();
-    const input = new Input(onOutput);
+    const trace = new Trace();
+    const timeForks = forkTimer();
+    const input = new Input(on.output);
     const job = await fabric.run({
       name: order.name,
       source: order.source,
       fileName: order.fileName,
       args: order.args,
-      onEvent: forkTimer(),
+      onEvent: (event, atMs) => {
+        timeForks(event);
+        trace.happened(event, atMs);
+        on.event(event);
+      },
       disk,
       terminal: {
         print: (fd, data) => {
           terminal.print(fd, data);
-          onOutput();
+          on.output();
         },
         readLine: () => input.readLine(),
       },
     });
-    return new Launch(order, fabric, job, { terminal, input, disk, onEnd });
+    return new Launch(order, fabric, job, { trace, terminal, input, disk, onEnd: on.end });
   }
 
   get id() {

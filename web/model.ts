@@ -43,6 +43,8 @@ export interface ModelOptions {
   readonly relayName: string;
 }
 
+type MessageListener = (from: number, to: number) => void;
+
 /** What was found in storage. */
 interface Kept {
   readonly settings: Settings;
@@ -91,6 +93,7 @@ export class Model {
   #fabric: Fabric;
   #unsubscribe: () => void = () => {};
   #outputChanged = false;
+  readonly #messageListeners = new Set<MessageListener>();
   #cancelRefresh: (() => void) | undefined;
   /** By `performance.now`: not to be shown anything new before. */
   #showsAtMs = 0;
@@ -185,15 +188,16 @@ export class Model {
 
   async launch(order: Order): Promise<void> {
     await this.#attempt(`${order.name} did not start`, async () => {
-      const launch = await Launch.start(
-        this.#fabric,
-        order,
-        () => this.#touchOutput(),
-        (launch) => {
+      const launch = await Launch.start(this.#fabric, order, {
+        output: () => this.#touchOutput(),
+        event: (event) => {
+          if (event.type === "sent") for (const tell of this.#messageListeners) tell(event.pid, event.to);
+        },
+        end: (launch) => {
           this.#touchOutput();
           this.#remember(launch);
         },
-      );
+      });
       batch(() => {
         this.#runs.value = [launch, ...this.#runs.value];
         this.#chosen.value = launch.id;
@@ -204,6 +208,12 @@ export class Model {
 
   look(run: Run): void {
     this.#chosen.value = run.id;
+  }
+
+  /** Calls back for every message between processes of jobs of this page. Returns what ends that. */
+  onMessage(listener: MessageListener): () => void {
+    this.#messageListeners.add(listener);
+    return () => this.#messageListeners.delete(listener);
   }
 
   /** Forgets a job that is over. */
@@ -314,6 +324,10 @@ export class Model {
   #takeOver(): void {
     const view = this.#fabric.view;
     this.owner.follow(view);
+    for (const run of this.#runs.value) {
+      const job = run instanceof Launch && run.view(view.jobs);
+      if (job && job.endedMs === undefined) run.trace.look(job, Date.now());
+    }
     batch(() => {
       this.#nowMs.value = Date.now();
       if (view.relay.state === "online") this.#hasBeenOnline.value = true;

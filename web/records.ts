@@ -5,6 +5,7 @@
 import type { JobId, JobView, Store } from "../fabric/index.ts";
 import type { Order, Run, WrittenFile } from "./run.ts";
 import type { Line } from "./terminal.ts";
+import type { TraceRecord } from "./trace.ts";
 
 export interface JobRecord {
   readonly id: JobId;
@@ -18,6 +19,7 @@ export interface JobRecord {
   readonly filesLeftOut: number;
   /** The exit value of the first process. */
   readonly value: unknown;
+  readonly trace?: TraceRecord;
 }
 
 const INDEX_KEY = "records";
@@ -47,6 +49,7 @@ export function recordOf(run: Run, view: JobView, nowMs: number): JobRecord {
     files,
     filesLeftOut: written.length - files.length,
     value: run.value,
+    trace: { marks: run.trace.marks, samples: run.trace.samples },
   };
 }
 
@@ -107,17 +110,19 @@ export class PastRun implements Run {
   readonly droppedLines: number;
   readonly asksForInput = false;
   readonly value: unknown;
+  readonly trace: TraceRecord;
   /** Its page went before it had ended. */
   readonly interrupted: boolean;
   readonly #view: JobView;
   readonly #files: readonly WrittenFile[];
 
-  constructor({ id, savedMs, order, view, lines, droppedLines, files, value }: JobRecord) {
+  constructor({ id, savedMs, order, view, lines, droppedLines, files, value, trace }: JobRecord) {
     this.id = id;
     this.order = order;
     this.lines = lines;
     this.droppedLines = droppedLines;
     this.value = value;
+    this.trace = trace ?? { marks: new Map(), samples: [] };
     this.interrupted = view.endedMs === undefined;
     this.#view = this.interrupted ? cutOff(view, savedMs) : view;
     this.#files = files;

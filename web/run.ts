@@ -1,6 +1,7 @@
 /** A job as the page shows it, whether it runs, has ended, or is remembered from an earlier page. */
 import type { JobId, JobView } from "../fabric/index.ts";
 import type { Line } from "./terminal.ts";
+import type { TraceRecord } from "./trace.ts";
 
 /** A program and what it is to work on. */
 export interface Order {
@@ -25,6 +26,7 @@ export interface Run {
   readonly droppedLines: number;
   /** Whether the program waits for somebody to type a line. */
   readonly asksForInput: boolean;
+  readonly trace: TraceRecord;
   /** What its first process gave to `exit`. */
   readonly value: unknown;
   /** Its page went before it had ended. */

@@ -45,8 +45,9 @@ interface Memory {
   /** Since when more has been possible than is taken. */
   readonly moreSinceMs: number | undefined;
   readonly batteryLow: boolean;
-  /** Workers that a busy machine leaves, and since when. */
+  /** Workers that a busy machine leaves, since when, and whether at half speed. */
   readonly cap: number;
+  readonly halved: boolean;
   readonly capSinceMs: number;
   readonly busySinceMs: number | undefined;
 }
@@ -64,7 +65,7 @@ const OTHERS_BUSY = 0.5;
 const OTHERS_FREE = 0.25;
 /** A machine that stays busy loses a worker each time this has passed. */
 const BUSY_STEP_MS = 10_000;
-/** After the last worker was given up. Longer, since nobody can tell whose work the pressure was. */
+/** After the last worker was given up. */
 const BUSY_REST_MS = 300_000;
 
 export function decide(
@@ -77,7 +78,7 @@ export function decide(
   const before = previous?.memory;
   const present = isPresent(settings, readings, before?.present ?? true);
   const batteryLow = isBatteryLow(readings, before?.batteryLow ?? false);
-  const busy = busyness(readings, before, previous?.workers ?? 0, nowMs);
+  const busy = busyness(readings, present, before, previous?.workers ?? 0, nowMs);
   const memory: Memory = { wish: wish.kind, present, batteryLow, moreSinceMs: undefined, ...busy };
   const nothing = (guests: Decision["guests"], reason: string): Decision => ({
     taking: false,
@@ -121,7 +122,8 @@ export function decide(
   const waitsMs = moreSinceMs === undefined || fresh ? 0 : moreSinceMs + DWELL_MS - nowMs;
   const workers = waitsMs > 0 ? had : possible;
   const next = { ...memory, moreSinceMs: waitsMs > 0 ? moreSinceMs : undefined };
-  const then = { workers, share: mode.share, wants, memory: next };
+  const share = memory.halved ? mode.share / 2 : mode.share;
+  const then = { workers, share, wants, memory: next };
   if (possible === 0)
     return { ...nothing("leave", "other tabs of this browser use all the workers you allow"), ...then };
   if (workers === 0)
@@ -175,6 +177,7 @@ function reasonToTake(
 ): string {
   const of = workers === 1 ? "1 worker" : `${workers} workers`;
   if (waitsMs > 0) return `${of} now, more in ${inWords(waitsMs)} if all stays quiet`;
+  if (memory.halved) return `this machine is busy: ${of} at half speed`;
   if (memory.cap <= workers) return `this machine is busy: only ${of}`;
   const mode = memory.present ? settings.here : settings.away;
   if (r.budget < mode.workers) return `${of}; other tabs of this browser use the rest`;
@@ -193,28 +196,38 @@ function isBatteryLow({ battery }: Readings, before: boolean): boolean {
   return battery.charge < (before ? BATTERY_START : BATTERY_STOP);
 }
 
-/** One worker less for every BUSY_STEP_MS that the machine is busy; all back once it has been free for a while. */
+/**
+ * One worker less for every BUSY_STEP_MS that the machine is busy; all back once it is free. Where the load of other
+ * programs is known, down to none. Pressure alone does not tell whose it is, and may be these very guests': it takes
+ * something only while somebody is there to mind, and leaves one worker at half speed.
+ */
 function busyness(
   { pressure, othersCpu }: Readings,
+  present: boolean,
   before: Memory | undefined,
   workers: number,
   nowMs: number,
-): Pick<Memory, "cap" | "capSinceMs" | "busySinceMs"> {
-  const { cap = Number.POSITIVE_INFINITY, capSinceMs = nowMs, busySinceMs } = before ?? {};
-  const busy = othersCpu !== undefined ? othersCpu > OTHERS_BUSY : pressure === "critical";
-  const free =
-    othersCpu !== undefined ? othersCpu < OTHERS_FREE : pressure === "nominal" || pressure === "fair";
+): Pick<Memory, "cap" | "halved" | "capSinceMs" | "busySinceMs"> {
+  const { cap, halved, capSinceMs, busySinceMs } = before ?? UNBUSY;
+  const known = othersCpu !== undefined;
+  const busy = known ? othersCpu > OTHERS_BUSY : present && pressure === "critical";
+  const free = known
+    ? othersCpu < OTHERS_FREE
+    : !present || (pressure !== "critical" && pressure !== "serious");
   if (busy) {
     const since = busySinceMs ?? nowMs;
-    if (workers === 0 || nowMs - since < BUSY_STEP_MS) return { cap, capSinceMs, busySinceMs: since };
-    return { cap: Math.min(cap, workers) - 1, capSinceMs: nowMs, busySinceMs: nowMs };
+    const wait = workers === 0 || nowMs - since < BUSY_STEP_MS;
+    if (wait) return { cap, halved, capSinceMs, busySinceMs: since };
+    const less = Math.min(cap, workers) - 1;
+    const last = !known && less === 0;
+    return { cap: last ? 1 : less, halved: last, capSinceMs: nowMs, busySinceMs: nowMs };
   }
-  const restMs = cap === 0 ? BUSY_REST_MS : 0;
-  const known = pressure !== undefined || othersCpu !== undefined;
-  if ((free || !known) && nowMs - capSinceMs >= restMs)
-    return { cap: Number.POSITIVE_INFINITY, capSinceMs: nowMs, busySinceMs: undefined };
-  return { cap, capSinceMs, busySinceMs: undefined };
+  const restMs = cap === 0 ? BUSY_REST_MS : cap === UNBUSY.cap ? 0 : DWELL_MS;
+  if (free && nowMs - capSinceMs >= restMs) return UNBUSY;
+  return { cap, halved, capSinceMs, busySinceMs: undefined };
 }
+
+const UNBUSY = { cap: Number.POSITIVE_INFINITY, halved: false, capSinceMs: 0, busySinceMs: undefined };
 
 const within = ({ fromMinute, toMinute }: Hours, minute: number): boolean =>
   fromMinute <= toMinute

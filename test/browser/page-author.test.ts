@@ -239,8 +239,24 @@ test("one process is killed from its menu, by keyboard; the rest goes on", async
   const menu = page.getByTestId("process-menu");
   await eventually(() => menu.evaluate((element) => element === document.activeElement)).toBe(true);
   await page.keyboard.press("Enter"); // by mistake: does nothing
+  const focused = () => page.evaluate(() => document.activeElement?.textContent);
   await page.keyboard.press("Tab");
-  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("Kill it");
+  expect(await focused()).toBe("Stop it for now");
+  await page.keyboard.press("Enter");
+  await eventually(() => process.getAttribute("data-state")).toBe("stopped");
+  await eventually(() => page.getByTestId("why-job").innerText()).toContain("stopped by a signal");
+  await process.getByRole("button").focus();
+  await page.keyboard.press("Enter");
+  await page.getByTestId("continue").waitFor();
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await eventually(() => process.getAttribute("data-state")).toBe("running");
+  await process.getByRole("button").focus();
+  await page.keyboard.press("Enter");
+  await page.getByTestId("stop").waitFor();
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  expect(await focused()).toBe("Kill it");
   await page.keyboard.press("Enter");
   await status(page).toBe("exit 0");
   expect(await process.getAttribute("data-signal")).toBe("SIGKILL");

@@ -130,14 +130,13 @@ test("a dwell, pressure and hours, with the clock moved on", async () => {
   await page.getByTestId("limits").locator("summary").click();
   await page.getByTestId("donate").click();
   await state(page).toBe("Donating: nothing is here");
+  await page.evaluate(() => fakes.user("active"));
   await page.evaluate(() => fakes.pressure("critical"));
   await page.clock.runFor(25_000);
-  await why(page).toMatch(/^Nothing runs here: this machine is busy with other things\.$/);
+  await why(page).toMatch(/^This machine is busy: 1 worker at half speed\./);
   await page.evaluate(() => fakes.pressure("nominal"));
-  await page.clock.runFor(300_000);
-  await why(page).toMatch(/all is quiet/);
-  await page.clock.runFor(31_000);
-  await state(page).toBe("Donating: nothing is here");
+  await page.clock.runFor(61_000);
+  await why(page).toMatch(/^You are here: 1 worker\./);
 
   const now = await page.evaluate(() => new Date().getHours());
   const two = (hour: number) => `${String((hour + 24) % 24).padStart(2, "0")}:00`;

@@ -130,27 +130,34 @@ test("data-saver, hours, a page in front: each stops it, with its reason", () =>
   expect(hidden.at({ hidden: true }, DWELL_MS).taking).toBe(true);
 });
 
-test("a busy machine gives way worker by worker, rests, and starts again only when it is free", () => {
-  const b = new Bench();
-  b.at();
+test("a machine under pressure gives way worker by worker, to one at half speed, while somebody is there", () => {
+  const b = new Bench({ here: { workers: 3, share: 0.8 } });
+  b.at({ idleMs: 0 });
   b.at({ pressure: "critical" }, 9_000);
-  expect(b.decision).toMatchObject({ workers: 4 });
-  expect(b.at({}, 1_000)).toMatchObject({ workers: 3, reason: "this machine is busy: only 3 workers" });
-  expect(b.at({}, 30_000)).toMatchObject({
-    taking: false,
-    workers: 0,
-    reason: "this machine is busy with other things",
+  expect(b.decision).toMatchObject({ workers: 3, share: 0.8 });
+  expect(b.at({}, 1_000)).toMatchObject({ workers: 2, reason: "this machine is busy: only 2 workers" });
+  expect(b.at({}, 60_000)).toMatchObject({
+    taking: true,
+    workers: 1,
+    share: 0.4,
+    reason: "this machine is busy: 1 worker at half speed",
   });
-  b.at({ pressure: "nominal" }, 200_000);
-  expect(b.decision?.taking).toBe(false);
-  expect(b.at({}, 140_000)).toMatchObject({ taking: true, workers: 4 });
+  expect(b.at({ pressure: "serious" }, 60_000)).toMatchObject({ workers: 1 });
+  expect(b.at({ pressure: "fair" }, 2 * DWELL_MS)).toMatchObject({ workers: 3, share: 0.8 });
+  const away = new Bench();
+  away.at();
+  expect(away.at({ pressure: "critical" }, 120_000)).toMatchObject({ workers: 4, share: 1 });
 });
 
 test("where the load of other programs is known, it decides: over a half busy, under a quarter free", () => {
   const b = new Bench({ away: { workers: 1, share: 1 } });
   b.at({ pressure: "critical", othersCpu: 0.4 }, 60_000);
   expect(b.decision?.taking).toBe(true);
-  expect(b.at({ othersCpu: 0.6 }, 11_000).taking).toBe(false);
+  expect(b.at({ othersCpu: 0.6 }, 11_000)).toMatchObject({
+    taking: false,
+    workers: 0,
+    reason: "this machine is busy with other things",
+  });
   expect(b.at({ othersCpu: 0.4 }, 400_000).taking).toBe(false);
   expect(b.at({ othersCpu: 0.2 }, DWELL_MS).taking).toBe(true);
 });

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import type { Model } from "../model.ts";
 import { count } from "../words.ts";
 import { DonateCard } from "./donate-card.tsx";
-import { FabricPanel } from "./fabric-panel.tsx";
+import { type Anchor, FabricPanel } from "./fabric-panel.tsx";
 import { Header } from "./header.tsx";
 import { iconOf, type Mood } from "./icons.tsx";
 import { JobPanel } from "./job-panel.tsx";
@@ -26,7 +26,7 @@ export function App({ model }: { model: Model }) {
   }, [mood]);
   useReclaimKey(model);
 
-  const open = (pid: number, from: Element) => {
+  const open = (pid: number, from: Anchor) => {
     menu.value = { pid, from };
   };
   const trouble = model.trouble.value;

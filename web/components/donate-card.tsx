@@ -70,7 +70,7 @@ function Given({ model }: { model: Model }) {
   const resting = wish.kind === "paused" || wish.kind === "snoozed";
   return (
     <>
-      <div class="state" role="status">
+      <div class="donor-now" role="status">
         <p class="now" data-testid="donor-state">
           {headline(model, guests.length)}
         </p>

@@ -3,6 +3,7 @@ import type { JobView } from "../../fabric/index.ts";
 import type { Model } from "../model.ts";
 import type { Run } from "../run.ts";
 import { bytes, count, duration } from "../words.ts";
+import { Chart } from "./chart.tsx";
 import type { OpenProcess } from "./fabric-panel.tsx";
 import { Output } from "./output.tsx";
 import { ProcessTable } from "./process-table.tsx";
@@ -64,7 +65,8 @@ function JobShown({ model, run, job, open }: { model: Model; run: Run; job: JobV
       <Output model={model} run={run} />
       <ResultPanel model={model} run={run} />
       <WrittenFiles model={model} run={run} />
-      <ProcessTable model={model} job={job} open={open} />
+      <Chart model={model} run={run} />
+      <ProcessTable model={model} run={run} job={job} open={open} />
     </>
   );
 }

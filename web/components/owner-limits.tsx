@@ -112,6 +112,7 @@ function Give({ model, which, title }: { model: Model; which: "here" | "away"; t
         <input
           type="range"
           data-testid={`workers-${which}`}
+          aria-label={`${title}: workers`}
           min={0}
           max={processors}
           value={allowance.workers}
@@ -125,6 +126,7 @@ function Give({ model, which, title }: { model: Model; which: "here" | "away"; t
         <input
           type="range"
           data-testid={`share-${which}`}
+          aria-label={`${title}: share of their time, in percent`}
           min={10}
           max={100}
           step={10}

@@ -1,13 +1,15 @@
 /** What one process is and was, and what can be done with it: move it, or kill it. */
 import { useEffect, useRef } from "preact/hooks";
+import { whyProcess } from "../../fabric/index.ts";
 import type { Model } from "../model.ts";
+import type { Anchor } from "./fabric-panel.tsx";
 import { glyphOf, HostMark, StateGlyph } from "./icons.tsx";
 import { storyOf } from "./timeline.tsx";
 
 export interface MenuTarget {
   readonly pid: number;
   /** What was pressed: the menu opens beside it. */
-  readonly from: Element;
+  readonly from: Anchor;
 }
 
 const WIDTH_PX = 320;
@@ -39,6 +41,8 @@ export function ProcessMenu({
   const process = job?.processes.find((p) => p.pid === target.pid);
   if (!run || !job || !process) return null;
   const ended = process.state === "ended";
+  const stopped = process.state === "stopped";
+  const why = ended ? [] : (whyProcess({ ...job, nowMs: model.nowMs.value }, process.pid) ?? []);
   const elsewhere = job.hosts.filter((host) => host.slots > 0 && host.id !== process.host);
   const act = (action: () => void) => () => {
     action();
@@ -77,6 +81,17 @@ export function ProcessMenu({
             </li>
           ))}
           {elsewhere.length === 0 && <li class="label">No other host takes it now.</li>}
+          {run.live && (
+            <li>
+              <button
+                type="button"
+                data-testid={stopped ? "continue" : "stop"}
+                onClick={act(() => model.signal(run, process.pid, stopped ? "SIGCONT" : "SIGSTOP"))}
+              >
+                {stopped ? "Let it go on" : "Stop it for now"}
+              </button>
+            </li>
+          )}
           <li>
             <button
               type="button"
@@ -89,8 +104,15 @@ export function ProcessMenu({
           </li>
         </ul>
       )}
+      {why.length > 0 && (
+        <ul class="why-process" data-testid="why-process">
+          {why.map((sentence) => (
+            <li key={sentence}>{sentence}</li>
+          ))}
+        </ul>
+      )}
       <ol class="story">
-        {storyOf(process).map((sentence, n) => (
+        {storyOf(process, run.trace.marks.get(process.pid)).map((sentence, n) => (
           <li key={n}>{sentence}</li>
         ))}
       </ol>

@@ -1,20 +1,28 @@
-/** One process's life as bars: a stay for each, in its host's colour with its letter; thin while its image was flying. */
+/**
+ * One process's life as bars: a stay for each, in its host's colour with its letter; thin while it was frozen and its
+ * image flew; a diamond for each checkpoint, a tick for messages it sent.
+ */
 import type { ProcessView } from "../../fabric/index.ts";
 import type { HostMarks } from "../places.ts";
-import { bytes, duration } from "../words.ts";
+import type { Marks } from "../trace.ts";
+import { bytes, count, duration } from "../words.ts";
 
 type Stay = ProcessView["stays"][number];
 
 /** Narrower bars have no room for a letter, in percent of the whole. */
 const LETTER_PERCENT_MIN = 4;
+/** Moments closer than this, in percent, are one. */
+const MOMENT_PERCENT_MIN = 0.4;
 
 export function Timeline({
   process,
+  moments,
   marks,
   fromMs,
   spanMs,
 }: {
   process: ProcessView;
+  moments: Marks | undefined;
   marks: HostMarks;
   fromMs: number;
   spanMs: number;
@@ -22,11 +30,13 @@ export function Timeline({
   const percent = (ms: number) => (100 * Math.min(spanMs, Math.max(0, ms))) / spanMs;
   const endMs = process.endedMs ?? fromMs + spanMs;
   const born = percent(process.bornMs - fromMs);
+  const { stays } = process;
   return (
-    <svg class="timeline" role="img" aria-label={storyOf(process).join("; ")}>
+    <svg class="timeline" role="img" aria-label={storyOf(process, moments).join("; ")}>
       <line x1={`${born}%`} x2={`${percent(endMs - fromMs)}%`} y1="50%" y2="50%" class="life" />
-      {process.stays.map((stay) => {
-        const placed = percent(stay.placedMs - fromMs);
+      {stays.map((stay, n) => {
+        // From the moment it stood still at the place before.
+        const frozen = percent((stays[n - 1]?.leftMs ?? stay.placedMs) - fromMs);
         const running = percent((stay.runningMs ?? stay.leftMs ?? endMs) - fromMs);
         const left = percent((stay.leftMs ?? endMs) - fromMs);
         const { letter, hue } = marks.markOf(stay.host);
@@ -35,8 +45,8 @@ export function Timeline({
             <title>{storyOfStay(stay)}</title>
             <rect
               class="flight"
-              x={`${placed}%`}
-              width={`${Math.max(0, running - placed)}%`}
+              x={`${frozen}%`}
+              width={`${Math.max(0, running - frozen)}%`}
               y="40%"
               height="20%"
             />
@@ -56,11 +66,35 @@ export function Timeline({
           </g>
         );
       })}
+      {apart(moments?.sent, (ms) => percent(ms - fromMs)).map((x) => (
+        <rect key={`s${x}`} class="sent" x={`${x}%`} width="1.5" y="0" height="32%" />
+      ))}
+      {apart(moments?.saved, (ms) => percent(ms - fromMs)).map((x) => (
+        <svg key={`c${x}`} x={`${x}%`} y="50%" class="saved" aria-hidden="true">
+          <path d="M0-4 4 0 0 4-4 0Z" />
+        </svg>
+      ))}
     </svg>
   );
 }
 
-export const storyOf = (process: ProcessView): string[] => process.stays.map(storyOfStay);
+/** Where to draw moments, so that none hides another. */
+function apart(times: readonly number[] | undefined, percent: (ms: number) => number): number[] {
+  const drawn: number[] = [];
+  for (const ms of times ?? []) {
+    const x = percent(ms);
+    if (x - (drawn.at(-1) ?? Number.NEGATIVE_INFINITY) >= MOMENT_PERCENT_MIN) drawn.push(x);
+  }
+  return drawn;
+}
+
+export function storyOf(process: ProcessView, moments?: Marks): string[] {
+  const story = process.stays.map(storyOfStay);
+  if (moments && moments.savedCount > 0) story.push(`saved ${count(moments.savedCount, "time")} on the way`);
+  if (moments && moments.sentCount + moments.receivedCount > 0)
+    story.push(`${count(moments.sentCount, "message")} sent, ${moments.receivedCount} received`);
+  return story;
+}
 
 const ARRIVAL: Record<Stay["why"], string> = {
   started: "started",

@@ -115,6 +115,7 @@ export function mountEditor(host: HTMLElement, options: EditorOptions): EditorHa
         EditorView.contentAttributes.of({
           "data-testid": "source",
           "aria-label": options.label,
+          tabindex: "0",
           autocapitalize: "off",
           spellcheck: "false",
         }),

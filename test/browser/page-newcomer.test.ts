@@ -1,0 +1,117 @@
+/** A newcomer's path with two tabs, by keyboard alone; and whether everybody can read and reach what is on the page. */
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import type { AxeResults } from "axe-core";
+import type { Browser, Locator, Page } from "playwright";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Relay } from "../../relay/index.ts";
+import { eventually, openTab, startChromium, startPageRelay } from "./harness.ts";
+
+let browser: Browser;
+let relay: Relay;
+
+beforeAll(async () => {
+  [browser, relay] = await Promise.all([startChromium(), startPageRelay()]);
+});
+afterAll(async () => {
+  await browser?.close();
+  await relay?.close();
+});
+
+/** Presses Tab until it is there: what cannot be reached so fails. */
+async function tabTo(page: Page, target: Locator): Promise<void> {
+  const element = await target.elementHandle();
+  for (let n = 0; n < 80; n++) {
+    if (await page.evaluate((wanted) => document.activeElement === wanted, element)) return;
+    await page.keyboard.press("Tab");
+  }
+  throw new Error("the keyboard does not reach it");
+}
+
+const SLOW =
+  'import { fork, wait } from "roost";\nif (fork({ on: "local" }) === 0) for (;;);\nconsole.log("it ended by", wait().signal);\n';
+
+test("donate, run in another tab, see it fly, move it, reclaim, read the receipt: by keyboard alone", async () => {
+  const [donor, author] = [(await openTab(browser, relay)).page, (await openTab(browser, relay)).page];
+  await tabTo(donor, donor.getByTestId("donate"));
+  await donor.keyboard.press("Enter");
+  await eventually(() => donor.getByTestId("donor-state").innerText()).toBe("Donating: nothing is here");
+  const place = author.locator("section[data-here=false]");
+  await place.waitFor();
+
+  await tabTo(author, author.getByTestId("example"));
+  await author.keyboard.press("m"); // my own…
+  await author.getByTestId("source").fill(SLOW);
+  await author.getByTestId("source").press("Control+Enter");
+  const process = author.getByTestId("process-2");
+  await process.waitFor();
+  const launcher = (await process.getAttribute("data-host")) ?? "";
+  await tabTo(author, process.getByRole("button"));
+  await author.keyboard.press("Enter");
+  await tabTo(author, author.getByRole("button", { name: /^Move to/ }));
+  await author.keyboard.press("Enter");
+  await eventually(() => process.getAttribute("data-host")).not.toBe(launcher);
+  await eventually(() => place.getAttribute("data-count")).toBe("1");
+  await donor.getByTestId("guest-2").waitFor();
+  await eventually(() => donor.title()).toBe("● 1 guest – Roost");
+
+  await donor.keyboard.press("Escape");
+  await donor.keyboard.press("Escape");
+  const name = await author.getByTestId("tab-name").innerText();
+  await eventually(() => donor.getByTestId("receipt").innerText()).toMatch(
+    new RegExp(`1 process left in .*program 2 → ${name}`, "s"),
+  );
+  await eventually(() => process.getAttribute("data-host")).toBe(launcher);
+  expect(Number(await process.getAttribute("data-moves"))).toBe(2);
+  await tabTo(author, author.getByTestId("cancel"));
+  await author.keyboard.press("Enter");
+  await eventually(() => author.getByTestId("status").innerText()).toBe("ended by SIGKILL");
+  await Promise.all([donor.context().close(), author.context().close()]);
+});
+
+const axeSource = readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** What is wrong for those who see, hear or move differently: the rule, and where. */
+async function barriers(page: Page): Promise<string[]> {
+  await page.evaluate(await axeSource);
+  const results: AxeResults = await page.evaluate(() =>
+    (globalThis as unknown as { axe: typeof import("axe-core") }).axe.run(),
+  );
+  return results.violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .flatMap(({ id, nodes }) =>
+      nodes.map((node) => `${id}: ${node.target.join(" ")}: ${node.failureSummary ?? ""}`),
+    );
+}
+
+test.each([
+  ["light", 1280],
+  ["dark", 390],
+] as const)("no serious barrier: %s, %i pixels wide", async (colorScheme, width) => {
+  const { page } = await openTab(browser, relay, { colorScheme, viewport: { width, height: 800 } });
+  expect(await barriers(page)).toEqual([]);
+  await page.getByTestId("limits").locator("summary").click();
+  await page.getByTestId("donate").click();
+  await eventually(() => page.getByTestId("donor-state").innerText()).toBe("Donating: nothing is here");
+  expect(await barriers(page)).toEqual([]);
+  await page.getByTestId("example").selectOption("own");
+  await page.getByTestId("snippet").selectOption("a list in parallel");
+  await page.getByTestId("run").click();
+  await eventually(() => page.getByTestId("status").innerText()).toBe("exit 0");
+  await page.getByTestId("result").waitFor();
+  await page.getByTestId("process-1").getByRole("button").click();
+  await page.getByTestId("process-menu").waitFor();
+  expect(await barriers(page)).toEqual([]);
+  await page.context().close();
+});
+
+test("an invitation: the address, and a code to photograph", async () => {
+  const { page } = await openTab(browser, relay);
+  await page.getByTestId("invite").click();
+  expect(await page.getByTestId("invite-address").innerText()).toBe(page.url());
+  const code = page.getByAltText("The address as a QR code");
+  await eventually(() => code.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBeGreaterThan(
+    0,
+  );
+  await page.context().close();
+});
