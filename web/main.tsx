@@ -9,6 +9,7 @@ import { App } from "./components/app.tsx";
 import { tabEnvironment } from "./environment.ts";
 import { Model } from "./model.ts";
 import { birdName } from "./names.ts";
+import { keepForOffline } from "./offline.ts";
 import { DEFAULT_SETTINGS } from "./settings.ts";
 import "./styles/page.css";
 
@@ -62,3 +63,4 @@ addEventListener("beforeunload", (event) => {
 
 addEventListener("hashchange", () => location.reload()); // another group is another participant
 if (page) render(<App model={model} />, page);
+void keepForOffline();

@@ -2,7 +2,8 @@
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 
-const ADDRESS = () => location.origin + location.pathname + location.search;
+/** With the part after "#": it may name a group. */
+const ADDRESS = () => location.href;
 const isThisMachine = () => ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
 
 export function Invite() {

@@ -36,7 +36,11 @@ export function Timeline({
       <line x1={`${born}%`} x2={`${percent(endMs - fromMs)}%`} y1="50%" y2="50%" class="life" />
       {stays.map((stay, n) => {
         // From the moment it stood still at the place before.
-        const frozen = percent((stays[n - 1]?.leftMs ?? stay.placedMs) - fromMs);
+        const frozenMs =
+          stay.runningMs !== undefined && stay.freezeMs !== undefined
+            ? stay.runningMs - stay.freezeMs
+            : (stays[n - 1]?.leftMs ?? stay.placedMs);
+        const frozen = percent(frozenMs - fromMs);
         const running = percent((stay.runningMs ?? stay.leftMs ?? endMs) - fromMs);
         const left = percent((stay.leftMs ?? endMs) - fromMs);
         const { letter, hue } = marks.markOf(stay.host);
@@ -113,6 +117,7 @@ function storyOfStay(stay: Stay): string {
     const took = duration(stay.runningMs - stay.placedMs);
     parts.push(stay.imageBytes > 0 ? `${bytes(stay.imageBytes)} flew in ${took}` : `ran after ${took}`);
   }
+  if (stay.freezeMs !== undefined) parts.push(`it stood still for ${duration(stay.freezeMs)}`);
   if (stay.leftMs !== undefined) parts.push(`stayed ${duration(stay.leftMs - stay.placedMs)}`);
   if (stay.cpuMs > 0) parts.push(`${duration(stay.cpuMs)} of CPU`);
   return parts.join(", ");

@@ -88,6 +88,7 @@ function place(pid: number): ProcessView {
     why: "forked" as const,
     imageBytes: 1,
     placedMs: round * 1000,
+    freezeMs: undefined,
     runningMs: round * 1000 + 20,
     leftMs: undefined,
     cpuMs: 0,
