@@ -7,6 +7,7 @@ import { rolldown } from "rolldown";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 import { compressed } from "./web/compress-plugin.ts";
+import { fileList } from "./web/file-list-plugin.ts";
 import { programs } from "./web/program-plugin.ts";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -43,7 +44,7 @@ const nodeEntries = {
 export default defineConfig({
   root: at("web"),
   publicDir: at("web/public"),
-  plugins: [guestLibrary(), programs(), compressed(at("dist/compressed"))],
+  plugins: [guestLibrary(), programs(), fileList(), compressed(at("dist/compressed"))],
   appType: "spa",
   // `npx vite` serves the page for development; `npx roost relay` beside it is its relay.
   server: {
