@@ -17,12 +17,12 @@ export class Mirror {
   #memory = newMemory(INITIAL_BYTES);
   #shown: readonly Page[] = [];
 
-  /** The pages of an instance's first `bytes`, sharing those that are as in `like`. Shows them from then on. */
+  /** The pages of an instance's first `bytes`, sharing those that are as in `like`. */
   read(from: Instance, bytes: number, like: readonly Page[]): Page[] {
     const count = pageCount(bytes);
-    const pages = like.slice(0, count);
-    while (pages.length < count) pages.push(ZEROS);
-    this.#show(pages);
+    const before = like.slice(0, count);
+    while (before.length < count) before.push(ZEROS);
+    this.#show(before);
 
     const changed: number[] = [];
     const differ = from.differFrom(this.#memory);
@@ -33,12 +33,11 @@ export class Mirror {
     }
 
     const source = from.bytes;
-    const shown = new Uint8Array(this.#memory.buffer);
     const copies = new Uint8Array(changed.length * PAGE_BYTES);
+    const pages = [...before];
     changed.forEach((n, i) => {
       const page = copies.subarray(i * PAGE_BYTES, (i + 1) * PAGE_BYTES);
       page.set(source.subarray(n * PAGE_BYTES, (n + 1) * PAGE_BYTES));
-      shown.set(page, n * PAGE_BYTES);
       pages[n] = page;
     });
     return pages;

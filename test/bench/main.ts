@@ -20,10 +20,13 @@ const SUITES: Record<string, Suite> = {
     measure: engineSuite,
   },
   image: {
-    how: "in one Node process; a small program, and one with 1 MiB of live heap",
+    how: "in one Node process; a small program, and one with 8 MiB of objects: its first image, another after one more call, and a machine made of it",
     measure: imageSuite,
   },
-  fork: { how: "in one Node process: image and restore, 1 MiB of live heap", measure: forkSuite },
+  fork: {
+    how: "in one Node process, without its protocol: image of a parent with 1 MiB of live heap, a child made of it, and run to its first call",
+    measure: forkSuite,
+  },
   local: {
     how: "a whole fabric in one Node process, host, worker and home: forking, ending and waiting with 1 MiB of live heap; thousands of processes that sleep",
     measure: localSuite,
