@@ -1,9 +1,14 @@
 /** `roost run`: from the words of the command to a launch. */
+import { readFile } from "node:fs/promises";
 import { RoostError } from "../base/errors.ts";
+import type { JobId } from "../base/ids.ts";
+import { readKeptJob } from "../host/job-keeper.ts";
+import { decodeCheckpoint } from "../host/saved-job.ts";
 import { bundleProgram } from "./bundle.ts";
 import { err } from "./colors.ts";
 import { asHome, detach } from "./detach.ts";
 import { type Launch, type Outcome, runAtRelay, runLocal } from "./run.ts";
+import { keptJobsStore } from "./state.ts";
 import { summarizeJob } from "./terminal.ts";
 
 export interface RunCommand {
@@ -14,14 +19,31 @@ export interface RunCommand {
   readonly memory?: number;
   readonly json?: boolean;
   readonly detach?: boolean;
+  readonly durable: "on" | "off";
+  /** A checkpoint to go on from, instead of a program. */
+  readonly restore?: string;
+  /** The same, for a job that is kept on this machine: its id. */
+  readonly kept?: string;
   /** This is the process that `--detach` has started. */
   readonly asHome?: boolean;
 }
 
 /** Answers with the exit code. */
-export async function run(file: string, args: readonly string[], options: RunCommand): Promise<number> {
+export async function run(
+  file: string | undefined,
+  args: readonly string[],
+  options: RunCommand,
+): Promise<number> {
   if (options.preemptEvery && !options.local)
     throw new RoostError("EINVAL", "--preempt-every goes with --local");
+  const again = options.restore ?? options.kept;
+  if (file === undefined && again === undefined)
+    throw new RoostError("EINVAL", "say which program to run, or with --restore a checkpoint to go on from");
+  if (file !== undefined && again !== undefined)
+    throw new RoostError(
+      "EINVAL",
+      `${file}: a checkpoint brings its own program and arguments; leave it out`,
+    );
   if (options.detach) return detach(file, args, options);
   if (options.asHome) return asHome((detached) => launchFrom(file, args, options, { detached }));
   const { exitCode, job } = await launchFrom(
@@ -39,18 +61,40 @@ const printEvent: NonNullable<Launch["onEvent"]> = (event, atMs) =>
   void process.stdout.write(`${JSON.stringify({ atMs, ...event })}\n`);
 
 function launchFrom(
-  file: string,
+  file: string | undefined,
   args: readonly string[],
   options: RunCommand,
   how: Pick<Launch, "onEvent" | "detached">,
 ): Promise<Outcome> {
-  const launch = bundleProgram(file).then((program) => ({
-    program,
+  const launch = whatToRun(file, options).then((what) => ({
+    ...what,
     args,
     directory: options.dir,
+    local: options.local,
     preemptEvery: options.preemptEvery ?? 0,
+    durable: options.durable === "on",
     ...(options.memory ? { memoryBytesMax: options.memory * 1024 * 1024 } : {}),
     ...how,
   }));
   return options.local ? runLocal(launch, options.local) : runAtRelay(launch, options.relay);
+}
+
+async function whatToRun(
+  file: string | undefined,
+  { restore, kept }: RunCommand,
+): Promise<Pick<Launch, "program" | "atRest">> {
+  if (file !== undefined) return { program: await bundleProgram(file) };
+  if (restore !== undefined) return { atRest: decodeCheckpoint(await readCheckpoint(restore)) };
+  const atRest = await readKeptJob(keptJobsStore(), kept as JobId);
+  if (!atRest) throw new RoostError("ESRCH", `no job ${kept} is kept on this machine`);
+  return { atRest };
+}
+
+async function readCheckpoint(file: string): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await readFile(file));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new RoostError("ENOENT", `the checkpoint cannot be read: ${why}`);
+  }
 }

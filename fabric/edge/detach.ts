@@ -6,6 +6,7 @@ import { spawn } from "node:child_process";
 import { ERROR_CODES, RoostError } from "../base/errors.ts";
 import type { RunCommand } from "./commands.ts";
 import type { Launch, Outcome } from "./run.ts";
+import type { JobRecord } from "./state.ts";
 import { shortId } from "./words.ts";
 
 type News =
@@ -13,7 +14,11 @@ type News =
   | { readonly failed: { readonly code: string; readonly reason: string } };
 
 /** In the launcher. Answers with its exit code; throws RoostError where the job could not be launched. */
-export async function detach(file: string, args: readonly string[], options: RunCommand): Promise<number> {
+export async function detach(
+  file: string | undefined,
+  args: readonly string[],
+  options: RunCommand,
+): Promise<number> {
   const id = await launched(file, args, options);
   if (options.json) process.stdout.write(`${JSON.stringify({ job: id })}\n`);
   else {
@@ -24,20 +29,38 @@ export async function detach(file: string, args: readonly string[], options: Run
   return 0;
 }
 
-function launched(file: string, args: readonly string[], options: RunCommand): Promise<string> {
-  const { relay, local, preemptEvery, dir, memory } = options;
-  const words = [
-    ...["run", "--as-home", "--dir", dir],
+function launched(file: string | undefined, args: readonly string[], options: RunCommand): Promise<string> {
+  const { relay, local, preemptEvery, dir, memory, durable, restore } = options;
+  return startHome([
+    ...["--dir", dir, "--durable", durable],
     ...(local ? [`--local=${local}`] : ["--relay", relay.href]),
     ...(preemptEvery ? ["--preempt-every", String(preemptEvery)] : []),
     ...(memory ? ["--memory", String(memory)] : []),
-    ...["--", file, ...args],
-  ];
-  const home = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? "", ...words], {
-    detached: true,
-    stdio: ["ignore", "ignore", "ignore", "ipc"],
-    windowsHide: true,
-  });
+    ...(restore ? ["--restore", restore] : []),
+    ...(file === undefined ? [] : ["--", file, ...args]),
+  ]);
+}
+
+/** Starts another home for a job that was kept; resolves when it runs there. */
+export async function revive(
+  id: string,
+  { directory, local }: NonNullable<JobRecord["launch"]>,
+  relay: string | undefined,
+): Promise<void> {
+  const where = local ? [`--local=${local}`] : relay ? ["--relay", relay] : [];
+  await startHome(["--kept", id, "--dir", directory, ...where]);
+}
+
+function startHome(words: readonly string[]): Promise<string> {
+  const home = spawn(
+    process.execPath,
+    [...process.execArgv, process.argv[1] ?? "", "run", "--as-home", ...words],
+    {
+      detached: true,
+      stdio: ["ignore", "ignore", "ignore", "ipc"],
+      windowsHide: true,
+    },
+  );
   return new Promise((resolve, reject) => {
     home.on("error", reject);
     home.on("exit", (code) =>

@@ -1,17 +1,20 @@
 /** From what a person says to the job that is meant: one of this machine, by its id, or one at a relay, by its address. */
 import { createConnection } from "node:net";
 import { RoostError } from "../base/errors.ts";
+import type { JobId } from "../base/ids.ts";
 import { RemoteJob } from "../host/control-client.ts";
 import { parseAddress } from "../host/fabric.ts";
+import { keptJobs } from "../host/job-keeper.ts";
 import { socketLink } from "../io/socket-link.ts";
 import type { JobReport } from "../wire/control.ts";
+import { err } from "./colors.ts";
 import { type Recorded, replay } from "./recording.ts";
-import { type JobRecord, readEnded, readRecords, removeRecord, SHOWN } from "./state.ts";
+import { type JobRecord, keptJobsStore, readEnded, readRecords, removeRecord, SHOWN } from "./state.ts";
 
 /** What can be asked of a job, whether it runs or has ended. */
 export type JobHandle = Pick<
   RemoteJob,
-  "look" | "output" | "kill" | "migrate" | "attach" | "type" | "onAsk"
+  "look" | "output" | "kill" | "migrate" | "checkpoint" | "attach" | "type" | "onAsk"
 > &
   AsyncDisposable & {
     /** Where it can be reached from other machines, if that is known here. */
@@ -42,7 +45,7 @@ export async function findJob(where: Where): Promise<JobHandle> {
       );
     if (another)
       throw new RoostError("EINVAL", `more than one job's id begins with ${wanted}; write more of it`);
-    const job = await open(record);
+    const job = (await open(record)) ?? (await reopen(record));
     if (job) return job;
     throw new RoostError("ESRCH", `the home of job ${wanted} has died, and the job with it`);
   }
@@ -79,8 +82,22 @@ async function open(record: JobRecord, ended = true): Promise<JobHandle | undefi
   if (running) return running;
   const recording = await readEnded(record.id);
   if (recording) return ended ? new EndedJob(recording) : undefined;
-  if (!isAlive(record.osPid)) await removeRecord(record);
+  if (!isAlive(record.osPid) && !(await isKept(record))) await removeRecord(record);
   return undefined;
+}
+
+const isKept = async ({ id }: JobRecord) => (await keptJobs(keptJobsStore())).includes(id as JobId);
+
+/** A detached job whose home has died (nobody listens any more) goes on in another, from where it was last kept. */
+async function reopen(record: JobRecord): Promise<JobHandle | undefined> {
+  const { launch, relay } = record;
+  if (!launch || !(await isKept(record))) return undefined;
+  if (process.stderr.isTTY)
+    process.stderr.write(`${err.dim("the job's home had died; the job goes on in another")}\n`);
+  const { revive } = await import("./detach.ts");
+  await revive(record.id, launch, relay);
+  const again = readRecords().find(({ id }) => id === record.id);
+  return again && connect(again);
 }
 
 async function connect({ socket, secret, address, relay }: JobRecord): Promise<JobHandle> {
@@ -139,6 +156,7 @@ class EndedJob implements JobHandle {
     return this.look();
   }
   kill = () => this.#over();
+  checkpoint = () => this.#over();
   migrate = () => this.#over();
   async attach() {}
   type() {}

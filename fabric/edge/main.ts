@@ -63,7 +63,7 @@ function takingPart(roost: Command): void {
   roost
     .command("run")
     .description("launch a job from here; its output is this command's, its status the exit code")
-    .argument("<file>", "the program: JavaScript or TypeScript, imports are bundled")
+    .argument("[file]", "the program: JavaScript or TypeScript, imports are bundled")
     .argument("[args...]", "its arguments; after -- they may begin with a dash")
     .addOption(relayOption())
     .addOption(
@@ -79,11 +79,18 @@ function takingPart(roost: Command): void {
       ).argParser(count(1)),
     )
     .option("--dir <directory>", "the job's directory: all it sees of the disk", ".")
+    .option("--restore <checkpoint>", "go on with a job from a file that `roost checkpoint` wrote")
+    .addOption(
+      new Option("--durable <how>", "checkpoint what runs, so that a lost host costs seconds at most")
+        .choices(["on", "off"])
+        .default("on"),
+    )
     .option("--memory <MiB>", "linear memory of each process", count(4))
     .option("--json", "print output and events as JSON lines, at the end the whole job")
     .addOption(new Option("--as-home").hideHelp())
+    .addOption(new Option("--kept <job>").hideHelp())
     .addHelpText("after", "\nExample:\n  roost run examples/queens.js 8 --local=3")
-    .action(async (file: string, args: string[], options) => {
+    .action(async (file: string | undefined, args: string[], options) => {
       const { run } = await import("./commands.ts");
       process.exitCode = await run(file, args, options);
     });
@@ -235,6 +242,22 @@ function steering(roost: Command): void {
     .action(async (what: string, options) => {
       const [{ target }, { kill }] = await Promise.all([import("./look.ts"), import("./steer.ts")]);
       await kill({ ...options, ...target(what, options) });
+    });
+
+  roost
+    .command("checkpoint")
+    .description("write a whole job, as it is now, to a file: `roost run --restore` goes on from it")
+    .argument("<job>", JOB)
+    .argument("<file>", "where to")
+    .addOption(atRelay())
+    .option("--json", "say what was written as JSON")
+    .addHelpText(
+      "after",
+      "\nExample:\n  roost checkpoint k3x9f2ab today.roost\n  roost run --restore today.roost",
+    )
+    .action(async (job: string, file: string, options) => {
+      const { checkpoint } = await import("./steer.ts");
+      await checkpoint({ ...options, job, file });
     });
 
   roost

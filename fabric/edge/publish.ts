@@ -1,5 +1,5 @@
 /** Makes a job whose home is this process known to the user's other terminals: a socket and a record of it. */
-import { chmod } from "node:fs/promises";
+import { chmod, rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { RoostError } from "../base/errors.ts";
 import type { Fabric } from "../host/fabric.ts";
@@ -40,7 +40,11 @@ export async function publish(...[home, job, options]: Parameters<typeof tell>):
 async function tell(
   home: Fabric,
   job: Job,
-  options: { readonly relay: URL | undefined; readonly detached: boolean },
+  options: {
+    readonly relay: URL | undefined;
+    readonly detached: boolean;
+    readonly launch?: JobRecord["launch"];
+  },
 ): Promise<Published> {
   await prepareState();
   const address = home.addressOf(job);
@@ -57,7 +61,10 @@ async function tell(
     address,
     relay: options.relay?.href,
     detached: options.detached,
+    launch: options.launch,
   };
+  // A home that died has left its socket behind.
+  if (process.platform !== "win32") await rm(record.socket, { force: true });
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);

@@ -1,9 +1,14 @@
 /** Launches a program and sees it through: `roost run`, and the demonstration of `npm start`. */
+import { resolve } from "node:path";
 import { RoostError } from "../base/errors.ts";
+import type { Disk } from "../base/ports.ts";
 import type { JobEvent } from "../home/effects.ts";
-import { Fabric, type RunOptions } from "../host/fabric.ts";
+import { Fabric, type LaunchOptions, type RunOptions } from "../host/fabric.ts";
 import type { Job, Terminal } from "../host/job.ts";
+import { forgetJob } from "../host/job-keeper.ts";
+import type { JobAtRest } from "../host/saved-job.ts";
 import { type JobView, viewOfJob } from "../host/view.ts";
+import { MemoryDisk } from "../io/memory-disk.ts";
 import { NodeDisk } from "../io/node-disk.ts";
 import type { Roost } from "../library.ts";
 import type { SignalName } from "../wire/calls.ts";
@@ -12,15 +17,21 @@ import { err } from "./colors.ts";
 import { nodeEnvironment } from "./environment.ts";
 import { type Published, publish } from "./publish.ts";
 import { stackRewriter } from "./stacks.ts";
+import { keptJobsStore } from "./state.ts";
 import { describeJob, processTerminal, StatusLine } from "./terminal.ts";
 import { exitCodeOf, SIGNAL_NUMBERS } from "./words.ts";
 
 export interface Launch {
-  readonly program: Program;
+  /** What is run: a program, or a job that goes on. */
+  readonly program?: Program;
+  readonly atRest?: JobAtRest;
   readonly args: readonly string[];
   /** The job's directory. */
   readonly directory: string;
+  /** Hosts inside this process, where there is no relay. */
+  readonly local?: number | undefined;
   readonly preemptEvery?: number;
+  readonly durable?: boolean;
   readonly memoryBytesMax?: number;
   /** What the line below the output says; by default the job in one line. */
   readonly status?: (job: JobView) => string;
@@ -116,28 +127,23 @@ async function seeThrough(
   });
   const interrupts = onInterrupt(each, () => job !== undefined);
   try {
-    job = await home.run({
-      name: launch.program.fileName,
-      source: launch.program.source,
-      fileName: launch.program.fileName,
-      args: launch.args,
-      env: environmentOfJob(),
-      disk: new NodeDisk(launch.directory),
-      preemptEvery: launch.preemptEvery ?? 0,
-      rewriteOutput: stackRewriter(launch.program),
+    job = await begin(home, launch, {
+      disk: diskOf(launch),
+      ...(launch.detached ? { keepIn: keptJobsStore() } : {}),
       ...input(launch, terminal),
       ...events(launch),
-      ...(launch.memoryBytesMax ? { memoryBytesMax: launch.memoryBytesMax } : {}),
     });
     if (launch.onEvent) tellOutput(job, launch.onEvent);
     await whenLaunched(job);
-    published = await publish(home, job, { relay, detached: launch.detached !== undefined }).catch(
-      (error) => {
-        if (launch.detached) throw error;
-        if (process.stderr.isTTY) process.stderr.write(`${err.yellow("roost:")} ${error.message}\n`);
-        return undefined; // it runs all the same
-      },
-    );
+    published = await publish(home, job, {
+      relay,
+      detached: launch.detached !== undefined,
+      launch: launch.detached && { directory: resolve(launch.directory), local: launch.local },
+    }).catch((error) => {
+      if (launch.detached) throw error;
+      if (process.stderr.isTTY) process.stderr.write(`${err.yellow("roost:")} ${error.message}\n`);
+      return undefined; // it runs all the same
+    });
     launch.detached?.onLaunched(job);
     const end = await job.ended;
     return { exitCode: broken ? 128 + BROKEN_PIPE : exitCodeOf(end), job: viewOfJob(job) };
@@ -146,7 +152,36 @@ async function seeThrough(
     await terminal.close();
     line.close();
     await published?.close();
+    if (launch.detached && job?.endedMs !== undefined) await forgetJob(keptJobsStore(), job.id);
   }
+}
+
+function begin(home: Fabric, launch: Launch, options: LaunchOptions): Promise<Job> {
+  const { program, atRest } = launch;
+  if (atRest) return home.revive(atRest, options);
+  if (!program) throw new Error("bug: a launch has a program or a job at rest");
+  return home.run({
+    ...options,
+    name: program.fileName,
+    source: program.source,
+    fileName: program.fileName,
+    args: launch.args,
+    env: environmentOfJob(),
+    preemptEvery: launch.preemptEvery ?? 0,
+    durable: launch.durable ?? true,
+    rewriteOutput: stackRewriter(program),
+    ...(launch.memoryBytesMax ? { memoryBytesMax: launch.memoryBytesMax } : {}),
+  });
+}
+
+/** A job that comes from a page has its files with it; they stay in memory. */
+function diskOf({ directory, atRest }: Launch): Disk {
+  const { job, contents } = atRest ?? {};
+  if (!job?.disk) return new NodeDisk(directory);
+  const nothing = new Uint8Array();
+  return new MemoryDisk(
+    job.disk.map(({ path, revision }) => [path, contents?.get(revision) ?? nothing] as const),
+  );
 }
 
 /** What a program gets that writes where nobody reads: SIGPIPE. */

@@ -7,6 +7,8 @@ import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import envPaths from "env-paths";
+import type { Store } from "../base/ports.ts";
+import { nodeStore } from "../io/node-store.ts";
 
 export interface JobRecord {
   readonly version: 1;
@@ -24,6 +26,8 @@ export interface JobRecord {
   /** Undefined: the job knows no relay. */
   readonly relay?: string | undefined;
   readonly detached: boolean;
+  /** Of a detached job: how its home was started, to start another when that has died. */
+  readonly launch?: { readonly directory: string; readonly local?: number | undefined } | undefined;
 }
 
 /** Letters of an id that are shown: 40 bits, so that nobody meets two alike. */
@@ -44,6 +48,9 @@ export function socketFor(id: string): string {
   return Buffer.byteLength(path) <= SOCKET_BYTES ? path : join(tmpdir(), `roost-${id}.sock`);
 }
 
+/** Where detached jobs are kept while they run, so that they outlive their homes. */
+export const keptJobsStore = (): Store => nodeStore(join(directory(), "kept"));
+
 /** Makes the directory, if need be. */
 export async function prepareState(): Promise<void> {
   await mkdir(directory(), { recursive: true, mode: 0o700 });
@@ -58,7 +65,7 @@ export async function writeEnded(id: string, recording: Uint8Array): Promise<voi
   await write(endedFile(id), recording);
 }
 
-export async function removeRecord({ id, socket }: JobRecord): Promise<void> {
+export async function removeRecord({ id, socket }: Pick<JobRecord, "id" | "socket">): Promise<void> {
   const files = [recordFile(id), endedFile(id), ...(process.platform === "win32" ? [] : [socket])];
   await Promise.all(files.map((file) => rm(file, { force: true })));
 }

@@ -1,4 +1,6 @@
 /** `roost kill`, `migrate`, `logs`, `attach`: acting on a job from another terminal. */
+import { rename, rm, writeFile } from "node:fs/promises";
+import prettyBytes from "pretty-bytes";
 import { RoostError } from "../base/errors.ts";
 import { FIRST_PID } from "../base/ids.ts";
 import type { RemoteOutput } from "../host/control-client.ts";
@@ -38,6 +40,26 @@ export async function migrate(options: LookOptions & { readonly pid: number; rea
   const now = (await job.look()).processes.find((p) => p.pid === options.pid);
   if (options.json) printJson({ pid: options.pid, host: now?.host, hostName: now?.hostName });
   else process.stdout.write(`process ${options.pid} is on ${plain(now?.hostName || "its way")}\n`);
+}
+
+/** The job runs on; the file is there whole or not at all. */
+export async function checkpoint(options: LookOptions & { readonly file: string }) {
+  await using job = await findJob(options);
+  const bytes = await job.checkpoint();
+  const draft = `${options.file}.${process.pid}.new`;
+  try {
+    await writeFile(draft, bytes);
+    await rename(draft, options.file);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw new RoostError("EACCES", `the file cannot be written: ${(error as Error).message}`);
+  }
+  const { id, name } = await job.look();
+  if (options.json) printJson({ job: id, file: options.file, bytes: bytes.length });
+  else
+    process.stdout.write(
+      `${plain(name)} is in ${options.file} (${prettyBytes(bytes.length)}); \`roost run --restore ${options.file}\` goes on with it\n`,
+    );
 }
 
 function hostNamed(job: JobReport, word: string): string {

@@ -31,6 +31,13 @@ interface OpenFile {
   users: number;
 }
 
+/** What a process's call was about to do: in or to what, and where in it. */
+interface Intent {
+  readonly path: string;
+  readonly at: number;
+  readonly end: number;
+}
+
 /** What came of a file call. */
 export interface Served {
   /** Its encoded result or error. */
@@ -61,6 +68,10 @@ export const savedFiles = struct({
     }),
     1 << 20,
   ),
+  intents: list(
+    struct({ pid: branded<Pid>(varint), path: text(LIMITS.pathBytes), at: varint, end: varint }),
+    1 << 20,
+  ),
 });
 export type SavedFiles = Carried<typeof savedFiles>;
 
@@ -70,6 +81,7 @@ const FIRST_DESCRIPTOR = 3;
 export class Files {
   readonly #disk: Disk;
   readonly #tables = new Map<Pid, Map<number, OpenFile>>();
+  readonly #intents = new Map<Pid, Intent>();
 
   constructor(disk: Disk) {
     this.#disk = disk;
@@ -91,11 +103,13 @@ export class Files {
         pid,
         descriptors: Array.from(table, ([fd, open]) => ({ fd, open: opens.indexOf(open) })),
       })),
+      intents: Array.from(this.#intents, ([pid, intent]) => ({ pid, ...intent })),
     };
   }
 
   /** Opens again what was open; what is not there any more stays closed (EBADF). */
-  revive({ opens, tables }: SavedFiles): void {
+  revive({ opens, tables, intents }: SavedFiles): void {
+    for (const { pid, path, at, end } of intents) this.#intents.set(pid, { path, at, end });
     const again = opens.map((saved) => {
       try {
         const { readable: read, writable: write } = saved;
@@ -129,11 +143,15 @@ export class Files {
     this.#tables.delete(process);
   }
 
-  /** Carries out a file call. */
-  serve(process: Pid, call: Call): Served {
+  /** Carries out a file call; `again`: it was intended, and may have been carried out. */
+  serve(process: Pid, call: Call, again = false): Served {
     const changed: string[] = [];
     try {
-      const answer = this.#serve(process, call, (path) => changed.push(path));
+      const todo = again ? this.#again(process, call) : call;
+      const answer =
+        todo === "done"
+          ? encodeAnswer("unlink", undefined) // as all that can be done say
+          : this.#serve(process, todo, (path) => changed.push(path));
       return { answer, changed, seen: this.#seen(call) };
     } catch (error) {
       const said =
@@ -141,6 +159,90 @@ export class Files {
           ? error
           : new RoostError("EIO", `${call.name} failed at the job's home: ${String(error)}`);
       return { answer: encodeError(said), changed, seen: undefined };
+    } finally {
+      this.#intents.delete(process);
+    }
+  }
+
+  /**
+   * Notes what a call is about to do, before it is carried out: so that this can be kept, and another home, which cannot
+   * know whether this one got so far, makes the same change and none twice. Writing at a place is the same when done
+   * twice; what appends is given its place now, and what makes or removes a name succeeds again if it would have now.
+   */
+  intend(process: Pid, call: Call): void {
+    try {
+      const intent = this.#intentOf(process, call);
+      if (intent) this.#intents.set(process, intent);
+    } catch (error) {
+      if (!(error instanceof RoostError)) throw error; // carrying it out will say why
+    }
+  }
+
+  #intentOf(process: Pid, call: Call): Intent | undefined {
+    const named = (path: string) => ({ path: this.#disk.canonical(inside(path)), at: 0, end: 0 });
+    switch (call.name) {
+      case "open":
+        return call.args.flags.includes("x") && !this.#exists(call.args.path)
+          ? named(call.args.path)
+          : undefined;
+      case "write": {
+        const open = this.#tables.get(process)?.get(call.args.fd);
+        return open?.append ? this.#appending(open.canonical, call.args.data.length) : undefined;
+      }
+      case "writeFile": {
+        const { path, flags, data } = call.args;
+        if (flags === "a") return this.#appending(named(path).path, data.length);
+        return flags === "wx" && !this.#exists(path) ? named(path) : undefined;
+      }
+      case "makeDirectory":
+        return this.#exists(call.args.path) ? undefined : named(call.args.path);
+      case "unlink":
+        return this.#exists(call.args.path) ? named(call.args.path) : undefined;
+      case "rename":
+        return this.#exists(call.args.from) ? named(call.args.from) : undefined;
+      default:
+        return undefined;
+    }
+  }
+
+  #appending(path: string, length: number): Intent {
+    const size = this.#exists(path) ? this.#disk.stat(path).size : 0;
+    const planned = [...this.#intents.values()].filter((intent) => intent.path === path);
+    const at = Math.max(size, ...planned.map(({ end }) => end));
+    return { path, at, end: at + length };
+  }
+
+  #exists(path: string): boolean {
+    try {
+      this.#disk.stat(inside(path));
+      return true;
+    } catch (error) {
+      if (error instanceof RoostError && error.code === "ENOENT") return false;
+      throw error;
+    }
+  }
+
+  /** Where a call that appends writes. */
+  #end(process: Pid, file: DiskFile): number {
+    return this.#intents.get(process)?.at ?? file.size();
+  }
+
+  /** A call that was intended, as it is to be made by a home that does not know whether it was carried out. */
+  #again(process: Pid, call: Call): Call | "done" {
+    if (!this.#intents.has(process)) return call;
+    switch (call.name) {
+      case "open":
+        return { ...call, args: { ...call.args, flags: call.args.flags.replace("x", "") as "w" } };
+      case "writeFile":
+        return { ...call, args: { ...call.args, flags: call.args.flags === "a" ? "a" : "w" } };
+      case "makeDirectory":
+        return this.#exists(call.args.path) ? "done" : call;
+      case "unlink":
+        return this.#exists(call.args.path) ? call : "done";
+      case "rename":
+        return this.#exists(call.args.from) ? call : "done";
+      default:
+        return call;
     }
   }
 
@@ -175,7 +277,7 @@ export class Files {
         const open = this.#opened(process, fd);
         if (!open.writable)
           throw new RoostError("EBADF", `${open.path} was opened for reading only; open it with "r+"`);
-        const at = open.append ? open.file.size() : (position ?? open.offset);
+        const at = open.append ? this.#end(process, open.file) : (position ?? open.offset);
         change(open.canonical);
         open.file.write(data, at);
         if (position === undefined) open.offset = at + data.length;
@@ -224,7 +326,7 @@ export class Files {
         const file = disk.open(inside(path), modeOf(flags));
         changing(inside(path));
         try {
-          file.write(data, flags === "a" ? file.size() : 0);
+          file.write(data, flags === "a" ? this.#end(process, file) : 0);
         } finally {
           file.close();
         }

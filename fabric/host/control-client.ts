@@ -18,10 +18,11 @@ import {
 /** Something a process of the job wrote; see host/output-log.ts. */
 export type RemoteOutput = Omit<Extract<ControlAnswer, { type: "output" }>, "type" | "id">;
 
+type Said = Answer<"report" | "output" | "done" | "failed" | "piece">;
 type Answer<T extends ControlAnswer["type"]> = Extract<ControlAnswer, { type: T }>;
 /** What a request of its own waits for. */
 interface Waiting {
-  take(answer: Answer<"report" | "output" | "done" | "failed">): void;
+  take(answer: Said): void;
   fail(error: RoostError): void;
 }
 type Numbered<R> = R extends { id: number } ? Omit<R, "id"> : never;
@@ -72,6 +73,27 @@ export class RemoteJob implements Disposable {
     await this.#ask({ type: "migrate", pid, host: host ?? "" });
   }
 
+  /** The whole job as it is now: bytes for `Fabric.revive`. It runs on. */
+  checkpoint(): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId++;
+      if (this.#ended) return reject(this.#ended);
+      const pieces: Uint8Array[] = [];
+      const take = (answer: Said) => {
+        if (answer.type === "piece") {
+          pieces.push(answer.data);
+          if (!answer.last) return;
+        }
+        this.#waiting.delete(id);
+        if (answer.type === "piece") resolve(concat(pieces));
+        else if (answer.type === "failed") reject(new RoostError(answer.code, answer.reason));
+        else reject(unexpected(answer));
+      };
+      this.#waiting.set(id, { take, fail: reject });
+      this.#send({ type: "checkpoint", id });
+    });
+  }
+
   /** From now on the home asks here for lines of input (`onAsk`). Throws EPERM when it has a terminal of its own. */
   async attach(): Promise<void> {
     await this.#ask({ type: "attach" });
@@ -92,7 +114,7 @@ export class RemoteJob implements Disposable {
     const { follow = true, signal } = options;
     signal?.throwIfAborted();
     const id = this.#nextId++;
-    const queue: Answer<"report" | "output" | "done" | "failed">[] = [];
+    const queue: Said[] = [];
     let error: unknown;
     let wake = () => {};
     const fail = (why: unknown) => {
@@ -140,7 +162,7 @@ export class RemoteJob implements Disposable {
         take: (answer) => {
           this.#waiting.delete(id);
           if (answer.type === "failed") reject(new RoostError(answer.code, answer.reason));
-          else if (answer.type === "output") reject(unexpected(answer));
+          else if (answer.type === "output" || answer.type === "piece") reject(unexpected(answer));
           else resolve(answer);
         },
         fail: reject,
@@ -166,6 +188,16 @@ export class RemoteJob implements Disposable {
     for (const { fail } of this.#waiting.values()) fail(error);
     this.#waiting.clear();
   }
+}
+
+function concat(pieces: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
 }
 
 const unexpected = ({ type }: ControlAnswer) =>

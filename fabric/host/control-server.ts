@@ -15,6 +15,7 @@ import {
   encodeAnswer,
 } from "../wire/control.ts";
 import type { Job } from "./job.ts";
+import { encodeCheckpoint } from "./saved-job.ts";
 import { reportOf } from "./view.ts";
 
 /** What is asked of the participant whose jobs these are. */
@@ -83,6 +84,8 @@ class Visit {
         return this.#say({ type: "report", id: request.id, job: this.#report() });
       case "output":
         return this.#output(request.id, request.follow);
+      case "checkpoint":
+        return this.#checkpoint(request.id);
       case "enough":
         return this.#outputs.get(request.id)?.();
       case "line":
@@ -197,6 +200,28 @@ class Visit {
     const unsubscribe = output.onAdd(send);
     this.#endings.add(stop);
     this.#job.ended.then(send);
+    send();
+  }
+
+  /** As it is now; sent as fast as the reader takes it. */
+  #checkpoint(id: number): void {
+    const all = encodeCheckpoint(this.#job.atRest());
+    let at = 0;
+    let cancelWait = () => {};
+    const stop = () => cancelWait();
+    this.#endings.add(stop);
+    const send = () => {
+      while (at < all.length) {
+        if (this.#link.queuedBytes > HIGH_WATER_BYTES) {
+          cancelWait = this.#homes.clock.after(CATCH_UP_MS, send);
+          return;
+        }
+        const data = all.slice(at, at + CONTROL_LIMITS.pieceBytes);
+        at += data.length;
+        this.#say({ type: "piece", id, data, last: at === all.length });
+      }
+      this.#endings.delete(stop);
+    };
     send();
   }
 

@@ -97,13 +97,13 @@ export interface RunOptions {
   readonly onEvent?: (event: JobEvent, atMs: number) => void;
   /**
    * Keeps the job there while it runs, so that `revive` can go on with it when this home has ended. A job whose files are
-   * on a disk that outlives the home does nothing to them, or to its terminal, before what led to it is kept.
+   * on a disk that outlives the home changes none of them before what led to it is kept.
    */
   readonly keepIn?: Store;
 }
 
 /** What a job needs of where it is launched or revived, beside what it is. */
-type LaunchOptions = Pick<
+export type LaunchOptions = Pick<
   RunOptions,
   "disk" | "terminal" | "rewriteOutput" | "outputKeptBytes" | "signal" | "onEvent" | "keepIn"
 >;

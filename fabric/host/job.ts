@@ -11,7 +11,7 @@ import { Files } from "../home/files.ts";
 import { newHome, step } from "../home/home.ts";
 import { reviveHome, saveHome } from "../home/saved.ts";
 import type { End, HomeState, JobSpec } from "../home/state.ts";
-import { encodeAnswer, encodeError } from "../wire/calls.ts";
+import { type CallName, encodeAnswer, encodeError } from "../wire/calls.ts";
 import { encodeMessage } from "../wire/messages.ts";
 import { greet, type Self } from "./greeting.ts";
 import { LineInput } from "./line-input.ts";
@@ -43,8 +43,8 @@ export interface JobOptions {
   /** Something is different that `Job.atRest` would show. */
   readonly onProgress?: () => void;
   /**
-   * Resolves when the job as it is now is kept. With it, nothing the job does to the outside, its files and its terminal,
-   * happens before what led to it is kept (output commit; Elnozahy et al. 2002), so that a home that dies does it once.
+   * Resolves when the job as it is now is kept. With it, the job changes none of its files before what led to it is kept
+   * (output commit; Elnozahy et al. 2002), so that a home that dies has done it once. What it prints is part of the job.
    */
   readonly whenKept?: (() => Promise<void>) | undefined;
 }
@@ -177,8 +177,10 @@ export class Job {
     const effects = step(this.state, event, this.#options.clock.now());
     const { whenKept } = this.#options;
     for (const effect of effects) {
-      if (whenKept && touchesOutside(effect)) this.#held.push(effect);
-      else this.#perform(effect);
+      if (whenKept && effect.type === "file" && CHANGES.includes(effect.operation.name)) {
+        this.#files.intend(effect.pid, effect.operation);
+        this.#held.push(effect);
+      } else this.#perform(effect);
     }
     if (whenKept && this.#held.length > 0 && !this.#releasing) {
       this.#releasing = true;
@@ -222,7 +224,7 @@ export class Job {
           type: "answered",
           pid: effect.pid,
           call: effect.call,
-          ...this.#files.serve(effect.pid, effect.operation),
+          ...this.#files.serve(effect.pid, effect.operation, effect.again),
         });
       case "filesForked":
         return this.#files.forked(effect.parent, effect.child);
@@ -261,15 +263,8 @@ export class Job {
   }
 }
 
-const OUTSIDE: readonly HomeEffect["type"][] = [
-  "print",
-  "readLine",
-  "file",
-  "filesForked",
-  "filesClosed",
-  "end",
-];
-const touchesOutside = ({ type }: HomeEffect) => OUTSIDE.includes(type);
+/** Calls that change files. */
+const CHANGES: readonly CallName[] = ["open", "write", "writeFile", "makeDirectory", "unlink", "rename"];
 
 function lineAnswer(line: string | undefined): Uint8Array {
   try {

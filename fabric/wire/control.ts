@@ -31,6 +31,8 @@ export const CONTROL_LIMITS = {
   requestBytes: 1 << 20,
   /** Processes in a report: what a job can have, and what it remembers of the ended. */
   processes: 4096,
+  /** Of a checkpoint. */
+  pieceBytes: 1 << 20,
   /** One piece of output. */
   outputBytes: LIMITS.dataBytes,
 } as const;
@@ -114,6 +116,7 @@ const request = union({
   kill: [FIRST_TAG + 3, struct({ id: varint, pid: varint, signal: oneOf(SIGNALS) })],
   migrate: [FIRST_TAG + 4, struct({ id: varint, pid: varint, host: name })],
   attach: [FIRST_TAG + 5, struct({ id: varint })],
+  checkpoint: [FIRST_TAG + 8, struct({ id: varint })],
   line: [FIRST_TAG + 6, struct({ line: optional(text(CONTROL_LIMITS.requestBytes)) })],
 });
 
@@ -124,6 +127,7 @@ const answer = union({
   done: [FIRST_TAG + 33, struct({ id: varint })],
   failed: [FIRST_TAG + 34, struct({ id: varint, code: oneOf(ERROR_CODES), reason: words })],
   asks: [FIRST_TAG + 35, struct({})],
+  piece: [FIRST_TAG + 36, struct({ id: varint, data: bytes(CONTROL_LIMITS.pieceBytes), last: bool })],
 });
 
 export type ControlRequest = Deep<Carried<typeof request>>;
