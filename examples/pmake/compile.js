@@ -2,6 +2,7 @@
  * What is compiled, and how: shared by the job and by the reference that plain Node makes, which must agree byte for
  * byte. Plain JavaScript, so that Node runs it as it is.
  */
+import { marked } from "marked";
 import { transform } from "sucrase";
 
 /**
@@ -10,22 +11,35 @@ import { transform } from "sucrase";
  */
 export const isSkipped = (name) => name === "node_modules" || name === "dist" || name.startsWith(".");
 
-/** @param {string} name */
-export const isSource = (name) => /\.tsx?$/.test(name) && !name.endsWith(".d.ts");
-
 /**
- * Where the output of a source goes, below the output directory.
- * @param {string} path
+ * By name: which files a compiler takes, what its outputs end in, and what it makes of a source. `compile` throws an error
+ * that names the line and column of what cannot be compiled.
+ * @type {Record<string, { takes: RegExp, makes: string, compile(path: string, source: string): string }>}
  */
-export const outputPath = (path) => path.replace(/\.tsx?$/, ".js");
+export const COMPILERS = {
+  sucrase: { takes: /(?<!\.d)\.tsx?$/, makes: ".js", compile: fromTypeScript },
+  marked: { takes: /\.md$/, makes: ".html", compile: (_, source) => marked.parse(source, { async: false }) },
+};
 
 /**
- * Throws an error that names the line and column of what cannot be compiled.
+ * Where the output of a source goes, below the output directory. Two sources of one directory that differ only in their
+ * ending (`x.ts` and `x.tsx`) keep it: `x.ts.js`, `x.tsx.js`.
+ * @param {string} path
+ * @param {readonly string[]} siblings the names of all sources of its directory
+ * @param {string} ending
+ */
+export function outputPath(path, siblings, ending) {
+  const stem = path.replace(/\.\w+$/, "");
+  const name = stem.slice(stem.lastIndexOf("/") + 1);
+  const alike = siblings.filter((sibling) => sibling.replace(/\.\w+$/, "") === name);
+  return (alike.length > 1 ? path : stem) + ending;
+}
+
+/**
  * @param {string} path
  * @param {string} source
- * @returns {string}
  */
-export function compile(path, source) {
+function fromTypeScript(path, source) {
   const { code } = transform(source, {
     transforms: path.endsWith(".tsx") ? ["typescript", "jsx"] : ["typescript"],
     jsxRuntime: "automatic",

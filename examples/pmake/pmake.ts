@@ -1,13 +1,13 @@
 /**
- * Compiles a tree of TypeScript on every host there is: today's form of Sprite's yardstick.
- * Usage: pmake.ts [DIRECTORY [OUTPUT]], default "." and "dist/pmake".
+ * Compiles a tree of sources on every host there is: today's form of Sprite's yardstick.
+ * Usage: pmake.ts [DIRECTORY [OUTPUT [COMPILER]]], default ".", "dist/pmake" and "sucrase" (TypeScript); or "marked".
  *
  * One process finds the sources, splits them into batches of like size and forks one process for each; a child has
  * everything the parent knows, the compiler included, and compiles its batch. What is printed, and every output,
  * depends on the sources alone: not on the hosts, nor on which batch is done first.
  */
 import { exit, fork, fs, waitpid } from "roost";
-import { compile, isSkipped, isSource, outputPath } from "./compile.js";
+import { COMPILERS, isSkipped, outputPath } from "./compile.js";
 
 /** Small enough that hosts of unequal speed end together, large enough that a fork is nothing beside it. */
 const BATCH_BYTES = 32 * 1024;
@@ -16,16 +16,25 @@ const BATCHES_MAX = 32;
 
 interface Source {
   readonly path: string;
+  readonly target: string;
   readonly bytes: number;
 }
 interface Result {
+  /** Milliseconds, of reading, compiling and writing. */
+  took: number;
   files: number;
   bytesIn: number;
   bytesOut: number;
   failures: { path: string; message: string }[];
 }
 
-const [directory = ".", output = "dist/pmake"] = process.argv.slice(2);
+const [directory = ".", output = "dist/pmake", name = "sucrase"] = process.argv.slice(2);
+const compiler = COMPILERS[name];
+if (!compiler) {
+  console.error(`pmake: there is no compiler ${name}; there are ${Object.keys(COMPILERS).join(", ")}`);
+  exit(2);
+}
+const began = performance.now();
 
 const join = (...parts: string[]) => parts.filter((part) => part !== "" && part !== ".").join("/");
 const directoryOf = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf("/")));
@@ -33,11 +42,15 @@ const text = (error: unknown) => (error instanceof Error ? error.message : Strin
 
 /** Every source below, by path relative to the directory. */
 function find(below = ""): Source[] {
-  return fs.readdirSync(join(directory, below) || ".", { withFileTypes: true }).flatMap((entry) => {
+  const entries = fs.readdirSync(join(directory, below) || ".", { withFileTypes: true });
+  const names = entries.filter((e) => e.isFile() && compiler?.takes.test(e.name)).map((e) => e.name);
+  return entries.flatMap((entry) => {
     const path = join(below, entry.name);
     if (entry.isDirectory())
       return isSkipped(entry.name) || join(directory, path) === output ? [] : find(path);
-    return isSource(entry.name) ? [{ path, bytes: fs.statSync(join(directory, path)).size }] : [];
+    if (!names.includes(entry.name)) return [];
+    const target = join(output, outputPath(path, names, compiler?.makes ?? ""));
+    return [{ path, target, bytes: fs.statSync(join(directory, path)).size }];
   });
 }
 
@@ -58,11 +71,11 @@ function split(sources: readonly Source[]): Source[][] {
 }
 
 function compileAll(batch: readonly Source[]): Result {
-  const result: Result = { files: 0, bytesIn: 0, bytesOut: 0, failures: [] };
-  for (const { path, bytes } of batch) {
+  const result: Result = { took: 0, files: 0, bytesIn: 0, bytesOut: 0, failures: [] };
+  const began = performance.now();
+  for (const { path, target, bytes } of batch) {
     try {
-      const code = compile(path, fs.readFileSync(join(directory, path), "utf8"));
-      const target = join(output, outputPath(path));
+      const code = compiler?.compile(path, fs.readFileSync(join(directory, path), "utf8")) ?? "";
       fs.mkdirSync(directoryOf(target) || ".", { recursive: true });
       fs.writeFileSync(target, code);
       result.files++;
@@ -72,13 +85,14 @@ function compileAll(batch: readonly Source[]): Result {
       result.failures.push({ path, message: text(error) });
     }
   }
+  result.took = performance.now() - began;
   return result;
 }
 
 function main(): number {
   const sources = find();
   if (sources.length === 0) {
-    console.error(`pmake: there is no TypeScript file below ${directory}`);
+    console.error(`pmake: there is nothing for ${name} below ${directory}`);
     return 1;
   }
   const children = split(sources).map((batch) => {
@@ -87,7 +101,7 @@ function main(): number {
     return { pid, batch };
   });
 
-  const total: Result = { files: 0, bytesIn: 0, bytesOut: 0, failures: [] };
+  const total: Result = { took: 0, files: 0, bytesIn: 0, bytesOut: 0, failures: [] };
   for (const [n, { pid, batch }] of children.entries()) {
     const end = waitpid(pid);
     const result = end?.value as Result | undefined;
@@ -97,14 +111,19 @@ function main(): number {
       continue;
     }
     console.log(`batch ${n + 1}: ${result.files} files, ${result.bytesIn} bytes`);
+    total.took += result.took;
     total.files += result.files;
     total.bytesIn += result.bytesIn;
     total.bytesOut += result.bytesOut;
     total.failures.push(...result.failures);
   }
-  console.log(
-    `${total.files} files: ${total.bytesIn} bytes of TypeScript, ${total.bytesOut} bytes of JavaScript`,
-  );
+  console.log(`${total.files} files: ${total.bytesIn} bytes in, ${total.bytesOut} bytes out`);
+  const took = performance.now() - began;
+  const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+  if (took > 0)
+    console.error(
+      `${seconds(total.took)} of compiling in ${seconds(took)}: ${(total.took / took).toFixed(2)} times as fast as one after the other`,
+    );
   for (const { path, message } of total.failures) console.error(`${path}: ${message}`);
   return total.failures.length > 0 ? 1 : 0;
 }

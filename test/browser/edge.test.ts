@@ -90,6 +90,34 @@ test("a job at a relay is steered from elsewhere by its address, and by nobody w
   rmSync(mine, { recursive: true });
 });
 
+test("a host that is killed in the middle of a computation loses nothing and doubles nothing", async () => {
+  const donors = [0, 1].map(() => roost(["donate", "--always", "--workers", "1", "--json"]));
+  for (const { said } of donors)
+    await expect.poll(() => said.stdout, { timeout: 20_000 }).toMatch(/"taking":true/);
+  const hosts = roost(["hosts", "--json"]);
+  expect(await hosts.code).toBe(0);
+  const taking = JSON.parse(hosts.said.stdout).filter((host: { taking: boolean }) => host.taking);
+  expect(taking.length).toBeGreaterThan(1);
+
+  const run = roost(["run", "examples/pi.js", "1500", "--json"]);
+  const lines = () =>
+    run.said.stdout
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
+  const digits = () => lines().flatMap(({ type, fd, text }) => (type === "output" && fd === 1 ? [text] : []));
+  await expect.poll(() => digits().length, { timeout: 60_000 }).toBeGreaterThan(2);
+  const { host } = lines().findLast(({ type, pid }) => type === "running" && pid === 2);
+  const victim = donors.find(({ said }) => said.stdout.includes(host));
+  expect(victim?.child.kill("SIGKILL")).toBe(true);
+
+  expect(await run.code).toBe(0);
+  expect(digits().join("")).toMatch(/^3141592653589793[\d\n]*\n1500 digits, as by Machin's formula\n$/);
+  expect(digits().length).toBe(31);
+  const { job }: { job: JobView } = lines().at(-1);
+  expect(job.processes[1]?.stays.map(({ why }) => why)).toEqual(["forked", "lost"]);
+});
+
 test("no relay: a sentence that says how to start one", async () => {
   const { said, code } = roost(["run", "examples/queens.js"], "http://localhost:9");
   expect(await code).toBe(1);

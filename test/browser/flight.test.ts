@@ -3,10 +3,10 @@
  * B (same browser) and C (another browser process) donate.
  */
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import type { Browser, Page } from "playwright";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { compile, outputPath } from "../../examples/pmake/compile.js";
+import { COMPILERS, outputPath } from "../../examples/pmake/compile.js";
 import type { Relay } from "../../relay/index.ts";
 import { openTab, startChromium, startMortalChromium, startPageRelay } from "./harness.ts";
 
@@ -103,7 +103,10 @@ test("pmake in tab A forks onto tabs B and C, and every output is what Node's co
   for (const [i, path] of paths.entries()) {
     const source = sources.get(path.replace(/^out\//, ""));
     if (source === undefined) throw new Error(`${path} comes from no source`);
-    expect(texts[i] === compile(source, readFileSync(resolve(ROOT, source), "utf8")), path).toBe(true);
+    expect(
+      texts[i] === COMPILERS.sucrase?.compile(source, readFileSync(resolve(ROOT, source), "utf8")),
+      path,
+    ).toBe(true);
   }
   // The command's summary agrees with what was written.
   expect(await a.getByTestId("output").innerText()).toContain(`${paths.length} files: `);
@@ -189,6 +192,9 @@ test("the relay may go while a job runs: its links go on, the page says so, and 
 
 /** The path of each source that comes with the page, by the path of its output. */
 function sourcesByOutput(): Map<string, string> {
-  const sources = Object.keys(import.meta.glob("../../{fabric,relay,web}/**/*.{ts,tsx}", { query: "?raw" }));
-  return new Map(sources.map((path) => path.replace("../../", "")).map((path) => [outputPath(path), path]));
+  const found = Object.keys(import.meta.glob("../../{fabric,relay,web}/**/*.{ts,tsx}", { query: "?raw" }));
+  const sources = found.map((path) => path.replace("../../", ""));
+  const beside = (path: string) =>
+    sources.filter((other) => dirname(other) === dirname(path)).map((other) => basename(other));
+  return new Map(sources.map((path) => [outputPath(path, beside(path), ".js"), path]));
 }
