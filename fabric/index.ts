@@ -11,13 +11,16 @@ export {
   type Environment,
   Fabric,
   type FabricView,
+  type HomeOptions,
   type Presence,
   type RelayState,
   type Rendezvous,
   type RunOptions,
 } from "./host/fabric.ts";
 export type { Job, Terminal } from "./host/job.ts";
+export { forgetJob, keptJobs, readKeptJob } from "./host/job-keeper.ts";
 export type { Output } from "./host/output-log.ts";
+export type { JobAtRest } from "./host/saved-job.ts";
 export { type Budget, Steward, type StewardView } from "./host/steward.ts";
 export type { DonorView, JobHostView, JobView, ProcessView } from "./host/view.ts";
 export { whyJob, whyProcess } from "./host/why.ts";

@@ -5,16 +5,26 @@
 import {
   decodeValue,
   type Fabric,
+  type HomeOptions,
   type Job,
+  type JobAtRest,
   type JobEvent,
   type JobView,
   MemoryDisk,
+  type Store,
   type Terminal,
 } from "../fabric/index.ts";
 import type { Order, Run, WrittenFile } from "./run.ts";
 import { type Line, TerminalLines } from "./terminal.ts";
 import { forkTimer } from "./timing.ts";
 import { Trace } from "./trace.ts";
+
+/** `output` is called whenever lines, input or files may be different; `end` once the job is over. */
+export interface Listeners {
+  output(): void;
+  event(event: JobEvent): void;
+  end(launch: Launch): void;
+}
 
 /** What was given carries this time, so that whatever is newer was written by the job. */
 const GIVEN_AT_MS = 0;
@@ -57,26 +67,49 @@ export class Launch implements Run {
     });
   }
 
-  /** `output` is called whenever lines, input or files may be different; `end` once the job is over. */
-  static async start(
-    fabric: Fabric,
-    order: Order,
-    on: { output(): void; event(event: JobEvent): void; end(launch: Launch): void },
-  ): Promise<Launch> {
+  /** The job is kept in `store` while it runs, for the page that comes after this one. */
+  static start(fabric: Fabric, order: Order, store: Store, on: Listeners): Promise<Launch> {
     let nowMs: () => number = () => GIVEN_AT_MS;
     // Copies: the job may write to its files, and what the person gave is for the next job too.
     const given = Array.from(order.files, ([path, content]) => [path, content.slice()] as const);
     const disk = new MemoryDisk(given, () => nowMs());
     nowMs = Date.now;
+    const { name, source, fileName, args } = order;
+    return Launch.#begin(fabric, order, disk, store, on, (options) =>
+      fabric.run({ ...options, name, source, fileName, args }),
+    );
+  }
+
+  /** Goes on with a job whose page has gone. */
+  static async revive(fabric: Fabric, atRest: JobAtRest, store: Store, on: Listeners): Promise<Launch> {
+    const { home, disk: files = [], output } = atRest.job;
+    const { name, program, args } = home.spec;
+    const nothing = new Uint8Array();
+    const contents = files.map(
+      ({ path, revision }) => [path, atRest.contents.get(revision) ?? nothing] as const,
+    );
+    const order = { name, ...program, args, files: new Map() };
+    const launch = await Launch.#begin(fabric, order, new MemoryDisk(contents), store, on, (options) =>
+      fabric.revive(atRest, options),
+    );
+    for (const { fd, data } of output) launch.#terminal.print(fd, data);
+    return launch;
+  }
+
+  static async #begin(
+    fabric: Fabric,
+    order: Order,
+    disk: MemoryDisk,
+    store: Store,
+    on: Listeners,
+    begin: (options: HomeOptions) => Promise<Job>,
+  ): Promise<Launch> {
     const terminal = new TerminalLines();
     const trace = new Trace();
     const timeForks = forkTimer();
     const input = new Input(on.output);
-    const job = await fabric.run({
-      name: order.name,
-      source: order.source,
-      fileName: order.fileName,
-      args: order.args,
+    const job = await begin({
+      keepIn: store,
       onEvent: (event, atMs) => {
         timeForks(event);
         trace.happened(event, atMs);

@@ -11,14 +11,18 @@ import {
   type Environment,
   Fabric,
   type FabricView,
+  forgetJob,
   type HostId,
   type JobId,
   type JobView,
+  keptJobs,
   type OwnerSettings,
   RoostError,
+  readKeptJob,
   type Store,
 } from "../fabric/index.ts";
-import { Launch } from "./launch.ts";
+import { holdAsHome, whereHomeIsGone } from "./home-lock.ts";
+import { Launch, type Listeners } from "./launch.ts";
 import { OwnerModel, type OwnerOptions } from "./owner.ts";
 import { loadOwnerSettings } from "./owner-settings.ts";
 import { HostMarks } from "./places.ts";
@@ -134,12 +138,12 @@ export class Model {
     setInterval(() => {
       for (const run of this.#runs.value) if (run.live && this.#isRunning(run)) this.#remember(run);
     }, REMEMBER_MS);
-    loadRecords(options.store).then(
-      (records) => {
+    loadRecords(options.store)
+      .then(async (records) => {
         this.#runs.value = [...this.#runs.value, ...records.map((record) => new PastRun(record))];
-      },
-      () => {}, // storage denied: that was said already
-    );
+        await this.#goOn();
+      })
+      .catch(() => {}); // storage denied: that was said already
   }
 
   static async open(options: ModelOptions): Promise<Model> {
@@ -188,23 +192,48 @@ export class Model {
 
   async launch(order: Order): Promise<void> {
     await this.#attempt(`${order.name} did not start`, async () => {
-      const launch = await Launch.start(this.#fabric, order, {
-        output: () => this.#touchOutput(),
-        event: (event) => {
-          if (event.type === "sent") for (const tell of this.#messageListeners) tell(event.pid, event.to);
-        },
-        end: (launch) => {
-          this.#touchOutput();
-          this.#remember(launch);
-        },
-      });
-      batch(() => {
-        this.#runs.value = [launch, ...this.#runs.value];
-        this.#chosen.value = launch.id;
-      });
-      this.#refresh();
+      const launch = await Launch.start(this.#fabric, order, this.#options.store, this.#listeners);
+      holdAsHome(launch.job);
+      this.#show(launch);
     });
   }
+
+  /** Jobs of pages that have gone, this one before its reload among them, go on here. */
+  async #goOn(): Promise<void> {
+    const { store } = this.#options;
+    for (const id of await keptJobs(store))
+      await whereHomeIsGone(id, async () => {
+        try {
+          const atRest = await readKeptJob(store, id);
+          if (!atRest) return;
+          const launch = await Launch.revive(this.#fabric, atRest, store, this.#listeners);
+          this.#show(launch);
+          return launch.job;
+        } catch (error) {
+          await forgetJob(store, id);
+          this.#complain("A job of an earlier page could not go on", error);
+        }
+      });
+  }
+
+  #show(launch: Launch): void {
+    batch(() => {
+      this.#runs.value = [launch, ...this.#runs.value.filter(({ id }) => id !== launch.id)];
+      this.#chosen.value = launch.id;
+    });
+    this.#refresh();
+  }
+
+  readonly #listeners: Listeners = {
+    output: () => this.#touchOutput(),
+    event: (event) => {
+      if (event.type === "sent") for (const tell of this.#messageListeners) tell(event.pid, event.to);
+    },
+    end: (launch) => {
+      this.#touchOutput();
+      this.#remember(launch);
+    },
+  };
 
   look(run: Run): void {
     this.#chosen.value = run.id;

@@ -1,6 +1,7 @@
 /**
  * Jobs as this browser remembers them: the program, what it printed and wrote, its result, and where its processes
- * were. A job that was running when its page went ended with it, and its record says so.
+ * were. A job that was running when its page went goes on in the next one (model.ts); where nothing is kept it ended, and
+ * its record says so.
  */
 import type { JobId, JobView, Store } from "../fabric/index.ts";
 import type { Order, Run, WrittenFile } from "./run.ts";

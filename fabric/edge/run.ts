@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { RoostError } from "../base/errors.ts";
 import type { Disk } from "../base/ports.ts";
 import type { JobEvent } from "../home/effects.ts";
-import { Fabric, type LaunchOptions, type RunOptions } from "../host/fabric.ts";
+import { Fabric, type HomeOptions, type RunOptions } from "../host/fabric.ts";
 import type { Job, Terminal } from "../host/job.ts";
 import { forgetJob } from "../host/job-keeper.ts";
 import type { JobAtRest } from "../host/saved-job.ts";
@@ -156,7 +156,7 @@ async function seeThrough(
   }
 }
 
-function begin(home: Fabric, launch: Launch, options: LaunchOptions): Promise<Job> {
+function begin(home: Fabric, launch: Launch, options: HomeOptions): Promise<Job> {
   const { program, atRest } = launch;
   if (atRest) return home.revive(atRest, options);
   if (!program) throw new Error("bug: a launch has a program or a job at rest");

@@ -103,7 +103,7 @@ export interface RunOptions {
 }
 
 /** What a job needs of where it is launched or revived, beside what it is. */
-export type LaunchOptions = Pick<
+export type HomeOptions = Pick<
   RunOptions,
   "disk" | "terminal" | "rewriteOutput" | "outputKeptBytes" | "signal" | "onEvent" | "keepIn"
 >;
@@ -285,7 +285,7 @@ export class Fabric {
    * Goes on with a job that was kept, or written to a file, here or elsewhere. Its program, arguments and environment
    * come with it. Throws RoostError where that cannot be.
    */
-  async revive(atRest: JobAtRest, options: LaunchOptions): Promise<Job> {
+  async revive(atRest: JobAtRest, options: HomeOptions): Promise<Job> {
     options.signal?.throwIfAborted();
     const { self } = await this.#host();
     const { job } = atRest;
@@ -299,7 +299,7 @@ export class Fabric {
     return this.#launch(specOf(job.home), options, atRest);
   }
 
-  async #launch(spec: JobSpec, options: LaunchOptions, atRest?: JobAtRest): Promise<Job> {
+  async #launch(spec: JobSpec, options: HomeOptions, atRest?: JobAtRest): Promise<Job> {
     const { daemon, self } = await this.#host();
     const { clock, random, log } = this.#env;
     const { keepIn } = options;
@@ -321,7 +321,7 @@ export class Fabric {
     });
     if (keepIn) {
       keeper = new JobKeeper(keepIn, job, clock, log);
-      await keeper.keep();
+      await keeper.keep().catch((error) => log(`the job cannot be kept: ${String(error)}`));
     }
     this.#jobs.push(job);
     this.#secrets.set(job, idFromRandom(random.bytes(26)));

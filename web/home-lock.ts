@@ -1,0 +1,23 @@
+/** Which tab of this browser is a job's home: a lock for each job, let go when the job or the tab ends. */
+import type { Job, JobId } from "../fabric/index.ts";
+
+const nameOf = (id: JobId) => `roost job ${id}`;
+
+/** This tab is the home of a job that was launched here. */
+export function holdAsHome(job: Job): void {
+  void navigator.locks?.request(nameOf(job.id), () => job.ended);
+}
+
+/** Where no tab is the job's home, becomes it, for as long as the job that `goOn` gives runs. */
+export async function whereHomeIsGone(id: JobId, goOn: () => Promise<Job | undefined>): Promise<void> {
+  if (!navigator.locks) return; // another tab might be its home
+  await new Promise<void>((resolve, reject) => {
+    navigator.locks
+      .request(nameOf(id), { ifAvailable: true }, async (lock) => {
+        const job = lock ? await goOn() : undefined;
+        resolve();
+        await job?.ended;
+      })
+      .catch(reject);
+  });
+}
