@@ -102,7 +102,11 @@ export function FabricPanel({ model, open }: { model: Model; open: OpenProcess }
         ))}
         {alone && (
           <p class="place invitation">
-            No other host is here. Open this page in another tab, or on another machine, and donate it.
+            No other host is here. Open this page{" "}
+            <a href={location.href} target="_blank" rel="noopener" data-testid="another-tab">
+              in another tab
+            </a>
+            , or on another machine, and donate it.
           </p>
         )}
         {waiting.length > 0 && (

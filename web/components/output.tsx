@@ -13,6 +13,7 @@ export function Output({ model, run }: { model: Model; run: Run }) {
   const box = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
   const version = model.outputVersion.value;
+  const ended = model.job.value?.endedMs !== undefined;
   const lines = run.lines;
   const shown = lines.slice(-LINES_SHOWN);
   const hidden = run.droppedLines + lines.length - shown.length;
@@ -39,7 +40,9 @@ export function Output({ model, run }: { model: Model; run: Run }) {
         }}
       >
         {hidden > 0 && <div class="line label">{count(hidden, "earlier line")} not shown</div>}
-        {lines.length === 0 && <div class="line label">nothing printed yet</div>}
+        {lines.length === 0 && (
+          <div class="line label">{ended ? "nothing was printed" : "nothing printed yet"}</div>
+        )}
         {shown.map((line) => (
           <div key={line.number} class="line" data-stream={line.stream}>
             {line.stream !== "out" && <span class="stream">{STREAM_WORD[line.stream]}</span>}
