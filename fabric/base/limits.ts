@@ -73,9 +73,9 @@ export const LIMITS = {
   /** Same, when the worker has been told something: an owner's wish, or the answer that another process waits for. */
   sliceLeastMs: 1,
   /** A link that has been silent this long is asked for a sign of life. */
-  heartbeatMs: 500,
-  /** Silent this long, down to the packets of its network, the other side is taken for dead. Chromium alone would need 5–30 s. */
-  silenceMs: 3_000,
+  heartbeatMs: 400,
+  /** Silent this long, down to the packets of its network, the other side is taken for dead: two seconds at most after it was. Chromium alone would need 5–30 s. */
+  silenceMs: 1_600,
   /** A page that computes, or shows a dialog, says nothing, though its browser confirms what is sent: as good as dead after this. */
   muteMs: 20_000,
   /** From a link to the other side's greeting. */

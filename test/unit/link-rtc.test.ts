@@ -199,7 +199,7 @@ test("a peer that answers nothing is taken for dead", async () => {
     stranger.binaryType = "arraybuffer";
     stranger.onmessage = ({ data }) => resolve(new Uint8Array(data as ArrayBuffer));
   });
-  expect(await ended(link)).toBe("no sign of life for 3 s");
+  expect(await ended(link)).toBe("no sign of life for 1.6 s");
   expect(await asked).toEqual(ask());
   await released;
 });
