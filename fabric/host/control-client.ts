@@ -14,6 +14,7 @@ import {
   encodeRequest,
   type JobReport,
 } from "../wire/control.ts";
+import { sayable } from "./identity.ts";
 
 /** Something a process of the job wrote; see host/output-log.ts. */
 export type RemoteOutput = Omit<Extract<ControlAnswer, { type: "output" }>, "type" | "id">;
@@ -46,7 +47,9 @@ export class RemoteJob implements Disposable {
           reject(new RoostError("EVERSION", "the job's home speaks another language; update the older one"));
         } else resolve(new RemoteJob(link));
       };
-      link.send(encodeRequest({ type: "greet", version: CONTROL_VERSION, secret }));
+      link.send(
+        encodeRequest({ type: "greet", version: CONTROL_VERSION, secret: sayable(secret, link.binding) }),
+      );
     });
   }
 

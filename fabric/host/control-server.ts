@@ -14,6 +14,7 @@ import {
   decodeRequest,
   encodeAnswer,
 } from "../wire/control.ts";
+import { isSaid } from "./identity.ts";
 import type { Job } from "./job.ts";
 import { encodeCheckpoint } from "./saved-job.ts";
 import { reportOf } from "./view.ts";
@@ -21,7 +22,8 @@ import { reportOf } from "./view.ts";
 /** What is asked of the participant whose jobs these are. */
 export interface Homes {
   readonly clock: Clock;
-  jobWithSecret(secret: string): Job | undefined;
+  /** The job of whose secret that holds. */
+  jobWith(holds: (secret: string) => boolean): Job | undefined;
   onChange(listener: () => void): () => void;
 }
 
@@ -46,7 +48,8 @@ export function serveControl(link: Link, first: Uint8Array, homes: Homes): void 
       return link.close(
         `it speaks version ${request.version} of control, this home ${CONTROL_VERSION}: update the older one`,
       );
-    const job = homes.jobWithSecret(request.secret);
+    const { secret: said } = request;
+    const job = homes.jobWith((secret) => isSaid(said, secret, link.binding));
     if (!job) return link.close("no job here has this secret; did it end, or is its address incomplete?");
     visit = new Visit(link, job, homes);
   };

@@ -203,7 +203,11 @@ export class Fabric {
   #homes(): Homes {
     return {
       clock: this.#env.clock,
-      jobWithSecret: (secret) => this.#jobs.find((job) => this.#secrets.get(job) === secret),
+      jobWith: (holds) =>
+        this.#jobs.find((job) => {
+          const secret = this.#secrets.get(job);
+          return secret !== undefined && holds(secret);
+        }),
       onChange: (listener) => this.onChange(listener),
     };
   }

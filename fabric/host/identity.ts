@@ -8,6 +8,7 @@
 import { getPublicKey, hashes, sign, verify } from "@noble/ed25519";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256, sha512 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
 import { utf8Encode } from "../base/codec.ts";
 import { RoostError } from "../base/errors.ts";
 import { type HostId, hostId, idFromRandom } from "../base/ids.ts";
@@ -77,6 +78,16 @@ export function provesMember(group: Uint8Array, proof: Uint8Array, { ours, their
   return differs === 0;
 }
 
+/** How a secret is said to the other end: where somebody could be in between, so that it is of use on this connection only. */
+export const sayable = (secret: string, binding: Binding | undefined): string =>
+  binding
+    ? bytesToHex(hmac(sha256, utf8Encode(secret), wordsOf("control", binding.ours, binding.theirs)))
+    : secret;
+
+/** Whether that is how the other end says the secret. */
+export const isSaid = (said: string, secret: string, binding: Binding | undefined): boolean =>
+  said === sayable(secret, binding && { ours: binding.theirs, theirs: binding.ours });
+
 /** The signer's end first: what one end shows cannot be thrown back at it. */
-const wordsOf = (what: "identity" | "group", signers: string, others: string): Uint8Array =>
+const wordsOf = (what: "identity" | "group" | "control", signers: string, others: string): Uint8Array =>
   utf8Encode(`roost ${what} 1\n${signers}\n${others}\n`);

@@ -24,7 +24,7 @@ import { LIMITS } from "../base/limits.ts";
 import { SIGNALS } from "./calls.ts";
 
 /** Raised whenever a message changes its form or meaning. */
-export const CONTROL_VERSION = 1;
+export const CONTROL_VERSION = 2;
 
 export const CONTROL_LIMITS = {
   /** One request: the longest is a line typed by a person, or piped. */
@@ -107,7 +107,7 @@ export type HostReport = JobReport["hosts"][number];
 const output = { position: varint, pid: varint, fd: varint, atMs: finite };
 
 const request = union({
-  /** First. `secret` is the job's. */
+  /** First. `secret` is the job's, as it is said on this connection (CONTROL.md). */
   greet: [FIRST_TAG, struct({ version: varint, secret: text(64) })],
   look: [FIRST_TAG + 1, struct({ id: varint })],
   output: [FIRST_TAG + 2, struct({ id: varint, follow: bool })],

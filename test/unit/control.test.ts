@@ -51,7 +51,7 @@ function home() {
   });
   const homes = {
     clock: systemClock,
-    jobWithSecret: (secret: string) => (secret === SECRET ? job : undefined),
+    jobWith: (holds: (secret: string) => boolean) => (holds(SECRET) ? job : undefined),
     onChange: (listener: () => void) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -4,7 +4,7 @@ import { type BaseId, type HostId, hostId } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
 import type { Binding, Clock, Link } from "../../fabric/base/ports.ts";
 import { greet, type Peer, type Self } from "../../fabric/host/greeting.ts";
-import { groupKey, identityFrom } from "../../fabric/host/identity.ts";
+import { groupKey, identityFrom, isSaid, sayable } from "../../fabric/host/identity.ts";
 import { linkPair } from "../../fabric/io/memory-link.ts";
 import { encodeMessage } from "../../fabric/wire/messages.ts";
 
@@ -172,6 +172,19 @@ test("who asks for a group deals with its members only", async () => {
     expect(ann.log).toEqual([expect.stringMatching(/does not know the secret of this host's group/)]);
   }
   expect(() => groupKey("hunter2")).toThrow(/EINVAL: .* at least 20 characters/);
+});
+
+test("a secret is said so that it is of use on this connection only, and not when it is thrown back", () => {
+  const ours = { ours: "cert a", theirs: "cert b" };
+  const theirs = { ours: "cert b", theirs: "cert a" };
+  const said = sayable(SECRET, ours);
+  expect(said).not.toContain(SECRET);
+  expect(isSaid(said, SECRET, theirs)).toBe(true);
+  expect(isSaid(said, "another secret", theirs)).toBe(false);
+  expect(isSaid(said, SECRET, ours)).toBe(false);
+  expect(isSaid(said, SECRET, { ours: "cert c", theirs: "cert a" })).toBe(false);
+  expect(isSaid(SECRET, SECRET, theirs)).toBe(false);
+  expect(isSaid(sayable(SECRET, undefined), SECRET, undefined)).toBe(true); // within a machine
 });
 
 test("another version is told so, whatever its greeting looks like", async () => {
