@@ -63,7 +63,7 @@ export function splitFunctions(module: List, functions: ReadonlySet<string>, fre
     const withChecks = checker(fn, number, saves);
     const made: List[] = [[...fn.declarations, ...fn.body.map(withChecks), ...neverEnds(fn)]];
     const loop = dispatchLoop(fn.body);
-    if (number > 0) made.push(resume(fn, withChecks, loop));
+    if (number > 0) made.push(resume(fn, checker({ ...fn, result: undefined }, number, saves), loop));
     if (loop) {
       interpreters++;
       made.push(...reenter(fn, withChecks, loop));
