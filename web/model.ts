@@ -156,7 +156,7 @@ export class Model {
       ]);
       return new Model(options, { settings, files, owner }, "");
     } catch (error) {
-      const sentence = `This browser keeps nothing for this page (${reasonOf(error)}): settings and files last until you close the tab.`;
+      const sentence = `This browser keeps nothing for this page (${reasonOf(error)}): settings, files and jobs last until you close the tab. To keep them, allow this site to store data, or leave private browsing.`;
       const owner = defaultOwnerSettings(processors);
       return new Model(options, { settings: defaults, files: new Map(), owner }, sentence);
     }

@@ -341,6 +341,7 @@ export class Executor {
     p.sliceBeganMs = this.#options.clock.monotonic();
     p.world.beginSlice();
     let answer = firstAnswer;
+    let preempted = false;
     for (;;) {
       const stop = this.#run(p, answer);
       if (stop.kind === "call") {
@@ -348,8 +349,7 @@ export class Executor {
         if (answer) continue; // at once, so that no answer the home does not know is ever pending at a snapshot
       } else if (stop.kind === "preempted") {
         p.state = { kind: "ready", answer: undefined };
-        if (p.isDue()) this.#inOrder(p.key, () => this.#sendSnapshot(p, "preempted"));
-        else this.#enqueue(p);
+        preempted = true;
       } else {
         this.#options.report({ type: "failed", key: p.key, code: stop.code, reason: stop.message });
         this.#drop(p.key);
@@ -359,6 +359,8 @@ export class Executor {
     }
     const ranMs = this.#countCpu(p);
     this.#restUntilMs = p.sliceBeganMs + ranMs * (1 / this.#share - 1);
+    if (preempted && p.isDue()) this.#inOrder(p.key, () => this.#sendSnapshot(p, "preempted"));
+    else if (preempted) this.#enqueue(p); // after it is known how long the worker rests
     this.#shortenLearned(p);
     if (p.cpuMs - p.cpuReportedMs >= USAGE_EVERY_MS) this.#reportUsage(p);
   }

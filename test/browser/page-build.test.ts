@@ -50,6 +50,7 @@ test("what was used once works again without the relay", async () => {
   await relay.close();
   await page.reload();
   await eventually(() => page.getByTestId("relay").innerText()).toBe("relay: connecting…");
+  await eventually(() => page.getByTestId("relay").innerText()).toMatch(/^No relay answers at localhost/);
   await solve("5");
   expect(await page.getByTestId("output").innerText()).toContain("10 solutions");
   await page.context().close();

@@ -51,6 +51,14 @@ test("300 processes move among 30 hosts: drawing takes a small part of a frame",
   await page.close();
 });
 
+test("who prefers less motion sees things be where they are, without a flight", async () => {
+  const page = await openCrowd(30, 300);
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  const { drawMs, updateMs } = await page.evaluate(() => window.crowd.watch(2_000, 500));
+  expect(drawMs.length).toBeLessThanOrEqual(updateMs.length + 1);
+  await page.close();
+});
+
 test("300 hosts have a place each, and the last process of 300 is found by scrolling", async () => {
   const page = await openCrowd(300, 300);
   expect(await page.locator("section[data-name]").count()).toBe(300);

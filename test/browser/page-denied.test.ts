@@ -24,7 +24,7 @@ async function openWithout(take: () => void) {
   return page;
 }
 
-test("storage denied: the page works, and forgets", async () => {
+test("storage denied: the page works, forgets, and says what would keep it", async () => {
   const page = await openWithout(() => {
     const denied = () => {
       throw new DOMException("denied", "SecurityError");
@@ -37,6 +37,9 @@ test("storage denied: the page works, and forgets", async () => {
   await expect
     .poll(() => page.getByTestId("output").textContent(), { timeout: 30_000 })
     .toContain("10 solutions");
+  expect(await page.getByTestId("trouble").innerText()).toMatch(
+    /keeps nothing.*allow this site to store data/,
+  );
   await page.context().close();
 });
 
@@ -49,6 +52,8 @@ test("without WebRTC a program runs here, and the page says what is missing", as
   await expect
     .poll(() => page.getByTestId("output").textContent(), { timeout: 30_000 })
     .toContain("10 solutions");
-  await expect.poll(() => page.locator("body").textContent()).toMatch(/WebRTC/);
+  await expect.poll(() => page.locator("body").textContent()).toMatch(/switch it on, or use another browser/);
+  expect(await page.getByTestId("donate").isDisabled()).toBe(true);
+  expect(await page.getByTestId("why").innerText()).toBe("Nobody can send work here without WebRTC.");
   await page.context().close();
 });

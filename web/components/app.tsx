@@ -35,8 +35,8 @@ export function App({ model }: { model: Model }) {
       <Header model={model} mood={mood} />
       {!("RTCPeerConnection" in globalThis) && (
         <p class="trouble" role="alert">
-          This browser has no WebRTC (or it is switched off), so no other tab can be reached. Programs you
-          launch still run here.
+          This browser has no WebRTC (or it is switched off), so no other tab can be reached: switch it on, or
+          use another browser. Programs you launch still run here.
         </p>
       )}
       {trouble && (

@@ -28,6 +28,7 @@ function Consent({ model }: { model: Model }) {
   const { wish } = model.owner.state.value;
   const given = model.owner.receipts.value.length > 0;
   const reason = wish.kind === "off" ? wish.reason : "";
+  const unreachable = model.view.value.relay.state === "none";
   return (
     <>
       {!given && (
@@ -48,13 +49,21 @@ function Consent({ model }: { model: Model }) {
           </dd>
         </dl>
       )}
-      <button type="button" class="big give" data-testid="donate" onClick={() => model.owner.donate()}>
+      <button
+        type="button"
+        class="big give"
+        data-testid="donate"
+        disabled={unreachable}
+        onClick={() => model.owner.donate()}
+      >
         Donate this tab{given ? " again" : ""}
       </button>
       <p class="why" data-testid="why">
-        {reason === "not donating"
-          ? "Nothing runs here before you press it."
-          : `Nothing runs here: ${reason}.`}
+        {unreachable
+          ? "Nobody can send work here without WebRTC."
+          : reason === "not donating"
+            ? "Nothing runs here before you press it."
+            : `Nothing runs here: ${reason}.`}
       </p>
     </>
   );

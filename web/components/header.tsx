@@ -12,6 +12,9 @@ export const Header = ({ model, mood }: { model: Model; mood: Mood }) => (
   </header>
 );
 
+/** A relay on the same machine answers in milliseconds, one far away in a second. */
+const NO_ANSWER_MS = 4_000;
+
 function RelayChip({ model }: { model: Model }) {
   const { state, sentence } = relayInWords(model);
   return (
@@ -30,7 +33,14 @@ function relayInWords(model: Model): { state: string; sentence: string } {
     case "online":
       return { state: "online", sentence: "relay: online" };
     case "connecting": {
-      if (!model.hasBeenOnline.value) return { state: "connecting", sentence: "relay: connecting…" };
+      if (!model.hasBeenOnline.value) {
+        if (model.nowMs.value - relay.sinceMs < NO_ANSWER_MS)
+          return { state: "connecting", sentence: "relay: connecting…" };
+        return {
+          state: "lost",
+          sentence: `No relay answers at ${model.relayName}: programs run in this tab only. Is it running, and is there a network? Trying again`,
+        };
+      }
       const gone = age(model.nowMs.value - relay.sinceMs);
       return {
         state: "lost",
