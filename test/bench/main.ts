@@ -5,9 +5,11 @@
 import { writeFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, platform } from "node:os";
 import { RoostError } from "../../fabric/base/errors.ts";
+import { durableSuite } from "./durable.ts";
 import { engineSuite, forkSuite, imageSuite } from "./engine.ts";
 import { localSuite } from "./fabric.ts";
 import { flightSuite } from "./flight.ts";
+import { syscallSuite } from "./syscalls.ts";
 
 interface Suite {
   readonly how: string;
@@ -31,9 +33,17 @@ const SUITES: Record<string, Suite> = {
     how: "a whole fabric in one Node process, host, worker and home: forking, ending and waiting with 1 MiB of live heap; thousands of processes that sleep",
     measure: localSuite,
   },
+  durable: {
+    how: "in one Node process: a program of seconds with checkpoints and without, in turn; file writes at a home that is kept in a store and one that is not",
+    measure: durableSuite,
+  },
   flight: {
     how: "two Chromium processes, WebRTC over loopback, through the page: forks to a remote tab, and reclaims of four busy processes",
     measure: flightSuite,
+  },
+  syscalls: {
+    how: "two Node processes, WebRTC over loopback; each call where its home is in the same process, and across the link. A move costs fixed_ms + its factors, fitted by least squares",
+    measure: syscallSuite,
   },
 };
 
