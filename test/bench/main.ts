@@ -5,6 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, platform } from "node:os";
 import { RoostError } from "../../fabric/base/errors.ts";
+import { durableSuite } from "./durable.ts";
 import { engineSuite, forkSuite, imageSuite } from "./engine.ts";
 import { localSuite } from "./fabric.ts";
 import { flightSuite } from "./flight.ts";
@@ -31,6 +32,10 @@ const SUITES: Record<string, Suite> = {
   local: {
     how: "a whole fabric in one Node process, host, worker and home: forking, ending and waiting with 1 MiB of live heap; thousands of processes that sleep",
     measure: localSuite,
+  },
+  durable: {
+    how: "in one Node process: a program of seconds with checkpoints and without, in turn; file writes at a home that is kept in a store and one that is not",
+    measure: durableSuite,
   },
   flight: {
     how: "two Chromium processes, WebRTC over loopback, through the page: forks to a remote tab, and reclaims of four busy processes",
