@@ -30,7 +30,7 @@ const HOUR_MS = 3_600_000;
 /** Of the launcher and the hosts after it: no two agree within hours. */
 const SKEWS_MS = [0, -5 * HOUR_MS, 9 * HOUR_MS, -30 * HOUR_MS];
 /** A job that takes longer hangs: none should take more than a few seconds. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 40_000;
 
 export interface RunOptions {
   readonly args?: readonly string[];
@@ -49,6 +49,8 @@ export interface Outcome {
   readonly files: MemoryDisk;
   /** Times that a process arrived on a host. */
   readonly moves: number;
+  /** Messages that crossed links to other hosts meanwhile, by their types. */
+  readonly messages: ReadonlyMap<string, number>;
   /** What happened, a line each. */
   readonly transcript: readonly string[];
 }
@@ -86,6 +88,7 @@ export class LocalFabric {
     const note = (sentence: string) =>
       transcript.push(`${String(Date.now() - startedMs).padStart(6)}  ${sentence}`);
     let moves = 0;
+    this.#network.messages.clear();
     const job = await home.run({
       name: program.fileName,
       ...program,
@@ -113,7 +116,16 @@ export class LocalFabric {
     stop?.();
     clearTimeout(hurry);
     const text = (fd: number) => Buffer.concat(written[fd] ?? []).toString("utf8");
-    return { stdout: text(1), stderr: text(2), status, signal, files, moves, transcript };
+    return {
+      stdout: text(1),
+      stderr: text(2),
+      status,
+      signal,
+      files,
+      moves,
+      messages: new Map(this.#network.messages),
+      transcript,
+    };
   }
 
   /** Pulls the plug of one of the hosts, not the launcher; after 2 s the job finds it again. */

@@ -1,14 +1,21 @@
-/** Participants of one process find each other here, and get links that can be cut as a pulled plug cuts them. */
+/**
+ * Participants of one process find each other here, and get links that can be cut as a pulled plug cuts them. Counts the
+ * messages that cross.
+ */
+import { Invalid } from "../../fabric/base/codec.ts";
 import { must } from "../../fabric/base/errors.ts";
 import type { HostId } from "../../fabric/base/ids.ts";
 import type { Link, LinkEnd } from "../../fabric/base/ports.ts";
 import type { Presence, Rendezvous } from "../../fabric/host/fabric.ts";
 import { linkPair } from "../../fabric/io/memory-link.ts";
+import { decodeMessage } from "../../fabric/wire/messages.ts";
 
 export class Network {
   readonly #present = new Map<HostId, Presence>();
   readonly #participants = new Map<HostId, Rendezvous>();
   readonly #cables = new Set<Cable>();
+  /** How many messages of each type have crossed any link. */
+  readonly messages = new Map<string, number>();
 
   join(self: HostId): Rendezvous {
     const network = this;
@@ -22,7 +29,7 @@ export class Network {
         for (const other of network.#participants.values()) other.onChange();
       },
       async connect(host) {
-        const cable = new Cable([self, host]);
+        const cable = new Cable([self, host], (bytes) => network.#count(bytes));
         network.#cables.add(cable);
         must(network.#participants.get(host), "participant of that id").onLink(cable.far);
         return cable.near;
@@ -36,6 +43,12 @@ export class Network {
     };
     this.#participants.set(self, rendezvous);
     return rendezvous;
+  }
+
+  #count(bytes: Uint8Array): void {
+    const message = decodeMessage(bytes);
+    if (message instanceof Invalid) return;
+    this.messages.set(message.type, (this.messages.get(message.type) ?? 0) + 1);
   }
 
   /** Cuts all links of a host. What is under way on them is lost; a job tries to link again after some time. */
@@ -54,11 +67,11 @@ class Cable {
   readonly near: CableEnd;
   readonly far: CableEnd;
 
-  constructor(between: readonly HostId[]) {
+  constructor(between: readonly HostId[], onSend: (message: Uint8Array) => void) {
     this.between = between;
     const [near, far] = linkPair();
-    this.near = new CableEnd(near);
-    this.far = new CableEnd(far);
+    this.near = new CableEnd(near, onSend);
+    this.far = new CableEnd(far, onSend);
   }
 
   cut(): void {
@@ -72,10 +85,12 @@ class CableEnd implements Link {
   onEnd: (end: LinkEnd) => void = () => {};
   readonly queuedBytes = 0;
   readonly #link: Link;
+  readonly #onSend: (message: Uint8Array) => void;
   #isCut = false;
 
-  constructor(link: Link) {
+  constructor(link: Link, onSend: (message: Uint8Array) => void) {
     this.#link = link;
+    this.#onSend = onSend;
     link.onMessage = (message) => {
       if (!this.#isCut) this.onMessage(message);
     };
@@ -83,7 +98,9 @@ class CableEnd implements Link {
   }
 
   send(message: Uint8Array): void {
-    if (!this.#isCut) this.#link.send(message);
+    if (this.#isCut) return;
+    this.#onSend(message);
+    this.#link.send(message);
   }
 
   close(reason: string): void {

@@ -205,7 +205,7 @@ interface Said {
 let fabric: LocalFabric;
 beforeAll(async () => {
   fabric = await LocalFabric.start(1);
-});
+}, 60_000);
 afterAll(() => fabric.close());
 
 const run = (source: string, options: RunOptions = {}): Promise<Outcome> =>
