@@ -153,8 +153,15 @@ export class Executor {
       case "snapshot":
         if (command.why !== "save" && this.#arriving.delete(command.key))
           return this.#sendBack(command.key, command.why);
-        return this.#withResident(command.key, (p) => this.#sendSnapshot(p, command.why));
+        return this.#withResident(command.key, async (p) => {
+          await this.#nextTask(); // what was reported is on its way before the memory is read, as is the process before it
+          await this.#sendSnapshot(p, command.why);
+        });
     }
+  }
+
+  #nextTask(): Promise<void> {
+    return new Promise((resolve) => this.#options.yieldThen(resolve));
   }
 
   /** At once, and not in the process's order: what makes it stale may already be on its way. */
@@ -212,7 +219,7 @@ export class Executor {
   /** One after the other, each in a task of its own: what is said meanwhile is heard before the next is begun. */
   async #arrive(key: StayKey, place: MessageOf<"place">): Promise<void> {
     this.#arriving.add(key);
-    await new Promise<void>((resolve) => this.#options.yieldThen(resolve));
+    await this.#nextTask();
     if (this.#arriving.delete(key)) await this.#place(key, place);
   }
 

@@ -65,6 +65,8 @@ function start(machines: Machines, commandWaits: () => boolean = () => false) {
     yielded.shift()?.();
     return clock.nowMs - beganMs;
   };
+  /** Runs the next task, if there is one. */
+  turn.any = () => yielded.shift()?.();
   return { executor, reports, turn };
 }
 
@@ -108,6 +110,30 @@ test("what has only just been sent goes back untouched, and does not run", async
   expect(reports.slice(2)).toEqual([{ type: "running", key: stayKey({ ...stay, epoch: 2 as Epoch }) }]);
 });
 
+test("that the worker stands still is told before memories are read, and each of those goes by itself", async () => {
+  const { executor, reports, turn } = start(engineMachines(await boot()));
+  const types = () => reports.flatMap(({ type }) => (type === "usage" ? [] : type));
+  /** Runs tasks until that many things have been reported. */
+  const reported = (count: number) =>
+    expect
+      .poll(() => {
+        turn.any();
+        return types().length;
+      })
+      .toBe(count);
+  const keys = [1, 2].map((pid) => stayKey({ ...stay, pid: pid as Pid }));
+  for (const key of keys) executor.handle({ type: "place", key, place: place("for (;;);") });
+  await reported(2);
+  turn.any();
+  turn.any(); // both have run, or are about to
+  executor.handle({ type: "halt" });
+  for (const key of keys) executor.handle({ type: "snapshot", key, why: "reclaimed" });
+  expect(types()).toEqual(["running", "running", "halted"]);
+  await reported(4);
+  await reported(5);
+  expect(types().slice(2)).toEqual(["halted", "snapshot", "snapshot"]);
+});
+
 test("a process whose image fits no message ends with a sentence, instead of the link", async () => {
   const machines = engineMachines(await boot());
   const images = [{ id: imageId("huge"), bytes: new Uint8Array(LIMITS.placedBytes + 1) }];
@@ -123,12 +149,15 @@ test("a process whose image fits no message ends with a sentence, instead of the
   await turn();
   await turn();
   await turn();
+  executor.handle({ type: "halt" });
   executor.handle({ type: "snapshot", key, why: "reclaimed" });
-  await expect
-    .poll(() => reports.at(-1))
-    .toMatchObject({
-      type: "failed",
-      code: "ENOMEM",
-      reason: expect.stringMatching(/too large to be sent: 161 MiB, compressed, where 160 are possible/),
-    });
+  const last = () => {
+    turn.any();
+    return reports.at(-1);
+  };
+  await expect.poll(last).toMatchObject({
+    type: "failed",
+    code: "ENOMEM",
+    reason: expect.stringMatching(/too large to be sent: 161 MiB, compressed, where 160 are possible/),
+  });
 });
