@@ -68,7 +68,7 @@ test("while four guests compute, the page answers", async () => {
       'import { fork, wait } from "roost";\nfor (let n = 0; n < 4; n++) if (fork() === 0) for (;;);\nwait();\n',
     );
   await page.getByTestId("run").click();
-  await page.getByTestId("process-5").and(page.locator("[data-state=running]")).waitFor();
+  await eventually(() => page.getByTestId("process-5").getAttribute("data-state")).toBe("running");
   const cdp = await page.context().newCDPSession(page);
   await cdp.send("Performance.enable", { timeDomain: "threadTicks" });
   /** Seconds of CPU that the page's own thread has used. */
