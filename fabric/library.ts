@@ -2,7 +2,7 @@
  * Roost for programs: join a relay, launch jobs, watch and steer them, give this machine to others. What differs between
  * Node and a page is in `Surroundings`; `join` itself is exported by edge/index.ts and tab/index.ts.
  */
-import { RoostError } from "./base/errors.ts";
+import { type ErrorCode, RoostError } from "./base/errors.ts";
 import { FIRST_PID, type HostId, pid as toPid } from "./base/ids.ts";
 import type { Clock, Disk } from "./base/ports.ts";
 import { decodeValue } from "./guest/value.ts";
@@ -97,7 +97,7 @@ export function localWith(surroundings: Surroundings, hosts: number, options: Jo
   return roost;
 }
 
-function online(fabric: Fabric, relay: URL, signal: AbortSignal | undefined): Promise<void> {
+function online(fabric: Fabric, url: URL, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (how: () => void) => {
       clearTimeout(timer);
@@ -106,18 +106,25 @@ function online(fabric: Fabric, relay: URL, signal: AbortSignal | undefined): Pr
       how();
     };
     const look = () => {
-      if (fabric.view.relay.state === "online") settle(resolve);
+      const { relay } = fabric.view;
+      if (relay.state === "online") settle(resolve);
+      if (relay.state !== "connecting") return;
+      // To ask again would not help.
+      const code = (["EVERSION", "EPERM"] as const).find((known) => relay.reason.startsWith(`${known}: `));
+      if (code)
+        refuse(
+          code,
+          `the relay at ${url.origin} turns this participant away: ${relay.reason.slice(code.length + 2)}`,
+        );
     };
+    const refuse = (code: ErrorCode, sentence: string) =>
+      settle(() => reject(new RoostError(code, sentence)));
     const abort = () => settle(() => reject(signal?.reason));
     const timer = setTimeout(
       () =>
-        settle(() =>
-          reject(
-            new RoostError(
-              "ENOHOST",
-              `no relay answers at ${relay.origin}; start one with \`npx roost relay\`, or look at the address`,
-            ),
-          ),
+        refuse(
+          "ENOHOST",
+          `no relay answers at ${url.origin}; start one with \`npx roost relay\`, or look at the address`,
         ),
       ANSWER_MS,
     );

@@ -63,9 +63,8 @@ function startHome(words: readonly string[]): Promise<string> {
   );
   return new Promise((resolve, reject) => {
     home.on("error", reject);
-    home.on("exit", (code) =>
-      reject(new RoostError("EIO", `the job's home ended at once, with status ${code}`)),
-    );
+    // After the last message, where `exit` may come before it.
+    home.on("disconnect", () => reject(new RoostError("EIO", "the job's home ended before the job ran")));
     home.on("message", (news: News) => {
       home.disconnect();
       home.unref();

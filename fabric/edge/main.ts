@@ -1,5 +1,6 @@
 /** The `roost` command: words in, exit code out. What each word does is in a file of its own, loaded when it is said. */
 import { Command, InvalidArgumentError, Option } from "commander";
+import { version } from "../../package.json";
 import { RoostError } from "../base/errors.ts";
 import { err } from "./colors.ts";
 
@@ -50,6 +51,7 @@ const JOB = "a job's id, or HOST.SECRET for one at a relay; by default the one t
 export function commands(): Command {
   const roost = new Command("roost")
     .description("Run programs that fork across browser tabs and edge machines.")
+    .version(version, "-V, --version")
     .showHelpAfterError("(roost --help lists the commands)")
     .addHelpText("after", "\nExample:\n  roost run examples/queens.js 8 --local=3");
   takingPart(roost.commandsGroup("Take part:"));
@@ -89,6 +91,7 @@ function takingPart(roost: Command): void {
     .option("--json", "print output and events as JSON lines, at the end the whole job")
     .addOption(new Option("--as-home").hideHelp())
     .addOption(new Option("--kept <job>").hideHelp())
+    .showHelpAfterError("(what is meant for the program comes after --; roost run --help lists the rest)")
     .addHelpText("after", "\nExample:\n  roost run examples/queens.js 8 --local=3")
     .action(async (file: string | undefined, args: string[], options) => {
       const { run } = await import("./commands.ts");

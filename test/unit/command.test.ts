@@ -1,9 +1,14 @@
 /** The real command, in a process of its own: what it prints, and the exit code. */
+import { chmodSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { WebSocketServer } from "ws";
+import { encodeFromRelay } from "../../fabric/wire/directory.ts";
 import { ROOT, workplace } from "./command.kit.ts";
 
-const { program, remove, roost } = workplace("command");
+const { directory, program, remove, roost } = workplace("command");
 afterAll(remove);
 
 describe("queens", () => {
@@ -170,13 +175,62 @@ describe("bad input", () => {
     expect(outcome.stderr).toMatch(/ENOMEM/);
   });
 
+  test("a relay of another version: refused at once, both versions named", async () => {
+    const server = createServer();
+    const sockets = new WebSocketServer({ server });
+    sockets.on("connection", (socket) => {
+      const reason = "the relay speaks version 99, this host 1: reload the page";
+      socket.send(encodeFromRelay({ type: "refused", code: "EVERSION", reason }));
+      socket.close();
+    });
+    await new Promise<void>((resolve) => server.listen(0, resolve));
+    const { port } = server.address() as AddressInfo;
+    program("fine.js", "1");
+    const outcome = await roost(["run", "fine.js", "--relay", `http://localhost:${port}`]);
+    expect(outcome).toMatchObject({ code: 1, stdout: "" });
+    expect(outcome.stderr).toMatch(/EVERSION: the relay at .* turns this participant away: .*version 99/);
+    sockets.close();
+    server.close();
+  });
+
+  test("a state directory that cannot be used: the job runs all the same, but cannot be detached", async () => {
+    program("fine.js", 'console.log("ran")');
+    const env = { ROOST_STATE: join(directory, "fine.js") };
+    expect(await roost(["run", "fine.js", "--local"], { env })).toEqual({
+      code: 0,
+      stdout: "ran\n",
+      stderr: "",
+    });
+    const detached = await roost(["run", "fine.js", "--local", "--detach"], { env });
+    expect(detached).toMatchObject({ code: 1, stdout: "" });
+    expect(detached.stderr).toMatch(/EIO: other terminals cannot find this job .*set ROOST_STATE/);
+  });
+
+  test.skipIf(process.getuid?.() === 0)("a file that may not be read", async () => {
+    const file = program("secret.js", "1");
+    chmodSync(join(directory, file), 0);
+    expect((await roost(["run", file, "--local"])).stderr).toMatch(
+      /EACCES: secret\.js may not be read by you/,
+    );
+  });
+
   test.each([
     [["run", "nowhere.js"], /cannot read nowhere\.js/],
     [["run", "."], /is a directory/],
     [["run", "family.js", "--local=0"], /whole number from 1/],
+    [
+      ["run", "family.js", "--local", "--memory", "5000"],
+      /5000 MiB of memory, where a process can have 1024/,
+    ],
+    [["run", "family.js", "--local", "--verbose"], /unknown option '--verbose'[\s\S]*comes after --/],
+    [["run", "family.js", "--relay", "nonsense"], /the address of its page/],
+    [["run", "family.js", "--preempt-every", "1"], /goes with --local/],
+    [["donate", "--hours", "25-3"], /two times of day/],
+    [["donate", "--relay", "http://localhost:9"], /no relay answers at http:\/\/localhost:9; start one with/],
     [["run", "family.js", "--local", "--dir", "nowhere"], /nowhere/],
     [["fly"], /unknown command/],
   ])("%j", async (args, sentence) => {
+    program("family.js", "1");
     const outcome = await roost(args);
     expect(outcome.code).toBe(1);
     expect(outcome.stderr).toMatch(sentence);
