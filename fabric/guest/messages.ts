@@ -1,5 +1,5 @@
 /** Messages between the processes of a job: PVM's verbs. In order from each sender, each exactly once. */
-import { INTERNAL_TAG, type SignalName } from "../wire/calls.ts";
+import type { SignalName } from "../wire/calls.ts";
 import { type ChildEnd, checkedPid, childEnd, dueIn } from "./processes.ts";
 import { call, invalid } from "./system.ts";
 import { decodeValue, encodeValue } from "./value.ts";
@@ -74,7 +74,7 @@ function which({ from, tag }: Which, who: string): { from: number; tag: string |
 const NUMBER = "#";
 const TEXT = "$";
 
-/** 1 and "1" are two tags, and none is the library's own. */
+/** 1 and "1" are two tags. */
 function wireTag(tag: Tag, who: string): string {
   if (typeof tag === "string") return TEXT + tag;
   if (typeof tag === "number" && !Number.isNaN(tag)) return NUMBER + String(tag);
@@ -84,6 +84,3 @@ function wireTag(tag: Tag, who: string): string {
 function programTag(tag: string): Tag {
   return tag[0] === NUMBER ? Number(tag.slice(1)) : tag.slice(1);
 }
-
-/** Of the library's own letters; see INTERNAL_TAG. */
-export const internalTag = (name: string) => INTERNAL_TAG + name;

@@ -8,7 +8,7 @@
 import { RoostError } from "../base/errors.ts";
 import { type CallNumber, type Pid, pid } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
-import { type CallArgs, encodeAnswer, encodeError, INTERNAL_TAG } from "../wire/calls.ts";
+import { type CallArgs, encodeAnswer, encodeError } from "../wire/calls.ts";
 import { answer } from "./answers.ts";
 import type { Out } from "./effects.ts";
 import type { HomeState, Letter, Process, Undelivered, Which } from "./state.ts";
@@ -102,8 +102,7 @@ function hand(state: HomeState, q: Process, call: CallNumber, letter: Letter, ou
 }
 
 const fits = ({ from, tag }: Letter, which: Which): boolean =>
-  (which.from === -1 || which.from === from) &&
-  (which.tag === undefined ? !tag.startsWith(INTERNAL_TAG) : which.tag === tag);
+  (which.from === -1 || which.from === from) && (which.tag === undefined || which.tag === tag);
 
 export function receive(
   state: HomeState,

@@ -69,9 +69,8 @@ export const childEnd = struct({
 });
 export type ChildEnd = Carried<typeof childEnd>;
 
-/** Compared byte for byte. The guest library's own begin with INTERNAL_TAG, and only who names one gets its letters. */
+/** Compared byte for byte. */
 const tag = text(LIMITS.nameBytes);
-export const INTERNAL_TAG = "!";
 
 const pids = list(number, LIMITS.processesPerJobMost);
 const letter = struct({ to: pids, tag, value: data });
@@ -163,7 +162,7 @@ export const CALLS = {
   send: call(50, "home", letter, nothing),
   /** The same, where it was seen before that they were alive: what is sent to those that have ended is lost. */
   post: call(51, "posted", letter, nothing),
-  /** The first letter that fits. `from` -1: anybody's; `tag` undefined: any of the program's own. */
+  /** The first letter that fits. `from` -1: anybody's; `tag` undefined: any. */
   receive: call(
     52,
     "home",
