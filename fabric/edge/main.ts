@@ -1,5 +1,5 @@
 /** The `roost` command: words in, exit code out. What each word does is in a file of its own, loaded when it is said. */
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Help, type HelpConfiguration, InvalidArgumentError, Option } from "commander";
 import { version } from "../../package.json";
 import { RoostError } from "../base/errors.ts";
 import { err } from "./colors.ts";
@@ -48,11 +48,33 @@ const jobOption = () =>
 const atRelay = () => relayOption("where a job given as HOST.SECRET is found");
 const JOB = "a job's id, or HOST.SECRET for one at a relay; by default the one that runs here";
 
+/** Below this, what an option means goes below it. */
+const NARROW = 60;
+
+const NARROW_HELP: HelpConfiguration = {
+  minWidthToWrap: 20,
+  subcommandTerm: (command) =>
+    [
+      command.name(),
+      ...command.registeredArguments.map((a) => (a.required ? `<${a.name()}>` : `[${a.name()}]`)),
+    ].join(" "),
+  formatItem(term, termWidth, description, helper) {
+    const width = helper.helpWidth ?? 80;
+    if (width >= NARROW) return new Help().formatItem.call(helper, term, termWidth, description, helper);
+    const below = helper.boxWrap(description, width - 6).replace(/^/gm, "      ");
+    return description ? `  ${term}\n${below}` : `  ${term}`;
+  },
+};
+
 export function commands(): Command {
   const roost = new Command("roost")
     .description("Run programs that fork across browser tabs and edge machines.")
     .version(version, "-V, --version")
     .showHelpAfterError("(roost --help lists the commands)")
+    .configureHelp(NARROW_HELP)
+    .addHelpCommand(
+      new Command("help").argument("[command]").description("the same as --help").helpGroup("And:"),
+    )
     .addHelpText("after", "\nExample:\n  roost run examples/queens.js 8 --local=3");
   takingPart(roost.commandsGroup("Take part:"));
   looking(roost.commandsGroup("Look at jobs:"));
@@ -310,7 +332,11 @@ export async function main(argv: readonly string[]): Promise<void> {
   if (argv[0] === "complete") {
     const { addCompletion } = await import("./completion.ts");
     addCompletion(roost);
-  }
+  } else
+    roost
+      .command("complete")
+      .argument("<shell>")
+      .description("print what your shell needs to complete this command: zsh, bash, fish or powershell");
   try {
     await roost.parseAsync([...argv], { from: "user" });
   } catch (error) {
