@@ -32,14 +32,14 @@ test("storage denied: the page works, forgets, and says what would keep it", asy
     Object.defineProperty(window, "indexedDB", { get: denied });
     Object.defineProperty(window, "sessionStorage", { get: denied });
   });
+  await expect
+    .poll(() => page.getByTestId("trouble").innerText())
+    .toMatch(/keeps nothing.*allow this site to store data/);
   await page.getByTestId("args").fill("5");
   await page.getByTestId("run").click();
   await expect
     .poll(() => page.getByTestId("output").textContent(), { timeout: 30_000 })
     .toContain("10 solutions");
-  expect(await page.getByTestId("trouble").innerText()).toMatch(
-    /keeps nothing.*allow this site to store data/,
-  );
   await page.context().close();
 });
 

@@ -33,7 +33,7 @@ export function App({ model }: { model: Model }) {
   return (
     <>
       <Header model={model} mood={mood} />
-      {!("RTCPeerConnection" in globalThis) && (
+      {model.view.value.relay.state === "none" && (
         <p class="trouble" role="alert">
           This browser has no WebRTC (or it is switched off), so no other tab can be reached: switch it on, or
           use another browser. Programs you launch still run here.
