@@ -2,10 +2,12 @@
  * One configuration for everything that is built: the page (dist/web), the command and its workers (dist/node),
  * and the tests. The engine (dist/engine) is made by dist/node/build-engine.js between the two: see fabric/edge/setup.mjs.
  */
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
+import { mutated } from "./test/sim/mutations.ts";
 import { compressed } from "./web/compress-plugin.ts";
 import { fileList } from "./web/file-list-plugin.ts";
 import { programs } from "./web/program-plugin.ts";
@@ -44,7 +46,13 @@ const nodeEntries = {
 export default defineConfig({
   root: at("web"),
   publicDir: at("web/public"),
-  plugins: [guestLibrary(), programs(), fileList(), compressed(at("dist/compressed"))],
+  plugins: [
+    guestLibrary(),
+    programs(),
+    fileList(),
+    mutated(process.env.ROOST_MUTATION),
+    compressed(at("dist/compressed")),
+  ],
   appType: "spa",
   // `npx vite` serves the page for development; `npx roost relay` beside it is its relay.
   server: {
@@ -102,7 +110,17 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
-      { extends: true, test: { name: "sim", include: ["test/sim/**/*.test.ts"] } },
+      {
+        extends: true,
+        test: {
+          name: "sim",
+          include: ["test/sim/**/*.test.ts"],
+          testTimeout: 120_000,
+          // It computes, and on every processor there is; after the others, whose times would suffer.
+          maxWorkers: availableParallelism(),
+          sequence: { groupOrder: 1 },
+        },
+      },
       {
         extends: true,
         test: {

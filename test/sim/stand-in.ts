@@ -1,215 +1,202 @@
 /**
- * A machine that stands in for the interpreter: its whole state is a small JSON text, its program a tree of forks.
- * Each node prints, looks at the clock, forks its children, computes for a number of polls, waits for the children,
- * prints what it saw of the clock again, appends to a file, and exits with the size of its subtree.
+ * A machine that stands in for the interpreter. A program is a generator that yields what it wants of the outside; the
+ * machine's whole memory is what the program was given, in order, and so an image is a list of that, a delta of it what
+ * was given since, and restoring one is running the program again up to where it stopped.
  */
-import { Invalid, utf8Decode, utf8Encode } from "../../fabric/base/codec.ts";
-import { RoostError } from "../../fabric/base/errors.ts";
-import { type ImageId, imageId } from "../../fabric/base/ids.ts";
-import type { Machines, RunningMachine, Stop, World } from "../../fabric/host/machines.ts";
 import {
-  type CallAnswer,
-  type CallArgs,
-  type CallName,
-  decodeAnswer,
-  encodeCall,
-} from "../../fabric/wire/calls.ts";
+  bool,
+  bytes,
+  type Carried,
+  decode,
+  encode,
+  f64,
+  Invalid,
+  list,
+  struct,
+  text,
+  union,
+  varint,
+} from "../../fabric/base/codec.ts";
+import { type ImageId, imageId } from "../../fabric/base/ids.ts";
+import { LIMITS } from "../../fabric/base/limits.ts";
+import type { Machines, RunningMachine, Stop, World } from "../../fabric/host/machines.ts";
+import type { EncodedImage } from "../../fabric/wire/messages.ts";
+import { type Given, Guest, type Want } from "./guest.ts";
+import { runProgram } from "./programs.ts";
 
-let nextImage = 0;
+const given = union({
+  program: [0, struct({ source: text(1 << 16) })],
+  answer: [1, struct({ bytes: bytes(1 << 24) })],
+  clock: [2, struct({ now: f64 })],
+  seed: [3, struct({ seed: f64 })],
+});
+type GivenInput = Carried<typeof given>;
 
-interface Memory {
-  path: string;
-  depth: number;
-  fan: number;
-  at:
-    | "begin"
-    | "clock"
-    | "fork"
-    | "forked"
-    | "compute"
-    | "wait"
-    | "waited"
-    | "again"
-    | "append"
-    | "exit"
-    | "gone";
-  saw: number;
-  children: number;
-  left: number;
-  sum: number;
-  polls: number;
+/** What was given since the image before, and where that left the machine. */
+const image = struct({ inputs: list(given, 1 << 20), polls: varint, atPoll: bool });
+
+/** A slice ends after so many polls. */
+const SLICE_POLLS = 3;
+
+interface Last {
+  readonly chain: ImageId[];
+  readonly inputs: number;
 }
-
-export const treeProgram = (depth: number, fan: number) => JSON.stringify({ depth, fan });
-
-/** Nodes of the tree. */
-export const treeSize = (depth: number, fan: number): number =>
-  depth === 0 ? 1 : 1 + fan * treeSize(depth - 1, fan);
-
-export function treePaths(depth: number, fan: number, path = ""): string[] {
-  if (depth === 0) return [path];
-  return [path, ...Array.from({ length: fan }, (_, i) => treePaths(depth - 1, fan, path + i)).flat()];
-}
-
-const COMPUTE_POLLS = 12;
 
 class StandIn implements RunningMachine {
-  readonly memoryBytes = 1 << 20;
-  #m: Memory;
-  readonly #onStep: () => void;
-  #last: { readonly memory: Memory; readonly chain: ImageId[] } | undefined;
-  constructor(memory: Memory, onStep: () => void, chain?: ImageId[]) {
-    this.#m = memory;
-    this.#onStep = onStep;
-    this.#last = chain && { memory: { ...memory }, chain };
-  }
-  get polls() {
-    return this.#m.polls;
-  }
-  seedRandom() {}
-  [Symbol.dispose]() {}
-  /** As the real one does: a chain, each image the changes since the one before, and a new chain now and then. */
-  async encodeImage() {
-    const now = { ...this.#m };
-    const goOn = this.#last && this.#last.chain.length < 4;
-    const before: Partial<Memory> = goOn ? (this.#last?.memory ?? {}) : {};
-    const changes = Object.entries(now).filter(([name, value]) => before[name as keyof Memory] !== value);
-    const bytes = utf8Encode(JSON.stringify(Object.fromEntries(changes)));
-    const id = imageId(`image ${nextImage++}`);
-    this.#last = { memory: now, chain: [...(goOn ? (this.#last?.chain ?? []) : []), id] };
-    return { chain: this.#last.chain, images: [{ id, bytes }] };
+  polls = 0;
+  readonly #outside: Outside;
+  readonly #inputs: GivenInput[] = [];
+  readonly #guest = new Guest();
+  #program: Generator<Want, void, Given> | undefined;
+  /** What the program waits for. */
+  #want: Want | undefined;
+  #last: Last | undefined;
+
+  constructor(outside: Outside) {
+    this.#outside = outside;
   }
 
-  start(program: { source: string }, world: World): Stop {
-    Object.assign(this.#m, JSON.parse(program.source));
-    return this.#go(world);
+  get memoryBytes(): number {
+    return (1 << 20) + 1024 * this.#inputs.length;
+  }
+
+  seedRandom(seed: bigint): void {
+    this.#give({ type: "seed", seed: Number(BigInt.asUintN(32, seed)) });
+  }
+
+  [Symbol.dispose](): void {
+    this.#program = undefined;
+  }
+
+  start({ source }: { readonly source: string }, world: World): Stop {
+    return this.#run(world, () => this.#give({ type: "program", source }));
   }
 
   resume(world: World, answer?: Uint8Array): Stop {
-    const m = this.#m;
-    const told = <N extends CallName>(name: N): CallAnswer<N> => {
-      if (!answer) throw new Error(`resumed in ${name} without its answer`);
-      const result = decodeAnswer(name, answer);
-      if (result instanceof RoostError) throw result;
-      return result;
-    };
-    switch (m.at) {
-      case "clock":
-        told("print");
-        break;
-      case "forked": {
-        const { child } = told("fork");
-        if (child === 0) {
-          Object.assign(m, {
-            path: m.path + m.children,
-            depth: m.depth - 1,
-            at: "begin",
-            children: 0,
-            sum: 0,
-          });
-          break;
-        }
-        m.children++;
-        m.at = "fork";
-        break;
-      }
-      case "waited": {
-        const { end } = told("wait");
-        if (end?.status !== 0) throw new Error(`a child of ${m.path} ended badly`);
-        m.sum += Number(utf8Decode(end.value));
-        m.at = "wait";
-        break;
-      }
-      case "append":
-        told("print");
-        break;
-      case "exit":
-        told("writeFile");
-        break;
-      case "gone":
-        throw new Error("resumed after exit");
-    }
-    return this.#go(world);
+    const { kind } = this.#want ?? {};
+    if ((kind === "call") !== (answer !== undefined))
+      throw new Error(`resumed ${answer ? "with" : "without"} an answer where it waits for ${kind}`);
+    return this.#run(world, () =>
+      answer ? this.#give({ type: "answer", bytes: answer }) : this.#next(undefined),
+    );
   }
 
-  #go(world: World): Stop {
-    this.#onStep();
-    const m = this.#m;
-    const call = <N extends CallName>(name: N, args: CallArgs<N>, at: Memory["at"]): Stop => {
-      m.at = at;
-      return { kind: "call", request: encodeCall(name, args) };
-    };
-    for (;;) {
-      switch (m.at) {
-        case "begin":
-          return call("print", { fd: 1, data: utf8Encode(`begin ${m.path}\n`) }, "clock");
-        case "clock":
-          m.saw = world.now();
-          m.at = m.depth > 0 ? "fork" : "compute";
-          m.left = COMPUTE_POLLS + (Math.floor(m.saw) % 7); // time decides how long it takes
-          break;
-        case "fork":
-          if (m.children === m.fan) {
-            m.at = "compute";
-            break;
-          }
-          return call("fork", { on: "any" }, "forked");
-        case "compute":
-          if (m.left === 0) {
-            m.at = "wait";
-            m.left = m.children;
-            break;
-          }
-          m.left--;
-          m.polls++;
-          if (world.poll() || m.polls % 3 === 0) return { kind: "preempted" }; // a slice is three polls
-          break;
-        case "wait":
-          if (m.left === 0) {
-            m.at = "again";
-            break;
-          }
-          m.left--;
-          return call("wait", { pid: -1, dueMs: undefined }, "waited");
-        case "again":
-          return call("print", { fd: 1, data: utf8Encode(`end ${m.path} saw ${m.saw}\n`) }, "append");
-        case "append": {
-          const data = utf8Encode(`${m.path} ${m.saw}\n`);
-          return call("writeFile", { path: "log", flags: "a", data }, "exit");
-        }
-        case "exit":
-          return call("exit", { status: 0, value: utf8Encode(String(m.sum + 1)) }, "gone");
-        default:
-          throw new Error(`bug in the stand-in: ${m.at}`);
+  /** As the real one does: a chain, each image the changes since the one before, and a new chain now and then. */
+  async encodeImage(): Promise<{ chain: ImageId[]; images: EncodedImage[] }> {
+    const last = this.#last && this.#last.chain.length < LIMITS.imageChain ? this.#last : undefined;
+    const inputs = this.#inputs.slice(last?.inputs ?? 0);
+    const atPoll = this.#want?.kind === "poll";
+    const encoded = encode(image, { inputs, polls: this.polls, atPoll });
+    const id = nameOf(encoded, last?.chain.at(-1));
+    this.#last = { chain: [...(last?.chain ?? []), id], inputs: this.#inputs.length };
+    return { chain: this.#last.chain, images: [{ id, bytes: encoded }] };
+  }
+
+  /** Brings it to where it was when the last of these images was made. */
+  restore(chain: readonly EncodedImage[]): Invalid | undefined {
+    let stopped = { polls: 0, atPoll: false };
+    for (const { id, bytes } of chain) {
+      const one = decode(image, bytes);
+      if (one instanceof Invalid) return one;
+      if (nameOf(bytes, this.#last?.chain.at(-1)) !== id) return new Invalid("not the image it is called");
+      for (const input of one.inputs) {
+        this.#passPolls();
+        this.#give(input);
       }
+      this.#last = { chain: [...(this.#last?.chain ?? []), id], inputs: this.#inputs.length };
+      stopped = one;
+    }
+    while (this.#want?.kind === "poll") {
+      if (this.polls === stopped.polls && stopped.atPoll) break;
+      this.#next(undefined);
+    }
+    if (this.polls !== stopped.polls) return new Invalid("the program took another way");
+    return undefined;
+  }
+
+  #passPolls(): void {
+    while (this.#want?.kind === "poll") this.#next(undefined);
+  }
+
+  /** Remembers it, and hands it to the program. */
+  #give(input: GivenInput): void {
+    this.#inputs.push(input);
+    switch (input.type) {
+      case "program":
+        this.#program = runProgram(this.#guest, input.source);
+        return this.#next(undefined);
+      case "seed":
+        this.#guest.seed(input.seed);
+        return;
+      case "answer":
+        return this.#next(input.bytes.slice());
+      case "clock":
+        return this.#next(input.now);
+    }
+  }
+
+  #next(value: Given): void {
+    const result = this.#program?.next(value);
+    this.#want = result?.done === false ? result.value : undefined;
+    if (this.#want?.kind === "poll") this.polls++;
+  }
+
+  #run(world: World, begin: () => void): Stop {
+    try {
+      begin();
+      for (;;) {
+        const want = this.#want;
+        switch (want?.kind) {
+          case undefined:
+            throw new Error("it went on after its exit");
+          case "call":
+            return { kind: "call", request: want.request.slice() };
+          case "clock":
+            this.#give({ type: "clock", now: world.now() });
+            break;
+          case "poll":
+            if (world.poll() || this.polls % SLICE_POLLS === 0) return { kind: "preempted" };
+            this.#next(undefined);
+            break;
+          case "boom":
+            this.#outside.boom();
+            return { kind: "preempted" };
+        }
+      }
+    } catch (error) {
+      return { kind: "fault", code: "EIO", message: error instanceof Error ? error.message : String(error) };
     }
   }
 }
 
-const FRESH: Memory = {
-  path: "",
-  depth: 0,
-  fan: 0,
-  at: "begin",
-  saw: 0,
-  children: 0,
-  left: 0,
-  sum: 0,
-  polls: 0,
-};
+/** cyrb53 (bryc) of the content and the name of the image before: the same memory has the same name everywhere. */
+function nameOf(content: Uint8Array, before: ImageId | undefined): ImageId {
+  let a = 0xdeadbeef;
+  let b = 0x41c6ce57;
+  const mix = (value: number) => {
+    a = Math.imul(a ^ value, 2654435761);
+    b = Math.imul(b ^ value, 1597334677);
+  };
+  for (const value of content) mix(value);
+  for (let n = 0; n < (before?.length ?? 0); n++) mix(before?.charCodeAt(n) ?? 0);
+  a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
+  b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
+  return imageId((4294967296 * (2097151 & b) + (a >>> 0)).toString(36));
+}
 
-/** `onStep` is called whenever a guest gets the CPU. */
-export const standIns = (onStep: () => void): Machines => ({
-  fresh: () => new StandIn({ ...FRESH }, onStep),
+/** What a program does to its host, beside asking it for things. */
+export interface Outside {
+  /** It brings the host down. */
+  boom(): void;
+}
+
+export const standIns = (outside: Outside): Machines => ({
+  fresh: () => new StandIn(outside),
   prepare: async () => {},
   async restore(chain) {
     if (chain.length === 0) return new Invalid("there is no image");
-    const memory = {} as Memory;
-    for (const { bytes } of chain) Object.assign(memory, JSON.parse(utf8Decode(bytes)));
-    return new StandIn(
-      memory,
-      onStep,
-      chain.map(({ id }) => id),
-    );
+    const machine = new StandIn(outside);
+    return machine.restore(chain) ?? machine;
   },
 });

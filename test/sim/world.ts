@@ -1,8 +1,8 @@
 /**
- * A fabric on one thread with one virtual clock and one seed: real homes, kernels, daemons and executors; only the
- * interpreters, the links and time itself are stand-ins. The same seed gives the same history.
+ * One thread, one virtual clock, one seed: whatever happens in a simulated fabric is a step of this world, and the same
+ * seed gives the same steps. Nothing happens between two steps, and no time passes in one.
  */
-import type { Clock, Link, LinkEnd, Random } from "../../fabric/base/ports.ts";
+import type { Clock, Random } from "../../fabric/base/ports.ts";
 
 /** Mulberry32 (T. Ettinger): small, and good enough to choose faults with. */
 export function chance(seed: number): () => number {
@@ -18,27 +18,49 @@ export function chance(seed: number): () => number {
 interface Happening {
   readonly atMs: number;
   readonly order: number;
-  readonly run: () => void;
+  /** Undefined: it was called off. */
+  run: (() => void) | undefined;
 }
+
+const BEGAN_MS = 1_700_000_000_000;
+/** A timer of a clock that is wrong is late by this, so that whoever sets it for a moment finds the moment past: sums are rounded. */
+const TIMER_LATE_MS = 0.01;
 
 export class World {
   readonly random: () => number;
-  nowMs = 1_700_000_000_000;
+  nowMs = BEGAN_MS;
+  steps = 0;
   readonly transcript: string[] = [];
+  /** Looks at everything after each step, and throws. */
+  onStep: () => void = () => {};
+  readonly #recording: boolean;
   readonly #queue: Happening[] = [];
   #order = 0;
   readonly #held = new Set<Promise<unknown>>();
 
-  constructor(seed: number) {
+  constructor(seed: number, { recording = true } = {}) {
     this.random = chance(seed);
+    this.#recording = recording;
   }
 
   between(low: number, high: number): number {
     return low + this.random() * (high - low);
   }
 
-  note(sentence: string): void {
-    this.transcript.push(`${(this.nowMs - 1_700_000_000_000).toFixed(1).padStart(9)}  ${sentence}`);
+  /** A whole number, `high` not among them. */
+  whole(low: number, high: number): number {
+    return Math.floor(this.between(low, high));
+  }
+
+  pick<T>(from: readonly T[]): T | undefined {
+    return from[this.whole(0, from.length)];
+  }
+
+  /** For the transcript. A function is called only where there is one. */
+  note(what: string | (() => string)): void {
+    if (!this.#recording) return;
+    const sentence = typeof what === "string" ? what : what();
+    this.transcript.push(`${(this.nowMs - BEGAN_MS).toFixed(2).padStart(11)}  ${sentence}`);
   }
 
   after(ms: number, run: () => void): () => void {
@@ -46,13 +68,10 @@ export class World {
   }
 
   at(atMs: number, run: () => void): () => void {
-    const happening = { atMs, order: this.#order++, run };
-    let at = this.#queue.length;
-    while (at > 0 && later(this.#queue[at - 1], happening)) at--;
-    this.#queue.splice(at, 0, happening);
+    const happening: Happening = { atMs, order: this.#order++, run };
+    siftUp(this.#queue, happening);
     return () => {
-      const index = this.#queue.indexOf(happening);
-      if (index >= 0) this.#queue.splice(index, 1);
+      happening.run = undefined;
     };
   }
 
@@ -79,90 +98,80 @@ export class World {
   async run(done: () => boolean, forMs: number): Promise<boolean> {
     const deadline = this.nowMs + forMs;
     while (!done()) {
-      const next = this.#queue.shift();
+      const next = takeFirst(this.#queue);
       if (!next || next.atMs > deadline) return false;
+      if (!next.run) continue;
       this.nowMs = Math.max(this.nowMs, next.atMs);
       next.run();
-      await new Promise(setImmediate); // promises inside a party settle before anything else happens
+      await promisesSettled();
       while (this.#held.size > 0) {
         await Promise.all(this.#held);
         await new Promise(setImmediate);
       }
+      this.steps++;
+      this.onStep();
     }
     return true;
   }
 
-  /** A party's own clock: wrong by `skewMs`, and silent for ever once the party is dead. */
-  clock(skewMs: number, alive: () => boolean): Clock {
+  /**
+   * A party's own clock: wrong by `skewMs`, too fast by `rate`. What it calls back goes through `enter`: a party that is
+   * dead does not hear it, one that sleeps does later.
+   */
+  clock(skewMs: number, enter: (run: () => void) => unknown, rate = 1): Clock {
+    const sinceMs = () => (this.nowMs - BEGAN_MS) * rate;
+    const lateMs = skewMs === 0 && rate === 1 ? 0 : TIMER_LATE_MS;
     return {
-      now: () => this.nowMs + skewMs,
-      monotonic: () => this.nowMs + skewMs / 3,
-      after: (ms, run) => this.after(ms, () => alive() && run()),
+      now: () => BEGAN_MS + skewMs + sinceMs(),
+      monotonic: () => skewMs / 3 + sinceMs(),
+      after: (ms, run) => this.after(ms / rate + lateMs, () => enter(run)),
     };
   }
 
   randomBytes(): Random {
     return { bytes: (length) => Uint8Array.from({ length }, () => Math.floor(this.random() * 256)) };
   }
-
-  /** Two ends of a link with delays. `cut` loses what is under way; each end learns it in its own time. */
-  link(alive: () => boolean): { ends: [Link, Link]; cut: (reason: string) => void } {
-    let open = true;
-    const make = (): SimulatedEnd => new SimulatedEnd(this, alive);
-    const a = make();
-    const b = make();
-    a.other = b;
-    b.other = a;
-    const cut = (reason: string) => {
-      if (!open) return;
-      open = false;
-      for (const end of [a, b]) {
-        end.broken = true;
-        this.after(this.between(0, 3_000), () => end.end({ reason }));
-      }
-    };
-    return { ends: [a, b], cut };
-  }
 }
 
-const later = (a: Happening | undefined, b: Happening) =>
-  a !== undefined && (a.atMs > b.atMs || (a.atMs === b.atMs && a.order > b.order));
+/**
+ * Resolves when every promise that can settle has: Node runs what `nextTick` was given when no microtask is left. Much
+ * cheaper than a turn of the event loop.
+ */
+const promisesSettled = () => new Promise<void>((resolve) => process.nextTick(resolve));
 
-class SimulatedEnd implements Link {
-  onMessage: (message: Uint8Array) => void = () => {};
-  onEnd: (end: LinkEnd) => void = () => {};
-  readonly queuedBytes = 0;
-  other: SimulatedEnd | undefined;
-  broken = false;
-  #ended = false;
-  #lastArrivalMs = 0;
-  readonly #world: World;
-  readonly #alive: () => boolean;
-  constructor(world: World, alive: () => boolean) {
-    this.#world = world;
-    this.#alive = alive;
-  }
+const isBefore = (a: Happening, b: Happening) => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
 
-  send(message: Uint8Array): void {
-    const { other } = this;
-    if (this.broken || this.#ended || !other) return;
-    const copy = message.slice();
-    const arrivalMs = Math.max(this.#lastArrivalMs, this.#world.nowMs + this.#world.between(0.2, 15));
-    this.#lastArrivalMs = arrivalMs;
-    this.#world.at(arrivalMs, () => {
-      if (!other.broken && !other.#ended && this.#alive()) other.onMessage(copy);
-    });
+/** A binary heap. */
+function siftUp(heap: Happening[], item: Happening): void {
+  let at = heap.length;
+  heap.push(item);
+  while (at > 0) {
+    const up = (at - 1) >> 1;
+    const parent = heap[up];
+    if (!parent || !isBefore(item, parent)) break;
+    heap[at] = parent;
+    at = up;
   }
+  heap[at] = item;
+}
 
-  close(reason: string): void {
-    const { other } = this;
-    this.end({ reason });
-    this.#world.after(this.#world.between(0.2, 15), () => other?.end({ reason }));
+function takeFirst(heap: Happening[]): Happening | undefined {
+  const first = heap[0];
+  const item = heap.pop();
+  if (!first || !item || heap.length === 0) return first;
+  let at = 0;
+  for (;;) {
+    let down = 2 * at + 1;
+    let child = heap[down];
+    const right = heap[down + 1];
+    if (child && right && isBefore(right, child)) {
+      child = right;
+      down++;
+    }
+    if (!child || !isBefore(child, item)) break;
+    heap[at] = child;
+    at = down;
   }
-
-  end(how: LinkEnd): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.onEnd(how);
-  }
+  heap[at] = item;
+  return first;
 }

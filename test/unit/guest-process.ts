@@ -111,7 +111,7 @@ export async function runJob(source: string, options: Options = {}): Promise<Out
       disk,
       terminal: { print: () => {}, readLine: async () => lines.shift() },
       outputKeptBytes: 2 ** 30,
-      clock: world.clock(0, alive),
+      clock: world.clock(0, (run) => alive() && run()),
       log: (sentence) => world.note(sentence),
       onChange: () => {},
       onEvent: ({ type }) => {
@@ -168,7 +168,7 @@ function startHost(
   calls: Call[],
   alive: () => boolean,
 ): HostDaemon {
-  const clock = world.clock(0, alive);
+  const clock = world.clock(0, (run) => alive() && run());
   const soon = (run: () => void) => world.after(0, () => alive() && run());
   const newExecutor = (): ExecutorPort => {
     const port: ExecutorPort = { command: () => {}, onReport: () => {}, onEnd: () => {}, close: () => {} };

@@ -1,0 +1,158 @@
+/**
+ * Every copy of every process on every simulated host, and who is allowed to have one. A copy is made by a placement and
+ * is gone when its machine is disposed of, or its worker or host is dead; frozen, it can never run again.
+ */
+import type { Pid } from "../../fabric/base/ids.ts";
+import type { HomeState } from "../../fabric/home/state.ts";
+import type { Machines, RunningMachine } from "../../fabric/host/machines.ts";
+import type { KernelState } from "../../fabric/kernel/kernel.ts";
+import type { EncodedImage, StayKey } from "../../fabric/wire/messages.ts";
+import type { SimulatedLink } from "./network.ts";
+import type { Party } from "./party.ts";
+
+/** A rule that was broken. */
+export class Violation extends Error {
+  override readonly name = "Violation";
+}
+
+export const epochOf = (key: StayKey): number => Number(key.slice(key.lastIndexOf("/") + 1));
+export const pidOf = (key: StayKey): Pid => Number(key.split("/")[1]) as Pid;
+
+/** What has to do with one stay, on the host it is at. */
+export interface Stay {
+  readonly key: StayKey;
+  /** Over which its placement came. */
+  readonly link: SimulatedLink;
+  /** The home has said `release`, and it is on its way. */
+  releasing: boolean;
+  /** The host's kernel has let go of it, and its worker is to hear of that. */
+  dropping: boolean;
+}
+
+/** Where a copy is, as the rules see it. */
+export interface Site {
+  readonly name: string;
+  readonly kernel: () => KernelState;
+  readonly stays: Map<StayKey, Stay>;
+}
+
+interface Copy {
+  readonly key: StayKey;
+  readonly pid: Pid;
+  readonly epoch: number;
+  readonly site: Site;
+  readonly worker: Party;
+  frozen: boolean;
+}
+
+export class Copies {
+  readonly #copies = new Set<Copy>();
+  /** One that was found where the executor would take it for the guest's. */
+  #broken: unknown;
+
+  get size(): number {
+    return this.#copies.size;
+  }
+
+  /** Machines whose copies are counted. `stayOf`: for whom an executor makes one, of these images or anew. */
+  watch(
+    machines: Machines,
+    site: Site,
+    worker: Party,
+    stayOf: (images: readonly EncodedImage[] | undefined) => StayKey,
+    onStep: () => void,
+  ): Machines {
+    const counted = (machine: RunningMachine, key: StayKey): RunningMachine => {
+      if (!worker.alive) return machine;
+      const copy = this.#add(key, site, worker);
+      const { start, resume } = machine;
+      const dispose = machine[Symbol.dispose];
+      const step = () => {
+        try {
+          this.#mayRun(copy);
+          onStep();
+        } catch (error) {
+          this.#broken ??= error;
+          throw error;
+        }
+      };
+      machine.start = (program, world) => {
+        step();
+        return start.call(machine, program, world);
+      };
+      machine.resume = (world, answer) => {
+        step();
+        return resume.call(machine, world, answer);
+      };
+      machine[Symbol.dispose] = () => {
+        this.#copies.delete(copy);
+        dispose.call(machine);
+      };
+      return machine;
+    };
+    return {
+      fresh: (options) => counted(machines.fresh(options), stayOf(undefined)),
+      prepare: (chain, options) => machines.prepare(chain, options),
+      restore: async (chain, options) => {
+        const key = stayOf(chain);
+        const machine = await machines.restore(chain, options);
+        return "polls" in machine ? counted(machine, key) : machine;
+      },
+    };
+  }
+
+  #add(key: StayKey, site: Site, worker: Party): Copy {
+    for (const other of this.#copies)
+      if (other.key === key)
+        this.#broken ??= new Violation(`stay ${key} is at ${site.name}, and at ${other.site.name} too`);
+    const copy = { key, pid: pidOf(key), epoch: epochOf(key), site, worker, frozen: false };
+    this.#copies.add(copy);
+    return copy;
+  }
+
+  /** Its snapshot has left the worker. */
+  froze(site: Site, key: StayKey): void {
+    for (const copy of this.#copies) if (copy.site === site && copy.key === key) copy.frozen = true;
+  }
+
+  #mayRun(copy: Copy): void {
+    if (copy.frozen) throw new Violation(`${copy.key} runs at ${copy.site.name} after its snapshot has left`);
+    if (!copy.worker.alive) throw new Violation(`${copy.key} runs at ${copy.site.name}, on a dead worker`);
+  }
+
+  /**
+   * At most one copy of a process can run and be listened to, and another that could still run is one that cannot hear
+   * yet that it must not: its link has gone, or what tells it is on its way.
+   */
+  check(home: HomeState): void {
+    if (this.#broken) throw this.#broken;
+    for (const copy of this.#copies) {
+      if (!copy.worker.alive) {
+        this.#copies.delete(copy);
+        continue;
+      }
+      if (copy.frozen) continue;
+      const p = home.processes.get(copy.pid);
+      if (p?.where.kind === "at" && p.where.host === copy.site.name && p.epoch === copy.epoch && !home.ended)
+        continue;
+      const stay = copy.site.stays.get(copy.key);
+      if (!stay || stay.releasing || stay.dropping || stay.link.isCutOff) continue;
+      throw new Violation(
+        `${copy.site.name} can run ${copy.key}, where the home has ${describe(home, copy.pid)}: nothing has told it`,
+      );
+    }
+  }
+
+  /** What is left when everything is over, in words. */
+  remains(): string[] {
+    return [...this.#copies]
+      .filter(({ worker }) => worker.alive)
+      .map(({ key, site }) => `${key} at ${site.name}`);
+  }
+}
+
+function describe(home: HomeState, pid: Pid): string {
+  const p = home.processes.get(pid);
+  if (!p) return "no such process";
+  return p.where.kind === "at" ? `epoch ${p.epoch} at ${p.where.host}` : `epoch ${p.epoch}, ${p.where.kind}`;
+}

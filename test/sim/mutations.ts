@@ -1,0 +1,115 @@
+/**
+ * Rules of the fabric broken on purpose, one at a time, to see that the simulator notices: replacements of text, made when
+ * a module is transformed. By hand:  ROOST_MUTATION="no epochs" npx vitest run --project sim test/sim/histories
+ */
+import type { Plugin } from "vite";
+
+export interface Mutation {
+  /** Below fabric/. */
+  readonly file: string;
+  /** Occurs in it once. */
+  readonly from: string;
+  readonly to: string;
+}
+
+export const MUTATIONS: Readonly<Record<string, Mutation>> = {
+  "no epochs": {
+    file: "home/home.ts",
+    from: "p.where.host !== host || p.epoch !== message.epoch",
+    to: "p.where.host !== host",
+  },
+  "anybody is listened to": {
+    file: "home/home.ts",
+    from: 'p?.where.kind !== "at" || p.where.host !== host || p.epoch !== message.epoch',
+    to: 'p?.where.kind !== "at"',
+  },
+  "answers are forgotten when they have been sent": {
+    file: "home/answers.ts",
+    from: "  remember(p, call, told);\n",
+    to: "",
+  },
+  "a placement without what was learned": {
+    file: "home/home.ts",
+    from: "answers: Array.from(p.answers, ([call, answer]) => ({ call, answer })),",
+    to: "answers: [],",
+  },
+  "a restart reads the clock anew": { file: "home/home.ts", from: "clock: p.clock,", to: "clock: []," },
+  "the clock is behind after a move": {
+    file: "host/executor.ts",
+    from: "place.snapshot?.clockMs ?? 0",
+    to: "0",
+  },
+  "the latest letter first": {
+    file: "home/mail.ts",
+    from: "q.mailbox.push(letter);",
+    to: "q.mailbox.unshift(letter);",
+  },
+  "a letter is read and stays": {
+    file: "home/mail.ts",
+    from: "  q.mailbox.splice(at, 1);\n  q.mailboxBytes -= letterBytes(letter);\n",
+    to: "",
+  },
+  "a child ends twice": { file: "home/lives.ts", from: "  done.reaped = true;\n", to: "" },
+  "guests run on after halt": {
+    file: "host/executor.ts",
+    from: "        this.#halted = true;\n",
+    to: "",
+  },
+  "guests run on after their snapshot has left": {
+    file: "host/executor.ts",
+    from: '    p.state = { kind: "frozen" };\n    this.#reportUsage(p);',
+    to: "    this.#reportUsage(p);",
+  },
+  "a host keeps guests whose home it has lost": {
+    file: "kernel/kernel.ts",
+    from: "if (guest.home === event.link) forget(",
+    to: "if (guest.home !== event.link) forget(",
+  },
+  "a host keeps guests that live elsewhere": {
+    file: "kernel/kernel.ts",
+    from: "      return forget(state, guest, message.to, out);",
+    to: "      return;",
+  },
+  "kept answers are never called stale": {
+    file: "home/cached.ts",
+    from: "if (paths.length === 0 || state.cache.current.size === 0) return;",
+    to: "if (paths.length >= 0) return;",
+  },
+  "poison is never given up": {
+    file: "home/home.ts",
+    from: "if (p.hostsLost < LIMITS.hostsLostPerProcess) {",
+    to: "if (p.hostsLost >= 0) {",
+  },
+  "images are never forgotten": {
+    file: "home/images.ts",
+    from: "for (const id of unused) state.images.delete(id);",
+    to: "",
+  },
+  "a signal waits for the end of a call": {
+    file: "home/home.ts",
+    from: "if (p.pending) interrupt(",
+    to: "if (!p) interrupt(",
+  },
+};
+
+/** Makes the mutation that this names; undefined: none. Fails where its text is not found. */
+export function mutated(name: string | undefined): Plugin[] {
+  if (name === undefined) return [];
+  const mutation = MUTATIONS[name];
+  if (!mutation) throw new Error(`there is no mutation "${name}"`);
+  return [
+    {
+      name: "roost:mutation",
+      enforce: "pre",
+      transform: (code, id) =>
+        id.endsWith(`/fabric/${mutation.file}`) ? applied(mutation, code) : undefined,
+    },
+  ];
+}
+
+export function applied({ file, from, to }: Mutation, code: string): string {
+  const parts = code.split(from);
+  if (parts.length !== 2)
+    throw new Error(`fabric/${file} has ${parts.length - 1} times, where once is expected: ${from}`);
+  return parts.join(to);
+}

@@ -1,0 +1,167 @@
+/**
+ * Links as the port promises them, reliable and ordered, and beneath them what networks do: delays, stalls, directions
+ * in which nothing gets through until a link is given up for silence, cuts that lose what is under way.
+ */
+import { LIMITS } from "../../fabric/base/limits.ts";
+import type { Link, LinkEnd } from "../../fabric/base/ports.ts";
+import type { Party } from "./party.ts";
+import type { World } from "./world.ts";
+
+/** Who ends a link for silence does so within a heartbeat after LIMITS.silenceMs. */
+const silenceMs = (world: World) => LIMITS.silenceMs + world.between(0, LIMITS.heartbeatMs);
+
+/** What a link tells the observer: every message, when it leaves and when it is about to be heard. */
+export interface Tap {
+  sent(message: Uint8Array): void;
+  heard(message: Uint8Array): void;
+}
+const NO_TAP: Tap = { sent: () => {}, heard: () => {} };
+
+export class SimulatedLink {
+  /** The home's, and the host's. */
+  readonly ends: readonly [SimulatedEnd, SimulatedEnd];
+  readonly #world: World;
+
+  /** `delayMs`: the longest way of a message. */
+  constructor(world: World, parties: readonly [Party, Party], delayMs: number) {
+    this.#world = world;
+    const a = new SimulatedEnd(world, parties[0], delayMs);
+    const b = new SimulatedEnd(world, parties[1], delayMs);
+    a.other = b;
+    b.other = a;
+    this.ends = [a, b];
+  }
+
+  /** The host cannot hear its home now, and has not noticed. */
+  get isCutOff(): boolean {
+    const [home, host] = this.ends;
+    if (host.ended) return false;
+    return (
+      !home.open || host.broken || home.blocked || host.blocked || home.party.asleep || host.party.asleep
+    );
+  }
+  /** Nothing from `from` (0, 1) gets through for so long. Where that is longer than silence may be, the other end gives up. */
+  block(from: 0 | 1, forMs: number): void {
+    this.ends[from].block(this.#world.nowMs + forMs, silenceMs(this.#world));
+  }
+
+  /** `forMs` is how long a party says nothing. A browser that confirms packets lets a page be mute for longer. */
+  mute(from: 0 | 1, forMs: number, confirms: boolean): void {
+    if (forMs > (confirms ? LIMITS.muteMs : LIMITS.silenceMs)) this.block(from, forMs);
+  }
+
+  /** Loses what is under way; each end learns it in its own time. */
+  cut(reason: string): void {
+    for (const end of this.ends) {
+      end.broken = true;
+      this.#world.after(this.#world.between(0, silenceMs(this.#world)), () => end.end({ reason }));
+    }
+  }
+
+  heal(): void {
+    for (const end of this.ends) end.unblock();
+  }
+}
+
+export class SimulatedEnd implements Link {
+  onMessage: (message: Uint8Array) => void = () => {};
+  onEnd: (end: LinkEnd) => void = () => {};
+  readonly queuedBytes = 0;
+  tap: Tap = NO_TAP;
+  other: SimulatedEnd | undefined;
+  broken = false;
+  readonly party: Party;
+  readonly #world: World;
+  readonly #delayMs: number;
+  /** Under way to the other end, in order. */
+  readonly #way: { readonly arrivesMs: number; readonly message: Uint8Array | LinkEnd }[] = [];
+  #lastArrivalMs = 0;
+  #blockedUntilMs = Number.NEGATIVE_INFINITY;
+  #ended = false;
+
+  constructor(world: World, party: Party, delayMs: number) {
+    this.#world = world;
+    this.party = party;
+    this.#delayMs = delayMs;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+  get open(): boolean {
+    return !this.#ended && !this.broken;
+  }
+  /** What it sends does not arrive now. */
+  get blocked(): boolean {
+    return this.#blockedUntilMs > this.#world.nowMs;
+  }
+
+  send(message: Uint8Array): void {
+    if (!this.open) return;
+    this.tap.sent(message);
+    this.#give(message.slice());
+  }
+
+  /** What was sent before, and the goodbye, still arrive. */
+  close(reason: string): void {
+    if (this.#ended) return;
+    this.#give({ reason });
+    this.end({ reason });
+  }
+
+  block(untilMs: number, silenceMs: number): void {
+    this.#blockedUntilMs = Math.max(this.#blockedUntilMs, untilMs);
+    const { nowMs } = this.#world;
+    this.#world.at(untilMs, () => this.#arrive());
+    this.#world.at(nowMs + silenceMs, () => {
+      if (this.#blockedUntilMs >= nowMs + silenceMs) this.other?.giveUp();
+    });
+  }
+
+  unblock(): void {
+    this.#blockedUntilMs = Number.NEGATIVE_INFINITY;
+    this.#world.after(0, () => this.#arrive());
+  }
+
+  /** It has heard nothing for too long. The other end hears of that if it can, or is left in silence too. */
+  giveUp(): void {
+    if (!this.open || !this.party.alive) return;
+    const { other } = this;
+    this.party.enter(() => this.end({ reason: "no sign of life" }));
+    const laterMs = this.blocked ? silenceMs(this.#world) : this.#world.between(0, this.#delayMs);
+    this.#world.after(laterMs, () => other?.end({ reason: "the connection closed" }));
+  }
+
+  end(how: LinkEnd): void {
+    this.party.enter(() => {
+      if (this.#ended) return;
+      this.#ended = true;
+      this.onEnd(how);
+    });
+  }
+
+  #give(message: Uint8Array | LinkEnd): void {
+    const { nowMs } = this.#world;
+    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, nowMs + this.#world.between(0.2, this.#delayMs));
+    this.#way.push({ arrivesMs: this.#lastArrivalMs, message });
+    this.#world.at(this.#lastArrivalMs, () => this.#arrive());
+  }
+
+  /** One message a step. */
+  #arrive(): void {
+    const [next] = this.#way;
+    const { other } = this;
+    if (!next || !other || this.blocked || next.arrivesMs > this.#world.nowMs) return;
+    this.#way.shift();
+    if ((this.#way[0]?.arrivesMs ?? Number.POSITIVE_INFINITY) <= this.#world.nowMs)
+      this.#world.after(0, () => this.#arrive());
+    const { message } = next;
+    if (this.broken || other.broken) return;
+    other.party.enter(() => {
+      if (!other.open) return;
+      if (!(message instanceof Uint8Array)) return other.end(message);
+      other.tap.heard(message);
+      other.onMessage(message);
+    });
+  }
+}
