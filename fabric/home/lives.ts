@@ -125,6 +125,12 @@ function pause(state: HomeState, p: Process, paused: boolean, out: Out): void {
 export function interrupt(state: HomeState, p: Process, out: Out, nowMs: number): void {
   if (p.paused || ![...p.signals].some((name) => p.handled.has(name))) return;
   if (!p.pending) {
+    const full = p.undelivered.find(({ call }) => call !== undefined && call === p.blockedIn);
+    if (full?.call !== undefined) {
+      const { call } = full;
+      full.call = undefined; // it stays on its way; sent again, it would be two
+      return answer(state, p, call, encodeAnswer("send", undefined), out, nowMs);
+    }
     if (p.where.kind === "at")
       out({ type: "send", host: p.where.host, message: { type: "interrupt", ...stayIn(state, p) } });
     return;

@@ -53,8 +53,8 @@ export interface Which {
 
 /** A letter on its way to those of its receivers whose mailboxes were full. */
 export interface Undelivered {
-  /** Undefined: it is the home that writes, of the process's end. */
-  readonly call: CallNumber | undefined;
+  /** To be answered when it is delivered. Undefined: nobody waits for that. */
+  call: CallNumber | undefined;
   readonly letter: Letter;
   readonly to: Set<Pid>;
 }

@@ -107,6 +107,26 @@ describe("signals", () => {
     expect(lines.filter((line) => line === "a child ended").length).toBeGreaterThan(0);
   });
 
+  test("a full mailbox does not keep a signal from who waits for room in it", async () => {
+    const { stdout, stderr } = await runJob(`
+      import { exit, fork, getppid, kill, on, recv, send, sleep, wait } from "roost";
+      const COUNT = 40;
+      let go = false;
+      on("SIGUSR2", () => { go = true; });
+      const receiver = fork();
+      if (receiver === 0) {
+        while (!go) sleep(10);
+        for (let n = 0; n < COUNT; n++) if (recv().value[0] !== n) console.log("out of order");
+        exit(7);
+      }
+      if (fork() === 0) { sleep(100); kill(getppid(), "SIGUSR1"); exit(); }
+      on("SIGUSR1", () => { console.log("handled"); kill(receiver, "SIGUSR2"); });
+      for (let n = 0; n < COUNT; n++) send(receiver, "n", new Uint8Array(2 ** 20).fill(n));
+      console.log([wait().status, wait().status].sort().join());
+    `);
+    expect({ stdout, stderr }).toEqual({ stdout: "handled\n0,7\n", stderr: "" });
+  });
+
   test("an error in a handler is thrown by the call it interrupted", async () => {
     const lines = await output(`
       import { fork, getppid, kill, on, sleep } from "roost";
