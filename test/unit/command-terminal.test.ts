@@ -155,3 +155,33 @@ describe("tables", () => {
     expect(await top.code).toBe(0);
   });
 });
+
+describe("completion", () => {
+  test("scripts for every shell; words, options and the ids of jobs", async () => {
+    for (const shell of ["bash", "zsh", "fish", "powershell"])
+      expect(await roost(["complete", shell])).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining("roost"),
+      });
+    expect((await roost(["complete", "--", ""])).stdout).toMatch(/^run\t.*\n[\s\S]*^migrate\t/m);
+    expect((await roost(["complete", "--", "ps", "--"])).stdout).toMatch(/^--json\t/m);
+    program("family.js", FAMILY);
+    const { job } = await json(["run", "family.js", "--local=1", "--detach"]);
+    for (const command of ["attach", "why", "kill"])
+      expect((await roost(["complete", "--", command, ""])).stdout).toContain(
+        `${job.slice(0, 8)}\tfamily.js`,
+      );
+  });
+});
+
+test("help fits a narrow terminal", async () => {
+  for (const command of [[], ["run"], ["donate"]]) {
+    const help = terminal(40, [...command, "--help"]);
+    expect(await help.code).toBe(0);
+    const lines = help
+      .text()
+      .split("\n")
+      .filter((line) => !/^Usage:|^ {2}roost/.test(line));
+    expect(widest(lines.join("\n"))).toBeLessThanOrEqual(40);
+  }
+});
