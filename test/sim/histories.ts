@@ -2,8 +2,9 @@
  * Histories by seed. Whatever the weather, the parts of a job give what they give in fair weather: the same values, the
  * same lines, each once, and the same files.
  */
+import { utf8Decode } from "../../fabric/base/codec.ts";
 import { Violation } from "./copies.ts";
-import { History, type Outcome } from "./history.ts";
+import { History, type Outcome, type Plan } from "./history.ts";
 import { type Part, ROBUST } from "./programs.ts";
 import type { SimulatedHost } from "./simulated-host.ts";
 import { standIns } from "./stand-in.ts";
@@ -15,19 +16,34 @@ const LINES = Array.from({ length: 9 }, (_, n) => String(n + 1));
 /** One history in so many is of a process that brings down its hosts. */
 const POISON_EVERY = 50;
 
-interface Drawn {
-  readonly parts: readonly Part[];
-  readonly weather: Weather;
-}
+const planOf = (
+  parts: readonly Part[],
+  weather: Weather,
+  steps: number,
+  history: () => History | undefined,
+): Plan => ({
+  program: { source: JSON.stringify(parts), fileName: "parts" },
+  printsOnce: true,
+  weather,
+  steps,
+  lines: LINES,
+  machines: (host: SimulatedHost) => {
+    const boom = () => {
+      const world = history();
+      if (world && host.name !== "home") crash(world, host);
+    };
+    return () => standIns({ boom });
+  },
+});
 
-function draw(world: World, seed: number): Drawn {
+function draw(world: World, seed: number): { readonly parts: readonly Part[]; readonly weather: Weather } {
   const weather = drawWeather(world);
   if (seed % POISON_EVERY === 0)
     return {
       parts: [{ program: "poison", size: 0 }],
       weather: { ...weather, troubles: [], preemptEvery: 0 },
     };
-  // Moving at every step costs a thousand times as many steps.
+  // Moving at every step takes many steps.
   const count = weather.preemptEvery > 0 ? 1 : world.whole(1, 4);
   const parts: Part[] = [];
   while (parts.length < count) {
@@ -43,100 +59,100 @@ function draw(world: World, seed: number): Drawn {
 export async function runHistory(seed: number, recording = false): Promise<void> {
   const world = new World(seed, { recording });
   const { parts, weather } = draw(world, seed);
-  const expected = await Promise.all(parts.map(undisturbed));
+  const expected: Outcome[] = [];
+  for (const [n, part] of parts.entries()) expected.push(await undisturbed(part, n));
   const steps = expected.reduce((sum, { steps }) => sum + steps, 0);
-  const isPoison = parts[0]?.program === "poison";
-  using knobs = isPoison ? usualLimits() : drawLimits(world);
-  world.note(() => JSON.stringify({ seed, parts, weather, limits: "names" in knobs && knobs.names }));
-  let history: History | undefined;
-  const machines = (host: SimulatedHost) =>
-    standIns({ boom: () => history && host.name !== "home" && crash(history, host) });
-  try {
-    history = new History(world, seed, {
-      source: JSON.stringify(parts),
-      weather,
-      steps,
-      lines: LINES,
-      machines,
-    });
-    compare(await history.run(), expected);
-  } catch (error) {
-    if (recording) console.log(world.transcript.join("\n"));
-    const reason =
-      error instanceof Error ? (error instanceof Violation ? error.message : error.stack) : error;
-    throw new Violation(
-      `seed ${seed}: ${reason}\n  to see it happen: ROOST_SEED=${seed} npx vitest run --project sim`,
+  using knobs = parts[0]?.program === "poison" ? usualLimits() : drawLimits(world);
+  world.note(() => JSON.stringify({ seed, parts, weather, limits: knobs.names }));
+  await told(world, `ROOST_SEED=${seed}`, async () => {
+    const history: History = new History(
+      world,
+      seed,
+      planOf(parts, weather, steps, () => history),
     );
-  }
-  if (recording) console.log(world.transcript.join("\n"));
+    compare(await history.run(), expected);
+  });
 }
 
-const references = new Map<string, Promise<Outcome>>();
+/** Lets something happen; when it goes wrong, says with which variable set it does so again. */
+export async function told(world: World, again: string, live: () => Promise<void>): Promise<void> {
+  try {
+    await live();
+  } catch (error) {
+    const reason = error instanceof Violation ? error.message : error instanceof Error ? error.stack : error;
+    throw new Violation(
+      `${again.toLowerCase().replace(/\w+_/, "").replace("=", " ")}: ${reason}\n  to see it happen: ${again} npx vitest run --project sim`,
+    );
+  } finally {
+    if (world.transcript.length > 0) console.log(world.transcript.join("\n"));
+  }
+}
+
+const references = new Map<string, Outcome>();
 
 /** What a part gives alone, with nothing in its way. Kept: there are not many. */
-function undisturbed(part: Part, n: number): Promise<Outcome> {
+async function undisturbed(part: Part, n: number): Promise<Outcome> {
   // Its name in lines and files comes from its place.
   const parts = [...Array.from({ length: n }, () => ({ program: "none", size: 0 })), part];
-  const source = JSON.stringify(parts);
-  const kept = references.get(source) ?? runUndisturbed(source);
-  references.set(source, kept);
-  return kept;
-}
-
-async function runUndisturbed(source: string): Promise<Outcome> {
-  using _ = usualLimits();
-  let history: History | undefined;
-  const machines = (host: SimulatedHost) =>
-    standIns({ boom: () => history && host.name !== "home" && crash(history, host) });
-  const weather = source.includes("poison") ? { ...fairWeather, hosts: 1 } : fairWeather;
-  history = new History(new World(1, { recording: false }), 1, {
-    source,
-    weather,
-    steps: 0,
-    lines: LINES,
-    machines,
-  });
+  const name = JSON.stringify(parts);
+  const kept = references.get(name);
+  if (kept) return kept;
+  const weather = part.program === "poison" ? { ...fairWeather, hosts: 1 } : fairWeather;
   try {
-    return await history.run();
+    const world = new World(1, { recording: false });
+    const history: History = new History(
+      world,
+      1,
+      planOf(parts, weather, 0, () => history),
+    );
+    const outcome = await history.run();
+    references.set(name, outcome);
+    return outcome;
   } catch (error) {
-    throw new Violation(`${source}, undisturbed: ${error instanceof Error ? error.message : error}`);
+    throw new Violation(`${name}, undisturbed: ${error instanceof Error ? error.message : error}`);
   }
 }
 
 /** Told of the outside, and so not the same in every run; but the same wherever it is told. */
 const TOLD = /(\S+)#(\S+)/g;
+/** There are as many of these lines as the time allows. */
+const OFTEN = "~";
 
 function compare(outcome: Outcome, expected: readonly Outcome[]): void {
   const values = expected.map(({ value }) => value.split(" ").at(-1));
   if (outcome.value !== values.join(" "))
     throw new Violation(`the job gave "${outcome.value}" instead of "${values.join(" ")}"`);
-  const told = new Map<string, string>();
+  const toldOf = new Map<string, string>();
   const plain = (line: string) =>
     line.replace(TOLD, (_, name: string, value: string) => {
-      const before = told.get(name);
+      const before = toldOf.get(name);
       if (before !== undefined && before !== value)
         throw new Violation(`${name} was told as ${before} and as ${value}`);
-      told.set(name, value);
+      toldOf.set(name, value);
       return name;
     });
+  const lines = (text: string) => text.split("\n").filter((line) => line && !line.includes(OFTEN));
+  const expectedLines = (text: string) => lines(text).map((line) => line.replace(TOLD, "$1"));
   same(
     "printed",
-    outcome.lines.filter((line) => !line.includes("~")).map(plain),
-    expected.flatMap(({ lines }) =>
-      lines.filter((line) => !line.includes("~")).map((line) => line.replace(TOLD, "$1")),
-    ),
+    lines(outcome.stdout).map(plain),
+    expected.flatMap(({ stdout }) => expectedLines(stdout)),
   );
   const files = new Map(expected.flatMap(({ files }) => [...files]));
   same("files", [...outcome.files.keys()], [...files.keys()]);
-  for (const [path, lines] of outcome.files)
-    same(path, lines.map(plain), files.get(path)?.map((line) => line.replace(TOLD, "$1")) ?? []);
+  for (const [path, content] of outcome.files)
+    same(
+      path,
+      lines(utf8Decode(content)).map(plain),
+      expectedLines(utf8Decode(files.get(path) ?? new Uint8Array())),
+    );
 }
 
 function same(what: string, got: readonly string[], expected: readonly string[]): void {
   const [a, b] = [got.toSorted(), expected.toSorted()];
+  if (a.length === b.length && b.every((line, n) => line === a[n])) return;
   const at = b.findIndex((line, n) => line !== a[n]);
-  if (at >= 0 || a.length !== b.length)
-    throw new Violation(
-      `${what}: ${a.length} lines, where ${b.length} are expected; first difference: "${a[at < 0 ? b.length : at]}" instead of "${b[at]}"`,
-    );
+  throw new Violation(
+    `${what}: ${a.length} lines, where ${b.length} are expected; the first difference is "${a[at < 0 ? b.length : at]}" instead of "${b[at]}"`,
+  );
 }

@@ -33,19 +33,24 @@ const LOOK_CLOSELY_EVERY = 37;
 const HEALED_MS = 60_000;
 
 export interface Plan {
-  readonly source: string;
+  readonly program: { readonly source: string; readonly fileName: string };
+  readonly args?: readonly string[];
+  readonly files?: Readonly<Record<string, Uint8Array>>;
   readonly weather: Weather;
   /** Steps that the job takes undisturbed. */
   readonly steps: number;
-  /** What it reads. */
+  /** Lines of input. */
   readonly lines: readonly string[];
-  readonly machines: (host: SimulatedHost) => Machines;
+  /** Whether it never prints a line twice. */
+  readonly printsOnce: boolean;
+  /** For the workers of a host: called for each. */
+  readonly machines: (host: SimulatedHost) => () => Machines;
 }
 
 export interface Outcome {
   readonly value: string;
-  readonly lines: readonly string[];
-  readonly files: ReadonlyMap<string, readonly string[]>;
+  readonly stdout: string;
+  readonly files: ReadonlyMap<string, Uint8Array>;
   readonly steps: number;
 }
 
@@ -57,7 +62,7 @@ export class History {
   readonly hosts: SimulatedHost[] = [];
   readonly homeParty: Party;
   readonly relay: SimulatedRelay;
-  readonly effects = new Effects();
+  readonly effects: Effects;
   readonly #copies = new Copies();
   readonly #epochs = new Epochs();
   readonly #disk: MemoryDisk;
@@ -76,7 +81,8 @@ export class History {
     this.plan = plan;
     const { weather } = plan;
     this.homeParty = new Party(world);
-    this.#disk = new MemoryDisk([], () => world.nowMs);
+    this.effects = new Effects(plan.printsOnce);
+    this.#disk = new MemoryDisk(Object.entries(plan.files ?? {}), () => world.nowMs);
     this.#clock = world.clock(this.#skewMs(), this.homeParty.enter, this.#rate());
     this.#self = { platform: "simulated", base: baseId("stand-in") };
     const lines = [...plan.lines];
@@ -84,8 +90,8 @@ export class History {
       spec: {
         id: jobId(`job-${seed}`),
         name: "simulated",
-        program: { source: plan.source, fileName: "simulated" },
-        args: [],
+        program: plan.program,
+        args: plan.args ?? [],
         env: {},
         zone: "UTC",
         memoryBytesMax: LIMITS.guestMemoryBytes,
@@ -173,10 +179,8 @@ export class History {
     if (status !== 0) throw new Violation(`the job ended with ${status} ${signal ?? ""}`);
     return {
       value: utf8Decode(value ?? new Uint8Array()),
-      lines: this.effects.lines,
-      files: new Map(
-        Array.from(this.#disk.files(), ([path, content]) => [path, utf8Decode(content).split("\n")]),
-      ),
+      stdout: this.effects.stdout,
+      files: new Map(this.#disk.files()),
       steps: world.steps,
     };
   }
@@ -240,7 +244,7 @@ export class History {
       rate: this.#rate(),
       self: this.#self,
       copies: this.#copies,
-      machines: this.plan.machines,
+      machines: (host) => this.plan.machines(host)(),
       ...(party && { party }),
     });
     if (party) this.#home = host;

@@ -37,7 +37,7 @@ export interface Weather {
   readonly memoryProcesses: number | undefined;
 }
 
-const FAIR: Weather = {
+export const fairWeather: Weather = {
   troubles: [],
   hosts: 0,
   preemptEvery: 0,
@@ -46,8 +46,6 @@ const FAIR: Weather = {
   delayMs: 1,
   memoryProcesses: undefined,
 };
-export const fairWeather = FAIR;
-
 export function drawWeather(world: World): Weather {
   const kinds = TROUBLES.filter(() => world.random() < 0.3);
   const often = world.random() < 0.15 ? 12 : 4;
@@ -71,7 +69,7 @@ type Knobs = { -readonly [N in keyof typeof LIMITS]?: number };
 const NEVER_POISON: Knobs = { hostsLostPerProcess: Number.POSITIVE_INFINITY };
 
 const KNOBS: Record<string, (world: World) => Knobs> = {
-  "short chains": (world) => ({ imageChain: world.whole(1, 4) }),
+  "short chains": (world) => ({ imageChain: world.whole(2, 5) }),
   "hosts forget images": (world) => ({ imageCacheBytes: world.whole(50, 2_000) }),
   "short logs": (world) => ({ logEntries: world.whole(4, 40) }),
   "small logs": (world) => ({ logBytes: world.whole(40, 2_000) }),
@@ -93,7 +91,7 @@ export function drawLimits(world: World): Disposable & { readonly names: string[
   return limits(names.map((name) => KNOBS[name]?.(world) ?? {}).concat(NEVER_POISON), names);
 }
 
-export const usualLimits = (): Disposable => limits([], []);
+export const usualLimits = () => limits([], []);
 
 function limits(changes: readonly Knobs[], names: string[]): Disposable & { readonly names: string[] } {
   const before = { ...LIMITS };

@@ -22,7 +22,7 @@ interface Happening {
   run: (() => void) | undefined;
 }
 
-const BEGAN_MS = 1_700_000_000_000;
+const BEGAN_MS = Date.UTC(2026, 0, 1);
 /** A timer of a clock that is wrong is late by this, so that whoever sets it for a moment finds the moment past: sums are rounded. */
 const TIMER_LATE_MS = 0.01;
 

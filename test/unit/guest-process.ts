@@ -40,7 +40,7 @@ export const bundle = async (path: string) => (await bundleProgram(at(path))).so
 
 let booted: Promise<BaseImage> | undefined;
 
-async function boot(): Promise<BaseImage> {
+export async function boot(): Promise<BaseImage> {
   const file = at("dist/engine/engine.wasm");
   await ensureEngine(file);
   return bootBase(await loadEngine(await readFile(file)), { source: GUEST_LIBRARY });
@@ -200,7 +200,7 @@ function startHost(
 }
 
 /** Reading and writing images is real work, during which no time passes; a slice is some polls. */
-function held(world: World, machines: Machines): Machines {
+export function held(world: World, machines: Machines): Machines {
   const hold = (machine: RunningMachine): RunningMachine => {
     const { encodeImage, resume } = machine;
     machine.encodeImage = () => world.hold(encodeImage.call(machine));
