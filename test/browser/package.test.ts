@@ -57,6 +57,8 @@ const roost = await join(undefined, { name: "page" });
 roost.donate({ awayAfterMs: 0 });
 const job = await roost.run('import { fork, wait, exit } from "roost"; if (fork() === 0) exit(0, 6n * 7n); console.log(wait().value)');
 document.title = await job.text();
+const asks = await roost.run('import { readline } from "roost"; console.log("> " + readline())');
+document.body.textContent = asks.address;
 `;
 
 const PROGRAM = `
@@ -97,12 +99,17 @@ console.log(text, process.argv[2], readline(), readline(), wait().value);
 exit(7, "done");
 `;
 
-test("a Node program and a built page use the library, and each other", async () => {
+async function openPage() {
   const page = await (await browser.newContext()).newPage();
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(error.message));
   await page.goto(`http://localhost:${relay.port}/`);
   await eventually(() => page.title()).toBe("42n");
+  return { page, errors };
+}
+
+test("a Node program and a built page use the library, and each other", async () => {
+  const { page, errors } = await openPage();
   write("program.js", PROGRAM);
   write("job.ts", JOB);
   child = spawn(process.execPath, ["program.js", `http://localhost:${relay.port}`], { cwd: project });
@@ -127,6 +134,29 @@ test("a Node program and a built page use the library, and each other", async ()
     code: 0,
   });
   expect(errors).toEqual([]);
+  await page.context().close();
+});
+
+test("a page's job is steered from a terminal, by its address", async () => {
+  const { page } = await openPage();
+  await eventually(() => page.textContent("body")).toMatch(/\./);
+  const address = (await page.textContent("body"))?.trim() ?? "";
+  const command = (name: string) => {
+    const started = spawn(join(project, "node_modules/.bin/roost"), [name, address, "--relay", relay.url]);
+    child = started;
+    started.stdin.end("hello\n");
+    let stdout = "";
+    started.stdout.on("data", (data) => {
+      stdout += data;
+    });
+    return new Promise((done) => started.on("close", (code) => done({ code, stdout })));
+  };
+  expect(await command("why")).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining("waits for a line"),
+  });
+  expect(await command("attach")).toEqual({ code: 0, stdout: "> hello\n" });
+  await page.context().close();
 });
 
 test("the installed command runs a TypeScript job", () => {
