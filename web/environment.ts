@@ -4,42 +4,17 @@
  */
 import { GUEST_LIBRARY } from "virtual:roost-guest";
 import engineUrl from "../dist/engine/engine.wasm?url";
-import { type Engine, loadEngine } from "../fabric/engine/index.ts";
-import { type Endpoint, startExecutors } from "../fabric/host/executor-worker.ts";
-import { type Environment, RoostError } from "../fabric/index.ts";
+import { startExecutors } from "../fabric/host/executor-worker.ts";
+import type { Environment } from "../fabric/index.ts";
 import { systemClock } from "../fabric/io/clock.ts";
 import { systemRandom } from "../fabric/io/random.ts";
 import { connectRelay } from "../fabric/io/rendezvous.ts";
+import { endpointOf, engineAt } from "../fabric/tab/workers.ts";
 import { platformOf } from "./names.ts";
 
-let engine: Promise<Engine> | undefined;
-
-/** Fetched and compiled once, when first needed; a failure is forgotten, so that the next wish tries again. */
-function fetchEngine(): Promise<Engine> {
-  engine ??= (async () => {
-    const response = await fetch(engineUrl).catch((cause) => {
-      throw new RoostError("EIO", "the engine cannot be fetched; is the relay reachable?", { cause });
-    });
-    if (!response.ok)
-      throw new RoostError("EIO", `the engine cannot be fetched (HTTP ${response.status}); reload the page`);
-    return loadEngine(new Uint8Array(await response.arrayBuffer()));
-  })();
-  engine.catch(() => {
-    engine = undefined;
-  });
-  return engine;
-}
-
-function spawn(): Endpoint {
-  const worker = new Worker(new URL("./executor.worker.ts", import.meta.url), { type: "module" });
-  return {
-    post: (message, transfer) => worker.postMessage(message, transfer),
-    onMessage: (receive) => worker.addEventListener("message", (event) => receive(event.data)),
-    onEnd: (end) =>
-      worker.addEventListener("error", (event) => end(event.message || "it could not be loaded")),
-    terminate: () => worker.terminate(),
-  };
-}
+const engine = engineAt(engineUrl);
+const spawn = () =>
+  endpointOf(new Worker(new URL("../fabric/tab/executor.worker.ts", import.meta.url), { type: "module" }));
 
 const log = (sentence: string) => console.info(`roost: ${sentence}`);
 
@@ -57,7 +32,7 @@ export function tabEnvironment(name: string, relay: URL): Environment {
     zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     async startExecutors(count, hostName) {
       return startExecutors(count, spawn, {
-        engine: await fetchEngine(),
+        engine: await engine(),
         guestLibrary: GUEST_LIBRARY,
         hostName,
       });

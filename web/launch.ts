@@ -130,6 +130,10 @@ export class Launch implements Run {
   get id() {
     return this.job.id;
   }
+  /** Where it can be steered from elsewhere, by whoever knows it. */
+  get address(): string {
+    return this.fabric.addressOf(this.job);
+  }
   get value(): unknown {
     return this.#value;
   }

@@ -58,7 +58,8 @@ addEventListener("pageshow", (event) => {
 });
 addEventListener("beforeunload", (event) => {
   const jobs = model.view.value.jobs.filter((job) => job.endedMs === undefined);
-  if (jobs.length > 0) event.preventDefault(); // a job ends with its home
+  // A job is kept, and goes on when the page is opened again; but not where tabs cannot tell whose it is.
+  if (jobs.length > 0 && !navigator.locks) event.preventDefault();
 });
 
 addEventListener("hashchange", () => location.reload()); // another group is another participant

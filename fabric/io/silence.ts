@@ -19,9 +19,9 @@ export class Silence {
     this.#silentMs = 0;
   }
 
-  /** True when the silence has been too long. At most two periods count for one tick. */
+  /** True when the silence has been too long. A tick that is late counts as one period: what keeps us busy may keep the other. */
   tick(nowMs: number): boolean {
-    this.#silentMs += Math.min(nowMs - this.#tickMs, 2 * this.#periodMs);
+    this.#silentMs += Math.min(nowMs - this.#tickMs, this.#periodMs);
     this.#tickMs = nowMs;
     return this.#silentMs >= this.#limitMs;
   }

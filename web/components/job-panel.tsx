@@ -1,5 +1,6 @@
 /** One job: how it is doing, what it printed, came to and wrote, and its processes. */
 import type { JobView } from "../../fabric/index.ts";
+import { Launch } from "../launch.ts";
 import type { Model } from "../model.ts";
 import type { Run } from "../run.ts";
 import { bytes, count, duration } from "../words.ts";
@@ -8,6 +9,7 @@ import type { OpenProcess } from "./fabric-panel.tsx";
 import { Output } from "./output.tsx";
 import { ProcessTable } from "./process-table.tsx";
 import { ResultPanel } from "./result.tsx";
+import { SteerFromTerminal } from "./steer.tsx";
 import { Why } from "./why.tsx";
 import { WrittenFiles } from "./written-files.tsx";
 
@@ -33,6 +35,7 @@ function JobShown({ model, run, job, open }: { model: Model; run: Run; job: JobV
         </h2>
         <Progress model={model} run={run} job={job} />
         <span class="job-actions">
+          {job.endedMs === undefined && run instanceof Launch && <SteerFromTerminal launch={run} />}
           {job.endedMs === undefined ? (
             <button
               type="button"
