@@ -29,17 +29,20 @@ const LAUNCH = {
 
 export const startChromium = (): Promise<Browser> => chromium.launch(LAUNCH);
 
-/** A browser that can be killed with everything in it, so that nothing can say goodbye. */
-export async function startMortalChromium(): Promise<{ browser: Browser; kill: () => void }> {
+/** A browser that can be killed, or stopped, with everything in it, so that nothing can say goodbye. */
+export async function startMortalChromium(): Promise<{
+  browser: Browser;
+  signal: (name: NodeJS.Signals) => void;
+  kill: () => void;
+}> {
   const server = await chromium.launchServer(LAUNCH);
   const browser = await chromium.connect(server.wsEndpoint());
-  return {
-    browser,
-    kill: () => {
-      const { pid } = server.process();
-      if (pid !== undefined) process.kill(-pid, "SIGKILL"); // the group: renderers too
-    },
+  const signal = (name: NodeJS.Signals) => {
+    const { pid, exitCode, signalCode } = server.process();
+    const runs = pid !== undefined && exitCode === null && signalCode === null;
+    if (runs) process.kill(-pid, name); // the group: renderers too
   };
+  return { browser, signal, kill: () => signal("SIGKILL") };
 }
 
 /** A tab in a browser profile of its own, and what went wrong in it or left its origin. */
