@@ -114,6 +114,7 @@ function boot(instance: Instance, prelude: Prelude): BaseAddresses {
   const frames = exports.malloc(FRAMES_HEADER.bytes + FRAMES_BYTES);
   instance.bytes.fill(0, frames, frames + FRAMES_HEADER.bytes + FRAMES_BYTES);
   instance.words[(frames + FRAMES_HEADER.stackLimitAt) >> 2] = stackLimit;
+  instance.words[(frames + FRAMES_HEADER.limit) >> 2] = instance.words[stackLimit >> 2] ?? 0;
   const scratch = exports.malloc(12);
   return {
     runtime,

@@ -20,8 +20,8 @@ export interface Host {
   callHost(count: number, values: Borrowed): Value;
   /** The interrupt poll; true would end the program, so it is for suspending only, and always false. */
   pollInterrupt(): void;
-  /** The current segment of the stack is nearly used up. */
-  stackLow(): void;
+  /** The current segment of the stack is nearly used up. `checks`: the function that says so throws where the stack ends. */
+  stackLow(checks: boolean): void;
 }
 
 /** Why an instance can never go on: thrown by imports through the engine's frames, caught by the machine. */
@@ -54,7 +54,7 @@ export function createImports(self: Instance): WebAssembly.Imports {
       self.host.pollInterrupt();
       return 0;
     },
-    stack_low: () => self.host.stackLow(),
+    stack_low: (checks: number) => self.host.stackLow(checks !== 0),
     free_host_ref: () => {}, // there is one host function, and it is never freed
     load_module: () => 0, // programs are bundled; "roost" is loaded before they start
     normalize_module: () => 0,

@@ -13,20 +13,17 @@ export const JS_STACK_BYTES = 96 * KIB;
 /** The last part of that, for what cannot be suspended: below it, all else asks for a new segment. */
 export const STACK_SHARE_BYTES = 32 * KIB;
 
-/**
- * Parsers ask that much earlier: they go through a dozen functions for each level of nesting, and use some 4 KB of the native
- * stack with 200 bytes of this one.
- */
-export const PARSER_SHARE_BYTES = 56 * KIB;
-
 /** Room below the limit, for C code that does not check. */
 export const STACK_MARGIN_BYTES = 64 * KIB;
 
 /** A piece of the C stack: the first is part of every process, more come when recursion needs them. */
 export const SEGMENT_BYTES = JS_STACK_BYTES + STACK_MARGIN_BYTES;
 
-/** Endless recursion ends here: some 20,000 calls deep, in about 20 MiB. */
-export const SEGMENTS_MAX = 64;
+/** What is allocated for a segment and the frames that are older is a multiple of this. */
+export const SEGMENT_STEP_BYTES = 16 * KIB;
+
+/** Endless recursion ends here, some 90,000 calls deep, in about 75 MiB; or where the job's memory does. */
+export const SEGMENTS_MAX = 256;
 
 /** The number of the frame that stands for all that is older than the current segment. */
 export const LEAVE_SEGMENT = 0;
@@ -46,9 +43,11 @@ export const FRAMES_HEADER = {
   end: 16,
   /** The lowest `pending` since the machine last stopped: above it lie stale frames. */
   lowest: 20,
-  /** Where QuickJS keeps the limit of the current segment. */
+  /** Where QuickJS keeps the limit by which it goes: that of the current segment, or a higher one (build/stack.ts). */
   stackLimitAt: 24,
   /** How many segments there are besides the first. */
   segments: 28,
-  bytes: 32,
+  /** The limit of the current segment. */
+  limit: 32,
+  bytes: 48,
 } as const;

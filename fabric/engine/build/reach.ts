@@ -59,6 +59,26 @@ export function suspendingCalls(
   };
 }
 
+/** Who can call whom, by name. */
+export type Graph = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** All calls between `functions`, direct or by way of the table. */
+export function callGraph(
+  module: List,
+  functions: ReadonlySet<string>,
+  which: "all" | "direct" = "all",
+): Graph {
+  const calls = callsOf(module);
+  const graph = new Map<string, Set<string>>();
+  for (const [name, { direct, indirect }] of calls.byFunction) {
+    if (!functions.has(name)) continue;
+    const byTable = which === "all" ? [...indirect].flatMap((type) => calls.inTable(type)) : [];
+    const callees = [...direct, ...byTable];
+    graph.set(name, new Set(callees.filter((f) => functions.has(f))));
+  }
+  return graph;
+}
+
 interface Calls {
   readonly types: Map<string, string>;
   readonly signatures: ReadonlyMap<string, string>;
@@ -68,6 +88,8 @@ interface Calls {
   >;
   /** The signatures by which an indirect call can reach one of these functions. */
   typesOf(functions: ReadonlySet<string>): ReadonlySet<string>;
+  /** The functions that an indirect call of a signature can reach. */
+  inTable(signature: string): readonly string[];
 }
 
 function callsOf(module: List): Calls {
@@ -95,7 +117,12 @@ function callsOf(module: List): Calls {
   }
   const typesOf = (functions: ReadonlySet<string>) =>
     new Set([...inTable].filter((f) => functions.has(f)).map((f) => signatures.get(f) ?? ""));
-  return { byFunction, typesOf, types, signatures };
+  const bySignature = new Map<string, string[]>();
+  for (const f of inTable) {
+    const of = signatures.get(f) ?? "";
+    bySignature.set(of, [...(bySignature.get(of) ?? []), f]);
+  }
+  return { byFunction, typesOf, types, signatures, inTable: (signature) => bySignature.get(signature) ?? [] };
 }
 
 function calledType(call: List, types: Map<string, string>): string {
