@@ -103,6 +103,8 @@ export class Executor {
   readonly #arriving = new Set<StayKey>();
   #halted = false;
   #turnPending = false;
+  /** Who had the last slice, or will have the next. */
+  #turn: StayKey | undefined;
   /** Of its time, in which guests run. */
   #share = 1;
   #restUntilMs = Number.NEGATIVE_INFINITY; // the clock may begin anywhere
@@ -340,10 +342,15 @@ export class Executor {
   }
 
   #slice(p: Resident, firstAnswer: Uint8Array | undefined): void {
-    if (!p.announced) {
+    if (this.#turn !== p.key || !p.announced) {
+      this.#turn = p.key;
+      this.#options.report({ type: "turn", key: p.key });
+      if (!p.announced) this.#options.report({ type: "running", key: p.key });
       p.announced = true;
-      this.#options.report({ type: "running", key: p.key });
-      return this.#enqueue(p); // what is reported in a task may leave at its end: not after a whole slice
+      // What is reported in a task may leave at its end: not after a whole slice, or never if it does not end.
+      p.queued = true;
+      this.#queue.unshift(p);
+      return;
     }
     p.sliceBeganMs = this.#options.clock.monotonic();
     p.world.beginSlice();

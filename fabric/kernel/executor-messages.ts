@@ -35,6 +35,8 @@ export type Command =
 
 export type Report =
   | { readonly type: "running"; readonly key: StayKey }
+  /** Said before its turn, where the turn before was another's: if the worker is never heard of again, it is this one's doing. */
+  | { readonly type: "turn"; readonly key: StayKey }
   | {
       readonly type: "call";
       readonly key: StayKey;

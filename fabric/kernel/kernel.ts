@@ -72,6 +72,8 @@ interface Reclaim {
 interface ExecutorRecord {
   /** For how long it has not answered, counting ticks, so that a machine that slept takes nobody for stuck. */
   silentMs: number;
+  /** Whose turn it was when it was last heard of. */
+  turn: StayKey | undefined;
 }
 
 export interface KernelState {
@@ -87,7 +89,7 @@ export interface KernelState {
 export const newKernel = (executors: Iterable<number>): KernelState => ({
   guests: new Map(),
   homes: new Map(),
-  executors: new Map(Array.from(executors, (n) => [n, { silentMs: 0 }])),
+  executors: new Map(Array.from(executors, (n) => [n, { silentMs: 0, turn: undefined }])),
   terms: NO_TERMS,
   reclaim: undefined,
   forgetting: [],
@@ -153,7 +155,7 @@ export function step(state: KernelState, event: KernelEvent, nowMs: number): Ker
       endExecutor(state, event.executor, event.reason, out, nowMs);
       break;
     case "executorStarted":
-      state.executors.set(event.executor, { silentMs: 0 });
+      state.executors.set(event.executor, { silentMs: 0, turn: undefined });
       if (state.reclaim) out({ type: "command", executor: event.executor, command: { type: "halt" } }); // `go` follows with the receipt
       if (state.terms.share < 1)
         out({
@@ -254,13 +256,16 @@ function sendAway(guest: Guest, why: "reclaimed" | "recalled", out: Out, nowMs: 
   out({ type: "command", executor, command: { type: "snapshot", key, why } });
 }
 
-/** What ran there starts again elsewhere; the one that ended the worker is among it, and its home counts. */
+/** What was there starts again elsewhere; the home of the one that ended the worker is told, and counts. */
 function endExecutor(state: KernelState, executor: number, reason: string, out: Out, nowMs: number): void {
+  const turn = state.executors.get(executor)?.turn;
   if (!state.executors.delete(executor)) return;
   out({ type: "replace", executor, reason });
   for (const guest of [...state.guests.values()]) {
     if (guest.executor !== executor) continue;
-    giveUp(guest, `the worker that ran it ended: ${reason}`, out);
+    if (turn === undefined || guest.key === turn)
+      giveUp(guest, `the worker that ran it ended: ${reason}`, out);
+    else giveUp(guest, `the worker it was on ended with another process: ${reason}`, out, "EAGAIN");
     forget(state, guest, "nowhere", out);
   }
   halted(state, executor, nowMs);
@@ -282,9 +287,9 @@ function lookForStuck(state: KernelState, out: Out, nowMs: number): void {
   }
 }
 
-/** Tells the home that it must start the process from what it has. */
-function giveUp(guest: Guest, reason: string, out: Out): void {
-  out({ type: "send", link: guest.home, message: { type: "refuse", ...stayOf(guest), code: "EIO", reason } });
+/** Tells the home that it must start the process from what it has. EAGAIN: it is not to blame. */
+function giveUp(guest: Guest, reason: string, out: Out, code: "EIO" | "EAGAIN" = "EIO"): void {
+  out({ type: "send", link: guest.home, message: { type: "refuse", ...stayOf(guest), code, reason } });
 }
 
 function tellHomes(state: KernelState, out: Out): void {
@@ -438,6 +443,11 @@ function onReport(
   if (report.type === "alive") {
     const record = state.executors.get(executor);
     if (record) record.silentMs = 0;
+    return;
+  }
+  if (report.type === "turn") {
+    const record = state.executors.get(executor);
+    if (record) record.turn = report.key;
     return;
   }
   const guest = state.guests.get(report.key);

@@ -537,6 +537,21 @@ describe("a worker that a guest holds", () => {
     expect(k.say(A, placeOf(2))).toContainEqual(expect.objectContaining({ type: "command", executor: 1 }));
   });
 
+  test("is the doing of the process whose turn it was: the others on it are sent back without blame", () => {
+    const k = host();
+    for (const n of [1, 2, 3]) k.say(A, placeOf(n));
+    const [, guilty] = [...k.state.guests.values()];
+    if (!guilty) throw new Error("three were placed");
+    k.do({ type: "report", executor: 0, report: { type: "turn", key: guilty.key } });
+    k.ticks(LIMITS.stuckMs + 2 * TICK_MS);
+    const refused = k.sent.flatMap(({ message: m }) => (m.type === "refuse" ? [[m.pid, m.code]] : []));
+    expect(refused).toEqual([
+      [1, "EAGAIN"],
+      [2, "EIO"],
+      [3, "EAGAIN"],
+    ]);
+  });
+
   test("is left alone while it answers, however long it works; time asleep does not count", () => {
     const k = host();
     for (let n = 0; n < 100; n++) {
