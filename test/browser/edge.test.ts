@@ -107,15 +107,20 @@ test("a host that is killed in the middle of a computation loses nothing and dou
       .map((line) => JSON.parse(line));
   const digits = () => lines().flatMap(({ type, fd, text }) => (type === "output" && fd === 1 ? [text] : []));
   await expect.poll(() => digits().length, { timeout: 60_000 }).toBeGreaterThan(2);
-  const { host } = lines().findLast(({ type, pid }) => type === "running" && pid === 2);
-  const victim = donors.find(({ said }) => said.stdout.includes(host));
-  expect(victim?.child.kill("SIGKILL")).toBe(true);
+  const runsAt = () => lines().findLast(({ type, pid }) => type === "running" && pid === 2).host;
+  const donorAt = (host: string) => donors.find(({ said }) => said.stdout.includes(host));
+  if (!donorAt(runsAt())) {
+    // It was forked before a donor was linked.
+    expect(await roost(["migrate", "2", taking[0].host]).code).toBe(0);
+  }
+  expect(donorAt(runsAt())?.child.kill("SIGKILL")).toBe(true);
 
   expect(await run.code).toBe(0);
   expect(digits().join("")).toMatch(/^3141592653589793[\d\n]*\n1500 digits, as by Machin's formula\n$/);
   expect(digits().length).toBe(31);
   const { job }: { job: JobView } = lines().at(-1);
-  expect(job.processes[1]?.stays.map(({ why }) => why)).toEqual(["forked", "lost"]);
+  expect(job.processes[1]?.stays.at(0)?.why).toBe("forked");
+  expect(job.processes[1]?.stays.at(-1)?.why).toBe("lost");
 });
 
 test("no relay: a sentence that says how to start one", async () => {

@@ -108,7 +108,7 @@ test("a browser that is killed is noticed by its silence", async () => {
   const link = await connect(a, b);
   const end = a.evaluate((link) => window.links.ended(link), link);
   kill();
-  expect(await end).toBe("no sign of life for 3 s");
+  expect(await end).toBe("no sign of life for 1.6 s");
 });
 
 /** Whether a closing tab's goodbye gets out is a race that Chromium decides; that the link ends at once is not. */
