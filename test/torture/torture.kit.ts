@@ -3,7 +3,7 @@ import { type Image, memoryOf } from "../../fabric/engine/index.ts";
 import { ALWAYS, type Finished, run, runTo, theBase } from "../unit/engine.kit.ts";
 
 /** QuickJS polls when this counter, in its context, has come down to 0, and starts again from here. */
-const POLL_STEPS = 10_000;
+export const POLL_STEPS = 10_000;
 
 let found: Promise<number> | undefined;
 
