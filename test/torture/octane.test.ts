@@ -5,12 +5,14 @@
  */
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { createContext, runInContext } from "node:vm";
 import { expect, test } from "vitest";
 import { disturbed, POLL_STEPS, undisturbed } from "./torture.kit.ts";
 
-const resolve = createRequire(import.meta.url).resolve;
-const text = (name: string) => readFile(resolve(`benchmark-octane/lib/octane/${name}.js`), "utf8");
+const require = createRequire(import.meta.url);
+const folder = dirname(require.resolve("benchmark-octane/package.json"));
+const text = (name: string) => readFile(join(folder, "lib/octane", `${name}.js`), "utf8");
 
 const STOPS = 2_000;
 
