@@ -32,28 +32,24 @@ export function move(state: HomeState, p: Process, to: HostId | undefined, out: 
   const runs = !p.pending && !p.paused;
   if (to === undefined || !runs || p.memoryBytes < LIMITS.precopyBytes || !state.hosts.has(to))
     return recall(state, p, to, out, nowMs);
-  p.where.copying = { to, rounds: 0, bytes: Number.POSITIVE_INFINITY };
+  p.where.copying = {
+    to,
+    rounds: 0,
+    bytes: Number.POSITIVE_INFINITY,
+    reading: undefined,
+    enough: false,
+  };
   askForSnapshot(state, p, out);
 }
 
 /** A snapshot that was asked for is here. */
-export function saved(
-  state: HomeState,
-  p: Process,
-  { images, tookMs }: MessageOf<"saved">,
-  out: Out,
-  nowMs: number,
-): void {
+export function saved(state: HomeState, p: Process, { images, tookMs }: MessageOf<"saved">, out: Out): void {
   p.saveAsked = false;
   p.cpuSavedMs = p.cpuMs;
   p.saveCostMs = tookMs;
   if (p.where.kind !== "at" || !p.where.copying) return;
   const { copying } = p.where;
   const { to } = copying;
-  if (!state.hosts.has(to)) {
-    p.where.copying = undefined; // it was to be moved there, and nowhere else
-    return;
-  }
   const chain = p.snapshot?.chain ?? [];
   const { spec } = state;
   out({
@@ -68,12 +64,35 @@ export function saved(
     },
   });
   const bytes = images.reduce((sum, image) => sum + image.bytes.length, 0);
-  const small = bytes <= LIMITS.precopyRestBytes;
   copying.rounds++;
-  if (small || copying.rounds >= ROUNDS_MAX || bytes > SHRINKS_BY * copying.bytes || p.pending || p.paused) {
-    p.where.copying = undefined;
-    return recall(state, p, to, out, nowMs);
-  }
+  copying.enough =
+    bytes <= LIMITS.precopyRestBytes || copying.rounds >= ROUNDS_MAX || bytes > SHRINKS_BY * copying.bytes;
   copying.bytes = bytes;
-  askForSnapshot(state, p, out);
+  copying.reading = chain.at(-1);
+}
+
+/** The goal has what it was sent: only now is the rest small. */
+export function prepared(
+  state: HomeState,
+  host: HostId,
+  { image }: MessageOf<"prepared">,
+  out: Out,
+  nowMs: number,
+): void {
+  for (const p of state.processes.values()) {
+    if (p.where.kind !== "at" || p.where.copying?.to !== host || p.where.copying.reading !== image) continue;
+    if (p.where.copying.enough || p.pending || p.paused) {
+      p.where.copying = undefined;
+      recall(state, p, host, out, nowMs);
+    } else {
+      p.where.copying.reading = undefined;
+      askForSnapshot(state, p, out);
+    }
+  }
+}
+
+/** What was to be moved there, and nowhere else, stays. */
+export function goalGone(state: HomeState, host: HostId): void {
+  for (const { where } of state.processes.values())
+    if (where.kind === "at" && where.copying?.to === host) where.copying = undefined;
 }

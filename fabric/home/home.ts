@@ -16,7 +16,7 @@ import { type Message, type MessageOf, type Snapshot, type Stay, stayOf } from "
 import { answer, isLogTooLong, learn, remember, reply, stayIn } from "./answers.ts";
 import { changed, forgotten, hostGone, lend, newCache } from "./cached.ts";
 import { serve } from "./calls.ts";
-import { checkpointIfWorthIt, move, saved } from "./checkpoints.ts";
+import { checkpointIfWorthIt, goalGone, move, prepared, saved } from "./checkpoints.ts";
 import type { HomeEffect, HomeEvent, Out } from "./effects.ts";
 import { imagesFor, receive } from "./images.ts";
 import { complain, end, fireTimers, interrupt, leave, newProcess, signal } from "./lives.ts";
@@ -126,6 +126,7 @@ function hostLost(state: HomeState, host: HostId, reason: string, out: Out, nowM
   if (!record) return;
   state.hosts.delete(host);
   hostGone(state, host);
+  goalGone(state, host);
   out({ type: "event", event: { type: "host", host, name: record.name, joined: false, reason } });
   for (const p of state.processes.values())
     if (p.where.kind === "at" && p.where.host === host)
@@ -265,6 +266,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
     return;
   }
   if (message.type === "forgotten") return forgotten(state, host, message.cached);
+  if (message.type === "prepared") return prepared(state, host, message, out, nowMs);
   if (!("epoch" in message) || message.job !== state.spec.id) return;
   const p = state.processes.get(message.pid);
   if (p?.where.kind !== "at" || p.where.host !== host || p.epoch !== message.epoch) {
@@ -299,7 +301,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       return onCall(state, p, message, out, nowMs);
     case "saved":
       out({ type: "event", event: { type: "saved", pid: p.pid } });
-      return saved(state, p, message, out, nowMs);
+      return saved(state, p, message, out);
     case "returned": {
       const next = p.where.recalledTo;
       leave(p, message.why, out, nowMs);

@@ -78,6 +78,18 @@ export interface Space {
 
 export type PlacedWhy = "started" | "forked" | "reclaimed" | "recalled" | "preempted" | "lost" | "refused";
 
+/** A process is copied to where it is to go, while it runs. */
+export interface Copying {
+  readonly to: HostId;
+  rounds: number;
+  /** What the last round brought. */
+  bytes: number;
+  /** The image that the goal is reading. */
+  reading: ImageId | undefined;
+  /** Nothing is gained by another round. */
+  enough: boolean;
+}
+
 export type Where =
   /** Wants a host. `next`: which one, when somebody chose. */
   | { readonly kind: "nowhere"; readonly why: PlacedWhy; readonly next: HostId | undefined }
@@ -88,7 +100,7 @@ export type Where =
       readonly sinceMs: number;
       recalledTo: HostId | undefined;
       /** Set while its memory is copied to the host it is to move to, and it runs on: rounds so far, and bytes of the last. */
-      copying: { readonly to: HostId; rounds: number; bytes: number } | undefined;
+      copying: Copying | undefined;
       /** Whether the placement brought all images along, none being thought known there. */
       readonly sentAll: boolean;
       /** When the host must have begun to run it, or sent it back. Infinity: nothing is asked of it. */

@@ -4,7 +4,7 @@
  * two slices every machine is stopped, so that a snapshot never has to wait.
  */
 import { Invalid } from "../base/codec.ts";
-import { RoostError } from "../base/errors.ts";
+import { must, RoostError } from "../base/errors.ts";
 import { type CachedId, type CallNumber, callNumber, type JobId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Clock, Random } from "../base/ports.ts";
@@ -132,9 +132,7 @@ export class Executor {
       case "drop":
         return this.#inOrder(command.key, () => this.#drop(command.key));
       case "prepare":
-        // A failure shows when the process comes.
-        this.#options.machines.prepare(command.chain, command).catch(() => {});
-        return;
+        return this.#prepare(command);
       case "stale":
         return this.#forget(command.job, command.cached);
       case "answer":
@@ -164,6 +162,13 @@ export class Executor {
 
   #nextTask(): Promise<void> {
     return new Promise((resolve) => this.#options.yieldThen(resolve));
+  }
+
+  #prepare(command: Extract<Command, { type: "prepare" }>): void {
+    const { machines, report } = this.#options;
+    const image = must(command.chain.at(-1), "image").id;
+    const done = () => report({ type: "prepared", image });
+    machines.prepare(command.chain, command).then(done, done);
   }
 
   /** At once, and not in the process's order: what makes it stale may already be on its way. */

@@ -1,6 +1,6 @@
 /** What a host's daemon and its executors (workers that own interpreters) say to each other: plain data, cloned or transferred. */
 import type { ErrorCode } from "../base/errors.ts";
-import type { CachedId, CallNumber, JobId } from "../base/ids.ts";
+import type { CachedId, CallNumber, ImageId, JobId } from "../base/ids.ts";
 import type { EncodedImage, Learned, MessageOf, Snapshot, StayKey } from "../wire/messages.ts";
 
 /** Why a snapshot is taken. After "save" the process goes on; after the others it stays frozen until dropped. */
@@ -23,7 +23,7 @@ export type Command =
   | { readonly type: "pause"; readonly key: StayKey; readonly paused: boolean }
   | { readonly type: "interrupt"; readonly key: StayKey }
   | { readonly type: "drop"; readonly key: StayKey }
-  /** A process will come that continues the last of these, a whole chain. */
+  /** A process will come that continues the last of these, a whole chain. Wants `prepared`. */
   | { readonly type: "prepare"; readonly chain: readonly EncodedImage[]; readonly memoryBytesMax: number }
   /** Nothing runs from here on until `go`; commands that take no guest steps are still carried out. */
   | { readonly type: "halt" }
@@ -69,6 +69,8 @@ export type Report =
     }
   /** Answer to `stale`: these are not given again, and that they were is reported. */
   | { readonly type: "forgotten"; readonly job: JobId; readonly cached: readonly CachedId[] }
+  /** Answer to `prepare`; `image` is the last of the chain. A failure shows when the process comes. */
+  | { readonly type: "prepared"; readonly image: ImageId }
   /** Answer to `halt`: no guest instruction is executed any more. */
   | { readonly type: "halted" }
   /** Answer to `ask`: no guest holds the worker. */

@@ -7,7 +7,7 @@
  * reclaimed, no process runs until the owner starts again; nothing of a process stays after its release.
  */
 import { unreachable } from "../base/errors.ts";
-import type { ImageId } from "../base/ids.ts";
+import type { ImageId, JobId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import { type Departure, freeze, offer, overdue } from "../migrate/departure.ts";
 import {
@@ -49,6 +49,8 @@ export interface Home {
   imagesBytes: number;
   /** Which executor has been given the image that a process will come with. */
   readonly prepared: Map<ImageId, number>;
+  /** Of which images the home waits to hear that they have been read. */
+  readonly preparing: Map<ImageId, { readonly job: JobId; readonly executor: number }>;
 }
 
 /** What a reclaim (or a plain eviction) came to, for the owner. */
@@ -133,6 +135,7 @@ export function step(state: KernelState, event: KernelEvent, nowMs: number): Ker
         images: new Map(),
         imagesBytes: 0,
         prepared: new Map(),
+        preparing: new Map(),
       };
       state.homes.set(event.link, home);
       out({ type: "send", link: event.link, message: statusFor(state, home) });
@@ -270,6 +273,7 @@ function endExecutor(state: KernelState, executor: number, reason: string, out: 
   }
   halted(state, executor, nowMs);
   executorGone(state, executor, out);
+  prepared(state, executor, undefined, out);
   tellHomes(state, out);
 }
 
@@ -300,7 +304,7 @@ function tellHomes(state: KernelState, out: Out): void {
 function onMessage(state: KernelState, link: HomeLink, message: Message, out: Out, nowMs: number): void {
   const home = state.homes.get(link);
   if (!home) return;
-  if (message.type === "prepare") return prepare(state, home, message, out);
+  if (message.type === "prepare") return prepare(state, link, home, message, out);
   if (message.type === "stale") return stale(state, link, message.job, message.cached, out);
   if (!("epoch" in message)) return;
   if (message.type === "place") return place(state, link, home, message, out, nowMs);
@@ -378,22 +382,42 @@ function place(
 }
 
 /** The executor that gets the images is the one where the process will run. */
-function prepare(state: KernelState, home: Home, message: MessageOf<"prepare">, out: Out): void {
+function prepare(
+  state: KernelState,
+  link: HomeLink,
+  home: Home,
+  message: MessageOf<"prepare">,
+  out: Out,
+): void {
   const chain = chainOf(home, message.chain, message.images);
   keep(home, message.images);
   const last = message.chain.at(-1);
   const executors = home.own ? [...state.executors.keys()] : allowedExecutors(state);
-  if (!chain || !last || executors.length === 0) return;
+  if (!last) return;
+  const { job } = message;
+  if (!chain || executors.length === 0)
+    return void out({ type: "send", link, message: { type: "prepared", job, image: last } });
   const executor =
     message.chain.map((id) => home.prepared.get(id)).find((n) => n !== undefined && executors.includes(n)) ??
     leastLoaded(state, executors);
   home.prepared.clear();
   home.prepared.set(last, executor);
+  home.preparing.set(last, { job, executor });
   out({
     type: "command",
     executor,
     command: { type: "prepare", chain, memoryBytesMax: message.memoryBytesMax },
   });
+}
+
+/** They have been read, or never will be: this one, or all that the executor was given. */
+function prepared(state: KernelState, executor: number, only: ImageId | undefined, out: Out): void {
+  for (const [link, { preparing }] of state.homes)
+    for (const [image, { job, executor: reader }] of preparing) {
+      if (reader !== executor || (only !== undefined && image !== only)) continue;
+      preparing.delete(image);
+      out({ type: "send", link, message: { type: "prepared", job, image } });
+    }
 }
 
 function keep(home: Home, images: readonly EncodedImage[]): void {
@@ -440,6 +464,7 @@ function onReport(
 ): void {
   if (report.type === "halted") return halted(state, executor, nowMs - agoMs);
   if (report.type === "forgotten") return forgotten(state, executor, out);
+  if (report.type === "prepared") return prepared(state, executor, report.image, out);
   if (report.type === "alive") {
     const record = state.executors.get(executor);
     if (record) record.silentMs = 0;

@@ -26,7 +26,7 @@ import type { BaseId, CachedId, CallNumber, Epoch, HostId, ImageId, JobId, Pid }
 import { LIMITS } from "../base/limits.ts";
 
 /** Raised whenever a message changes its form or meaning; hosts of different versions refuse each other. */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 const id = <T extends HostId | JobId | BaseId | ImageId>() => branded<T>(text(64));
 const words = text(1024);
@@ -158,7 +158,7 @@ const message = union({
   /** Not to be given again, by any process of the job; `forgotten` confirms it. */
   stale: [17, struct({ job: id<JobId>(), cached: cachedIds })],
 
-  /** A process will come that continues these images: have them at hand. */
+  /** A process will come that continues these images: have them at hand, and say `prepared`. */
   prepare: [
     18,
     struct({
@@ -211,6 +211,8 @@ const message = union({
   failed: [36, struct({ ...stay, code: oneOf(ERROR_CODES), reason: text(64 * 1024) })],
   /** CPU time in this stay and memory, for the owner and the author to see. */
   forgotten: [38, struct({ job: id<JobId>(), cached: cachedIds })],
+  /** It has the images that end with this one at hand, or cannot have them. */
+  prepared: [39, struct({ job: id<JobId>(), image: id<ImageId>() })],
   usage: [37, struct({ ...stay, cpuMs: finite, memoryBytes: varint, polls: varint })],
 });
 

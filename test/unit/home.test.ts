@@ -1,6 +1,6 @@
 /** The home's rules one by one, by talking to it as hosts do. Whole histories under faults are in test/sim. */
 import { describe, expect, test } from "vitest";
-import { callNumber, epoch, hostId, imageId, pid } from "../../fabric/base/ids.ts";
+import { callNumber, epoch, hostId, type ImageId, imageId, pid } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
 import { decodeAnswer, encodeCall } from "../../fabric/wire/calls.ts";
 import { NOTHING_LEARNED } from "../../fabric/wire/messages.ts";
@@ -57,6 +57,7 @@ describe("moving one that runs", () => {
     b.sent.flatMap(({ host, message }) =>
       message.type === "prepare" ? [{ host, images: message.images }] : [],
     );
+  const reads = (b: Bench, image: ImageId) => b.say("near", { type: "prepared", job: JOB, image });
   const recalled = (b: Bench) => b.sent.filter(({ message }) => message.type === "recall").length;
   const moving = () => {
     const b = launched("far", "near");
@@ -70,10 +71,15 @@ describe("moving one that runs", () => {
   test("a large one is copied while it goes on, and frozen when little is left", () => {
     const { b, child, asked, sends, stay } = moving();
     expect([asked(), recalled(b)]).toEqual([1, 0]);
-    sends(4 * MIB);
+    const whole = sends(4 * MIB);
     expect(prepared(b)).toMatchObject([{ host: "near", images: [{ bytes: { length: 4 * MIB } }] }]);
+    // What is changed while that travels to its goal would have to be sent again.
+    expect([asked(), recalled(b)]).toEqual([1, 0]);
+    reads(b, whole);
     expect([asked(), recalled(b)]).toEqual([2, 0]);
     const last = sends(LIMITS.precopyRestBytes);
+    expect([asked(), recalled(b)]).toEqual([2, 0]);
+    reads(b, last);
     expect([asked(), recalled(b)]).toEqual([2, 1]);
     b.nowMs += 7;
     const snapshot = { ...snapshotOf(1, false), chain: [last] };
@@ -94,8 +100,8 @@ describe("moving one that runs", () => {
 
   test("one that changes its memory as fast as it travels is frozen all the same", () => {
     const { b, asked, sends } = moving();
-    sends(4 * MIB);
-    sends(3 * MIB);
+    reads(b, sends(4 * MIB));
+    reads(b, sends(3 * MIB));
     expect([asked(), recalled(b)]).toEqual([2, 1]);
   });
 
