@@ -10,9 +10,15 @@ const PROGRAM = {
     const log = [];
     function* numbers(n) { for (let i = 0; i < n; i++) yield Math.random() * i; }
     const deep = (n) => (n ? [n].map(() => deep(n - 1) + (n % 3))[0] : [...numbers(20)].length);
+    const clock = () => Date.now() + new Date().getTimezoneOffset();
     for (let round = 0; ; round++) {
       log.push(JSON.stringify({ round, deep: deep(700), text: "x".repeat(round % 50).replace(/x/g, (x) => x + round) }));
       log.push(new Date(round * 1e9).toString(), [..."hello"].sort((a, b) => (a < b ? 1 : -1)).join(""), 10n ** BigInt(round % 30));
+      const halves = new Float64Array([0 / 0, -0, Math.sqrt(-round), Infinity - Infinity, Math.sin(round), 1 / 3, Math.pow(round, 0.1)]);
+      const single = new Float32Array(halves).map((x, i) => x * i);
+      new DataView(halves.buffer).setFloat64(48, -NaN);
+      log.push(halves, single, halves.map((x) => -x * Math.fround(0.1)), [...new Uint8Array(halves.buffer)].join());
+      log.push((round * 1234.5678).toLocaleString(), new Date(round * 1e10).toLocaleString(), "ı".localeCompare("I"), "İ".toLocaleLowerCase(), ["ä", "z", "a"].sort((a, b) => a.localeCompare(b)), "é".normalize("NFD").length, (0.1 * round).toFixed(20), (round / 7).toString(3), clock());
       for (let i = 0; i < 3000; i++) log.length = Math.min(log.length, 200 + (i % 7));
     }`,
 };
