@@ -9,6 +9,7 @@ import { durableSuite } from "./durable.ts";
 import { engineSuite, forkSuite, imageSuite } from "./engine.ts";
 import { localSuite } from "./fabric.ts";
 import { flightSuite } from "./flight.ts";
+import { speedupSuite } from "./speedup.ts";
 import { syscallSuite } from "./syscalls.ts";
 
 interface Suite {
@@ -36,6 +37,10 @@ const SUITES: Record<string, Suite> = {
   durable: {
     how: "in one Node process: a program of seconds with checkpoints and without, in turn; file writes at a home that is kept in a store and one that is not",
     measure: durableSuite,
+  },
+  speedup: {
+    how: "pmake over Roost's own sources, on one host and on several in one Node process, a worker each, in turn: the time on one over the time on all",
+    measure: speedupSuite,
   },
   flight: {
     how: "two Chromium processes, WebRTC over loopback, through the page: forks to a remote tab, and reclaims of four busy processes",
