@@ -54,7 +54,9 @@ function start(machines: Machines, commandWaits: () => boolean = () => false) {
       after: () => () => {},
     },
     random: systemRandom,
-    report: (report) => reports.push(report),
+    report: (report) => {
+      if (report.type !== "turn") reports.push(report); // whose turn it is matters to the kernel's watch alone
+    },
     yieldThen: (run) => yielded.push(run),
     commandWaits,
   });
