@@ -10,17 +10,9 @@ import type { Borrowed, Value } from "./exports.ts";
 import type { Image, Registers } from "./image.ts";
 import { Halt, type Host } from "./imports.ts";
 import type { Instance } from "./instance.ts";
-import {
-  FRAMES_BYTES,
-  FRAMES_HEADER,
-  LEAVE_SEGMENT,
-  SEGMENT_BYTES,
-  SEGMENT_STEP_BYTES,
-  SEGMENTS_MAX,
-  STACK_MARGIN_BYTES,
-  STACK_SHARE_BYTES,
-} from "./memory-map.ts";
+import { FRAMES_BYTES, FRAMES_HEADER } from "./memory-map.ts";
 import type { Page } from "./pages.ts";
+import { Segments } from "./segments.ts";
 import { fault, type MachineOptions, type Program, type Stop, type World } from "./stop.ts";
 
 /** Not a stop for the world to see: the stack is low, and the machine goes on at once on another segment. */
@@ -111,7 +103,9 @@ export class Machine implements Disposable {
     if ((stoppedAt === "call") !== (answer !== undefined))
       throw new Error(`bug: a machine stopped at a ${stoppedAt} was resumed as from the other`);
     if (this.#parked) this.#unpark(this.#parked);
-    return this.#run(world, () => this.#continue(answer && this.#inOneGo(() => this.#answerValue(answer))));
+    return this.#run(world, () =>
+      this.#continue(answer && this.#segments.inOneGo(() => this.#answerValue(answer))),
+    );
   }
 
   /** Sets Math.random's state. */
@@ -212,79 +206,15 @@ export class Machine implements Disposable {
   /** Goes on at once, on another segment. */
   #deepen(): Value {
     this.#saveFrames();
-    this.#addSegment();
+    this.#registers = { ...this.#registers, ...this.#segments.begin(this.#registers) };
+    this.#writeFramesHeader();
     this.#suspending = undefined;
     return this.#continue();
   }
 
-  /**
-   * Puts all pending frames but the innermost, which has just been entered, behind a new segment of the stack, and
-   * lets that one begin there. Where there is no room for it, the stack ends here. See build/stack.ts.
-   */
-  #addSegment(): void {
-    const { exports } = this.#instance;
-    const { frames } = this.#base.addresses;
-    const { framesBytes, stackPointer } = this.#registers;
-    const end = frames + FRAMES_HEADER.bytes + FRAMES_BYTES;
-    const innermostBytes = 8 + (this.#instance.words[(end - framesBytes + 4) >> 2] ?? 0);
-    const olderBytes = framesBytes - innermostBytes;
-    // In few sizes, so that one that was freed can be used again.
-    const size = Math.ceil((SEGMENT_BYTES + olderBytes) / SEGMENT_STEP_BYTES) * SEGMENT_STEP_BYTES;
-    const segment = exports.malloc(size);
-    if (segment === 0) {
-      if (stackPointer < this.#limit - STACK_MARGIN_BYTES / 2)
-        throw new Halt("ENOMEM", "no memory was left to compile what is nested so deeply");
-      return this.#refuseBelow(stackPointer);
-    }
-
-    const { bytes, words } = this.#instance;
-    const top = (segment + SEGMENT_BYTES) & -16;
-    bytes.copyWithin(segment + SEGMENT_BYTES, end - olderBytes, end);
-    const content = [olderBytes, stackPointer, this.#limit];
-    const frame = [LEAVE_SEGMENT, 4 * content.length, ...content];
-    const kept = innermostBytes + 4 * frame.length;
-    bytes.copyWithin(end - kept, end - framesBytes, end - olderBytes);
-    words.set(frame, (end >> 2) - frame.length);
-    if (framesBytes > kept) bytes.fill(0, end - framesBytes, end - kept);
-
-    words[(frames + FRAMES_HEADER.limit) >> 2] = segment + STACK_MARGIN_BYTES;
-    words[(frames + FRAMES_HEADER.segments) >> 2] = this.#segments + 1;
-    this.#registers = { ...this.#registers, stackPointer: top, framesBytes: kept };
-    this.#writeFramesHeader();
-    exports.stackRestore(top);
-    this.#refuseBelow(this.#segments > SEGMENTS_MAX ? top + 1 : this.#limit);
-  }
-
-  /** The limit of the current segment of the stack. */
-  get #limit(): number {
-    return this.#instance.words[(this.#base.addresses.frames + FRAMES_HEADER.limit) >> 2] ?? 0;
-  }
-
-  /** How many segments there are besides the first. */
-  get #segments(): number {
-    return this.#instance.words[(this.#base.addresses.frames + FRAMES_HEADER.segments) >> 2] ?? 0;
-  }
-
-  /** Below this address, what checks the stack throws: the limit, or where the stack ended before it. */
-  get #refusedBelow(): number {
-    return this.#instance.words[this.#base.addresses.stackLimit >> 2] ?? 0;
-  }
-
-  #refuseBelow(address: number): void {
-    this.#instance.words[this.#base.addresses.stackLimit >> 2] = address;
-    this.#setStackMark();
-  }
-
-  /** Calls of the host's own, in the midst of the guest's: nothing may be suspended in them, however low the stack. */
-  #inOneGo<T>(calls: () => T): T {
-    this.#instance.exports.stack_mark.value = 0;
-    const result = calls();
-    this.#setStackMark();
-    return result;
-  }
-
-  #setStackMark(): void {
-    this.#instance.exports.stack_mark.value = this.#refusedBelow + STACK_SHARE_BYTES;
+  /** The stack of the guest: its state is in the guest's memory, wherever that is. */
+  get #segments(): Segments {
+    return new Segments(this.#instance, this.#base.addresses);
   }
 
   /** Writes the words in front of the frames for what is pending. */
@@ -391,7 +321,7 @@ export class Machine implements Disposable {
     const { exports } = this.#instance;
     const { context, noRoom } = this.#base.addresses;
     this.#freeText();
-    const request = this.#inOneGo(() => {
+    const request = this.#segments.inOneGo(() => {
       const copied = count < 1 ? 0 : exports.QTS_GetArrayBuffer(context, values);
       if (copied === 0) return undefined;
       const bytes = this.#instance.copy(copied, exports.QTS_GetArrayBufferLength(context, values));
@@ -409,19 +339,8 @@ export class Machine implements Disposable {
     if (this.#running().poll()) this.#suspend({ kind: "preempted" });
   }
 
-  /** A function has come near to the end of the segment, or to where another was refused; one that `checks` can be refused. */
   #stackLow(checks: boolean): void {
-    if (!this.#world) return;
-    const at = this.#instance.exports.stackSave();
-    const limit = this.#limit;
-    const refusing = this.#refusedBelow !== limit;
-    if (refusing && at >= this.#refusedBelow)
-      this.#refuseBelow(limit); // all that was below it has returned
-    else if (refusing && checks) return; // it throws
-    const last = this.#segments >= SEGMENTS_MAX;
-    if (checks && last && at < limit + STACK_SHARE_BYTES) this.#refuseBelow(at);
-    else if (at < limit + (last ? STACK_SHARE_BYTES / 2 : STACK_SHARE_BYTES))
-      this.#suspend({ kind: "deeper" });
+    if (this.#world && this.#segments.asked(checks)) this.#suspend({ kind: "deeper" });
   }
 
   #suspend(stop: Stop | Deeper): void {
@@ -450,7 +369,7 @@ export class Machine implements Disposable {
     this.#at = this.#base.instances.take(this.#host, pages, memoryBytes);
     this.#instance.exports.stackRestore(this.#registers.stackPointer);
     this.#limitMemory();
-    this.#setStackMark();
+    this.#segments.setMark();
   }
 
   #return(image: Image): void {
