@@ -34,11 +34,6 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     to: "answers: [],",
   },
   "a restart reads the clock anew": { file: "home/home.ts", from: "clock: p.clock,", to: "clock: []," },
-  "the clock is behind after a move": {
-    file: "host/executor.ts",
-    from: "place.snapshot?.clockMs ?? 0",
-    to: "0",
-  },
   "the latest letter first": {
     file: "home/mail.ts",
     from: "q.mailbox.push(letter);",
@@ -50,11 +45,6 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     to: "",
   },
   "a child ends twice": { file: "home/lives.ts", from: "  done.reaped = true;\n", to: "" },
-  "guests run on after halt": {
-    file: "host/executor.ts",
-    from: "        this.#halted = true;\n",
-    to: "",
-  },
   "guests run on after their snapshot has left": {
     file: "host/executor.ts",
     from: '    p.state = { kind: "frozen" };\n    this.#reportUsage(p);',
