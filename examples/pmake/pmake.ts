@@ -20,8 +20,6 @@ interface Source {
   readonly bytes: number;
 }
 interface Result {
-  /** Milliseconds, of reading, compiling and writing. */
-  took: number;
   files: number;
   bytesIn: number;
   bytesOut: number;
@@ -34,7 +32,6 @@ if (!compiler) {
   console.error(`pmake: there is no compiler ${name}; there are ${Object.keys(COMPILERS).join(", ")}`);
   exit(2);
 }
-const began = performance.now();
 
 const join = (...parts: string[]) => parts.filter((part) => part !== "" && part !== ".").join("/");
 const directoryOf = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf("/")));
@@ -71,8 +68,7 @@ function split(sources: readonly Source[]): Source[][] {
 }
 
 function compileAll(batch: readonly Source[]): Result {
-  const result: Result = { took: 0, files: 0, bytesIn: 0, bytesOut: 0, failures: [] };
-  const began = performance.now();
+  const result: Result = { files: 0, bytesIn: 0, bytesOut: 0, failures: [] };
   for (const { path, target, bytes } of batch) {
     try {
       const code = compiler?.compile(path, fs.readFileSync(join(directory, path), "utf8")) ?? "";
@@ -85,7 +81,6 @@ function compileAll(batch: readonly Source[]): Result {
       result.failures.push({ path, message: text(error) });
     }
   }
-  result.took = performance.now() - began;
   return result;
 }
 
@@ -101,7 +96,7 @@ function main(): number {
     return { pid, batch };
   });
 
-  const total: Result = { took: 0, files: 0, bytesIn: 0, bytesOut: 0, failures: [] };
+  const total: Result = { files: 0, bytesIn: 0, bytesOut: 0, failures: [] };
   for (const [n, { pid, batch }] of children.entries()) {
     const end = waitpid(pid);
     const result = end?.value as Result | undefined;
@@ -111,19 +106,12 @@ function main(): number {
       continue;
     }
     console.log(`batch ${n + 1}: ${result.files} files, ${result.bytesIn} bytes`);
-    total.took += result.took;
     total.files += result.files;
     total.bytesIn += result.bytesIn;
     total.bytesOut += result.bytesOut;
     total.failures.push(...result.failures);
   }
   console.log(`${total.files} files: ${total.bytesIn} bytes in, ${total.bytesOut} bytes out`);
-  const took = performance.now() - began;
-  const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
-  if (took > 0)
-    console.error(
-      `${seconds(total.took)} of compiling in ${seconds(took)}: ${(total.took / took).toFixed(2)} times as fast as one after the other`,
-    );
   for (const { path, message } of total.failures) console.error(`${path}: ${message}`);
   return total.failures.length > 0 ? 1 : 0;
 }
