@@ -45,7 +45,11 @@ export function placesOf(view: FabricView, job: JobView | undefined): Places {
     if (process.state === "ended") {
       if (last) ended.set(last, (ended.get(last) ?? 0) + 1);
     } else if (process.host === undefined) waiting.push(process);
-    else at.set(process.host, [...(at.get(process.host) ?? []), process]);
+    else {
+      const there = at.get(process.host);
+      if (there) there.push(process);
+      else at.set(process.host, [process]);
+    }
   }
 
   const { self, donor, directory } = view;
@@ -88,8 +92,13 @@ function noteOf(
   return running ? "linking…" : "takes work";
 }
 
-const nameIn = (job: JobView | undefined, id: HostId): string =>
-  job?.processes.flatMap((p) => p.stays).find((stay) => stay.host === id)?.hostName || id.slice(0, 6);
+function nameIn(job: JobView | undefined, id: HostId): string {
+  for (const { stays } of job?.processes ?? []) {
+    const there = stays.findLast(({ host }) => host === id);
+    if (there) return there.hostName;
+  }
+  return id.slice(0, 6);
+}
 
 /** Processes as a tree: each with its depth, children after their parent, in the order of their birth. */
 export function treeOf(

@@ -108,7 +108,7 @@ export type Where =
     }
   | { readonly kind: "ended" };
 
-/** One stay on a host, for the author to see. */
+/** One stay on a host, for the author to see. Nothing of it changes once it has been left, or another has begun. */
 export interface StayRecord {
   readonly host: HostId;
   readonly hostName: string;
@@ -166,7 +166,7 @@ export interface Process {
   reaped: boolean;
   /** Hosts that died, or failed, under it. */
   hostsLost: number;
-  /** The latest of them, LIMITS.staysKept. */
+  /** The latest of them, LIMITS.staysKept: one is dropped only when another comes. */
   readonly stays: StayRecord[];
   cpuMs: number;
   /** Of that, what is in the snapshot. */

@@ -1,6 +1,10 @@
-/** What people see of a participant and its jobs: plain, immutable data, made afresh from the states when asked. */
+/**
+ * What people see of a participant and its jobs: plain, immutable data, made from the states when asked. What is the
+ * same as when it was last asked for is the same object, down to each process and each of its stays: whoever shows it
+ * need look only at what is another.
+ */
 import type { HostId, JobId } from "../base/ids.ts";
-import type { Pending, Process, StayRecord } from "../home/state.ts";
+import type { HostRecord, Pending, Process, StayRecord } from "../home/state.ts";
 import type { Receipt } from "../kernel/kernel.ts";
 import type { JobReport } from "../wire/control.ts";
 import type { HostDaemon } from "./host-daemon.ts";
@@ -80,7 +84,7 @@ export interface DonorView {
 export function viewOfJob(job: Job): JobView {
   const { spec, processes, hosts } = job.state;
   const first = processes.values().next().value;
-  return {
+  return latest(job, {
     id: spec.id,
     name: spec.name,
     args: spec.args,
@@ -89,16 +93,27 @@ export function viewOfJob(job: Job): JobView {
     memoryBytesMax: spec.memoryBytesMax,
     status: first?.end?.status,
     signal: first?.end?.signal,
-    processes: Array.from(processes.values(), viewOfProcess),
-    hosts: Array.from(hosts.values(), ({ id, name, platform, local, slots, reason }) => ({
-      id,
-      name,
-      platform,
-      local,
-      slots,
-      reason,
-    })),
-  };
+    processes: latest(processes, Array.from(processes.values(), viewOfProcess)),
+    hosts: latest(hosts, Array.from(hosts.values(), viewOfHost)),
+  });
+}
+
+/** By what was looked at: how it looked. */
+const views = new WeakMap<object, object>();
+
+/** `view`, or the one before of the same thing, if that says the same. */
+function latest<T extends object>(of: object, view: T): T {
+  const before = views.get(of) as T | undefined;
+  if (before && alike(before, view)) return before;
+  views.set(of, view);
+  return view;
+}
+
+function alike<T extends object>(a: T, b: T): boolean {
+  if (Array.isArray(a) && Array.isArray(b))
+    return a.length === b.length && a.every((item, n) => item === b[n]);
+  for (const key in b) if (a[key] !== b[key]) return false;
+  return true;
 }
 
 /** A job as it is told to those elsewhere. */
@@ -106,10 +121,15 @@ export function reportOf(job: Job, nowMs: number): JobReport {
   return { ...viewOfJob(job), nowMs };
 }
 
+const viewOfHost = (host: HostRecord): JobHostView => {
+  const { id, name, platform, local, slots, reason } = host;
+  return latest(host, { id, name, platform, local, slots, reason });
+};
+
 function viewOfProcess(p: Process): ProcessView {
   const stay = p.stays.at(-1);
   const here = p.where.kind === "at";
-  return {
+  return latest(p, {
     pid: p.pid,
     ppid: p.ppid,
     ...stateOf(p, stay),
@@ -123,8 +143,21 @@ function viewOfProcess(p: Process): ProcessView {
     endedMs: p.endedMs,
     status: p.end?.status,
     signal: p.end?.signal,
-    stays: p.stays.map((s) => ({ ...s })),
-  };
+    stays: viewOfStays(p.stays),
+  });
+}
+
+/** Only the last of them changes, and one is dropped only when another comes. */
+function viewOfStays(stays: readonly StayRecord[]): ProcessView["stays"] {
+  const before = views.get(stays) as ProcessView["stays"] | undefined;
+  const last = stays.at(-1);
+  if (before && last && before.length === stays.length && before.at(-1) === viewOfStay(last)) return before;
+  return latest(stays, stays.map(viewOfStay));
+}
+
+function viewOfStay(stay: StayRecord): Readonly<StayRecord> {
+  const before = views.get(stay) as StayRecord | undefined;
+  return before?.leftMs === undefined ? latest(stay, { ...stay }) : before;
 }
 
 const WAITING_FOR = {
@@ -160,7 +193,10 @@ function stateOf(p: Process, stay: StayRecord | undefined): Pick<ProcessView, "s
     return { state: "moving", detail: `on its way to ${stay.hostName}` };
   if (p.paused) return { state: "stopped", detail: "stopped by a signal" };
   if (p.pending) return { state: "blocked", detail: waitsFor(p.pending) };
-  const [full] = p.undelivered.flatMap(({ to }) => [...to]);
+  const full = p.undelivered
+    .find(({ to }) => to.size > 0)
+    ?.to.values()
+    .next().value;
   if (full !== undefined)
     return { state: "blocked", detail: `waits for room in the mailbox of process ${full}` };
   return { state: "running", detail: "runs" };

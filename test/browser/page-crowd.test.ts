@@ -30,24 +30,55 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
-async function openCrowd(hosts: number, processes: number): Promise<Page> {
+async function openCrowd(hosts: number, processes: number, staysBefore = 0): Promise<Page> {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
   await page.goto(relay.url);
-  await page.evaluate(([h = 0, p = 0]) => window.crowd.fill(h, p), [hosts, processes]);
+  await page.evaluate(([h = 0, p = 0, s]) => window.crowd.fill(h, p, s), [hosts, processes, staysBefore]);
   return page;
 }
 
 const median = (numbers: number[]) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
 
 test("300 processes move among 30 hosts: drawing takes a small part of a frame", async () => {
-  const page = await openCrowd(30, 300);
+  const page = await openCrowd(30, 300, 100);
   const { drawMs, updateMs, frameMs } = await page.evaluate(() => window.crowd.watch(4_000, 700));
-  const facts = `draw ${median(drawMs).toFixed(1)} ms, update ${median(updateMs).toFixed(1)} ms, frame ${median(frameMs).toFixed(1)} ms`;
+  const missed = frameMs.filter((ms) => ms > 25).length;
+  const facts = `draw ${median(drawMs).toFixed(1)} ms, update ${median(updateMs).toFixed(1)} ms, frame ${median(frameMs).toFixed(1)} ms, ${missed} of ${frameMs.length} frames late`;
   if (process.env.ROOST_FACTS) console.log(facts);
   expect(drawMs.length, facts).toBeGreaterThan(20);
   expect(median(drawMs), facts).toBeLessThan(8); // half a frame at 60 a second
   expect(await page.locator("tbody tr").count()).toBeLessThan(80); // only what is in sight
   expect(await page.locator("table").getAttribute("aria-rowcount")).toBe("301");
+  await page.close();
+});
+
+test("one of 300 moves, and only its row is written and drawn", async () => {
+  const page = await openCrowd(30, 300, 100);
+  const frames = await page.evaluate(() => window.crowd.redrawn([2]));
+  expect(frames.flatMap(({ rows }) => rows)).toEqual([2]);
+  expect(frames.flatMap(({ timelines }) => timelines)).toEqual([2]);
+  await page.close();
+});
+
+test("all of 300 move, and their rows follow a few in a frame, until every one in sight is right", async () => {
+  const page = await openCrowd(30, 300, 100);
+  const frames = await page.evaluate(() => window.crowd.redrawn());
+  expect(frames[0]?.rows).not.toEqual([]);
+  for (const { rows, timelines } of frames) {
+    expect(rows.length).toBeLessThanOrEqual(12);
+    expect(timelines.length).toBeLessThanOrEqual(12);
+  }
+  const shown = page.locator("tbody tr[data-testid]");
+  const count = await shown.count();
+  expect(count).toBeGreaterThan(15);
+  for (const row of await shown.all())
+    expect(await row.getAttribute("data-host")).toBe(
+      await page.evaluate(
+        (pid) => window.crowd.hostOf(pid),
+        Number((await row.getAttribute("data-testid"))?.slice(8)),
+      ),
+    );
+  expect(new Set(frames.flatMap(({ timelines }) => timelines)).size).toBe(count);
   await page.close();
 });
 

@@ -1,4 +1,5 @@
 /** One job: how it is doing, what it printed, came to and wrote, and its processes. */
+import { useMemo } from "preact/hooks";
 import type { JobView } from "../../fabric/index.ts";
 import { Launch } from "../launch.ts";
 import type { Model } from "../model.ts";
@@ -105,7 +106,7 @@ function statusOf(run: Run, job: JobView | undefined): string {
 
 function Progress({ model, run, job }: { model: Model; run: Run; job: JobView }) {
   const elapsedMs = Math.max(1, (job.endedMs ?? model.nowMs.value) - job.startedMs);
-  const { ended, cpuMs, hosts, moves, flown } = totalsOf(job);
+  const { ended, cpuMs, hosts, moves, flown } = useMemo(() => totalsOf(job), [job]);
   return (
     <p class="progress">
       <b
@@ -146,7 +147,7 @@ export function totalsOf(job: JobView) {
   for (const p of job.processes) {
     if (p.state === "ended") ended++;
     cpuMs += p.cpuMs;
-    moves += Math.max(0, p.stays.length - 1);
+    moves += Math.max(0, p.epoch - 1);
     for (const stay of p.stays) {
       hosts.add(stay.host);
       flown += stay.imageBytes;

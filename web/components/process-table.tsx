@@ -1,11 +1,13 @@
 /** Every process of a job, as a tree: what it does, where it is, what it used, and where it has been. */
 import { useSignal } from "@preact/signals";
 import { Component } from "preact";
-import { useMemo, useRef } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import type { JobView, ProcessView } from "../../fabric/index.ts";
 import type { Model } from "../model.ts";
+import { Pace } from "../pace.ts";
 import { treeOf } from "../places.ts";
 import type { Run } from "../run.ts";
+import { type Look, lookOf } from "../sky/life.ts";
 import type { Marks } from "../trace.ts";
 import { bytes, count, duration } from "../words.ts";
 import type { OpenProcess } from "./fabric-panel.tsx";
@@ -16,10 +18,20 @@ import { Timeline } from "./timeline.tsx";
 const INDENT_LEVELS_MAX = 6;
 /** With more rows, only those in sight are in the document. */
 const ROWS_ALL_MAX = 60;
-const ROWS_AROUND = 8;
+const ROWS_AROUND = 5;
 /** As the style sheet has it, in CSS pixels; on a narrow page a row has two lines. */
 const ROW_HEIGHT = 28;
 const ROW_HEIGHT_NARROW = 62;
+const TIMELINE_HEIGHT = 18;
+const NARROW = 860;
+/** While a job runs, the axis of time grows by steps of this part of it, so that rows are not drawn again with each frame. */
+const AXIS_STEPS = 64;
+const AXIS_STEP_MS_MIN = 250;
+
+function axisOf(spanMs: number): number {
+  const stepMs = Math.max(AXIS_STEP_MS_MIN, 2 ** Math.floor(Math.log2(Math.max(1, spanMs) / AXIS_STEPS)));
+  return (Math.floor(spanMs / stepMs) + 1) * stepMs;
+}
 
 export function ProcessTable({
   model,
@@ -35,11 +47,35 @@ export function ProcessTable({
   const box = useRef<HTMLDivElement>(null);
   const top = useSignal(0);
   const rows = useMemo(() => treeOf(job.processes), [job.processes]);
-  const endMs = job.endedMs ?? model.nowMs.value;
-  const spanMs = Math.max(100, endMs - job.startedMs);
-  const height = innerWidth <= 860 ? ROW_HEIGHT_NARROW : ROW_HEIGHT;
+  const spanMs =
+    job.endedMs === undefined
+      ? axisOf(model.nowMs.value - job.startedMs)
+      : Math.max(100, job.endedMs - job.startedMs);
+  const size = useSignal({ height: 520, narrow: false });
+  const look = useSignal<Look | undefined>(undefined);
+  useLayoutEffect(() => {
+    const [element, track] = [box.current, box.current?.querySelector("th.track")];
+    if (!element || !track) return;
+    // Once for all, and not while rows are drawn: the browser would lay everything out once more for each.
+    const measure = () => {
+      const narrow = innerWidth <= NARROW;
+      size.value = { height: element.clientHeight, narrow };
+      const around = narrow ? element.querySelector("td.track") : track;
+      look.value = lookOf(element, around?.clientWidth ?? 0, TIMELINE_HEIGHT);
+    };
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    observer.observe(track);
+    dark.addEventListener("change", measure);
+    return () => {
+      observer.disconnect();
+      dark.removeEventListener("change", measure);
+    };
+  }, [size, look]);
+  const height = size.value.narrow ? ROW_HEIGHT_NARROW : ROW_HEIGHT;
   const few = rows.length <= ROWS_ALL_MAX;
-  const inSight = Math.ceil((box.current?.clientHeight ?? 520) / height);
+  const inSight = Math.ceil(size.value.height / height);
   const from = few ? 0 : Math.max(0, Math.floor(top.value / height) - ROWS_AROUND);
   const until = few ? rows.length : Math.min(rows.length, from + inSight + 2 * ROWS_AROUND);
   const { trace } = run;
@@ -66,9 +102,15 @@ export function ProcessTable({
         <table data-testid="processes" aria-rowcount={rows.length + 1}>
           <thead>
             <tr>
-              <th scope="col">pid</th>
-              <th scope="col">state</th>
-              <th scope="col">where</th>
+              <th scope="col" class="pid-head">
+                pid
+              </th>
+              <th scope="col" class="state">
+                state
+              </th>
+              <th scope="col" class="where">
+                where
+              </th>
               <th scope="col" class="number wide">
                 moves
               </th>
@@ -96,6 +138,7 @@ export function ProcessTable({
                 index={from + n + 2}
                 fromMs={job.startedMs}
                 spanMs={spanMs}
+                look={look.value}
                 open={open}
               />
             ))}
@@ -115,6 +158,11 @@ const Gap = ({ height }: { height: number }) =>
     </tr>
   ) : null;
 
+/** So many rows are drawn again with what else is new, and so many in each frame after that. */
+const ROWS_AT_ONCE = 8;
+const ROWS_A_FRAME = 4;
+const PACE = new Pace(ROWS_AT_ONCE, ROWS_A_FRAME);
+
 interface RowProps {
   readonly model: Model;
   readonly process: ProcessView;
@@ -123,24 +171,34 @@ interface RowProps {
   readonly index: number;
   readonly fromMs: number;
   readonly spanMs: number;
+  readonly look: Look | undefined;
   readonly open: OpenProcess;
 }
 
-/** Drawn again only when something of it is different. */
+/** Drawn again only when something of it is different; and not all in one frame. */
 class Row extends Component<RowProps> {
   override shouldComponentUpdate(next: RowProps): boolean {
+    return this.#differs(next) && PACE.admits(this);
+  }
+
+  override componentWillUnmount(): void {
+    PACE.forget(this);
+  }
+
+  #differs(next: RowProps): boolean {
     const { props } = this;
     return (
       next.spanMs !== props.spanMs ||
+      next.look !== props.look ||
       next.marks !== props.marks ||
       next.depth !== props.depth ||
       next.index !== props.index ||
-      signOf(next.process) !== signOf(props.process)
+      next.process !== props.process
     );
   }
 
-  override render({ model, process, marks, depth, index, fromMs, spanMs, open }: RowProps) {
-    const { pid, ppid, state, detail, host, cpuMs, memoryBytes, stays } = process;
+  override render({ model, process, marks, depth, index, fromMs, spanMs, look, open }: RowProps) {
+    const { pid, ppid, state, detail, host, epoch, cpuMs, memoryBytes, stays } = process;
     const last = stays.at(-1);
     const at = host ?? last?.host;
     return (
@@ -151,7 +209,7 @@ class Row extends Component<RowProps> {
         data-state={state}
         data-host={host ?? ""}
         data-parent={ppid}
-        data-moves={Math.max(0, stays.length - 1)}
+        data-moves={Math.max(0, epoch - 1)}
         data-status={process.status ?? ""}
         data-signal={process.signal ?? ""}
       >
@@ -176,30 +234,22 @@ class Row extends Component<RowProps> {
             </>
           )}
         </td>
-        <td class="number wide">{Math.max(0, stays.length - 1)}</td>
+        <td class="number wide">{Math.max(0, epoch - 1)}</td>
         <td class="number">{cpuMs > 0 ? duration(cpuMs) : "–"}</td>
         <td class="number wide">{memoryBytes > 0 ? bytes(memoryBytes) : "–"}</td>
         <td class="track">
-          <Timeline process={process} moments={marks} marks={model.marks} fromMs={fromMs} spanMs={spanMs} />
+          <Timeline
+            process={process}
+            moments={marks}
+            marks={model.marks}
+            fromMs={fromMs}
+            spanMs={spanMs}
+            look={look}
+          />
         </td>
       </tr>
     );
   }
-}
-
-function signOf({
-  state,
-  detail,
-  host,
-  cpuMs,
-  memoryBytes,
-  ppid,
-  stays,
-  status,
-  signal,
-}: ProcessView): string {
-  const last = stays.at(-1);
-  return `${state}|${detail}|${host}|${cpuMs}|${memoryBytes}|${ppid}|${stays.length}|${last?.runningMs}|${last?.leftMs}|${status}|${signal}`;
 }
 
 function shortState({ state, detail, status, signal }: ProcessView): string {

@@ -1,18 +1,15 @@
-/**
- * One process's life as bars: a stay for each, in its host's colour with its letter; thin while it was frozen and its
- * image flew; a diamond for each checkpoint, a tick for messages it sent.
- */
+/** One process's life, drawn and in words. */
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { ProcessView } from "../../fabric/index.ts";
 import type { HostMarks } from "../places.ts";
+import { drawLife, type Look, stayAt } from "../sky/life.ts";
 import type { Marks } from "../trace.ts";
 import { bytes, count, duration } from "../words.ts";
 
 type Stay = ProcessView["stays"][number];
 
-/** Narrower bars have no room for a letter, in percent of the whole. */
-const LETTER_PERCENT_MIN = 4;
-/** Moments closer than this, in percent, are one. */
-const MOMENT_PERCENT_MIN = 0.4;
+/** Who listens is told the latest stays; the process's dialog has them all. */
+const STAYS_TOLD = 4;
 
 export function Timeline({
   process,
@@ -20,80 +17,48 @@ export function Timeline({
   marks,
   fromMs,
   spanMs,
+  look,
 }: {
   process: ProcessView;
   moments: Marks | undefined;
   marks: HostMarks;
   fromMs: number;
   spanMs: number;
+  look: Look | undefined;
 }) {
-  const percent = (ms: number) => (100 * Math.min(spanMs, Math.max(0, ms))) / spanMs;
-  const endMs = process.endedMs ?? fromMs + spanMs;
-  const born = percent(process.bornMs - fromMs);
-  const { stays } = process;
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useLayoutEffect(() => {
+    if (canvas.current && look) drawLife(canvas.current, { process, moments, fromMs, spanMs }, marks, look);
+  });
+  /** Says of the stay under the pointer what it was. */
+  const tell = ({ currentTarget, offsetX }: PointerEvent & { currentTarget: HTMLCanvasElement }) => {
+    const stay = stayAt(process.stays, fromMs + (offsetX / currentTarget.clientWidth) * spanMs);
+    currentTarget.title = stay ? storyOfStay(stay) : "";
+  };
   return (
-    <svg class="timeline" role="img" aria-label={storyOf(process, moments).join("; ")}>
-      <line x1={`${born}%`} x2={`${percent(endMs - fromMs)}%`} y1="50%" y2="50%" class="life" />
-      {stays.map((stay, n) => {
-        // From the moment it stood still at the place before.
-        const frozenMs =
-          stay.runningMs !== undefined && stay.freezeMs !== undefined
-            ? stay.runningMs - stay.freezeMs
-            : (stays[n - 1]?.leftMs ?? stay.placedMs);
-        const frozen = percent(frozenMs - fromMs);
-        const running = percent((stay.runningMs ?? stay.leftMs ?? endMs) - fromMs);
-        const left = percent((stay.leftMs ?? endMs) - fromMs);
-        const { letter, hue } = marks.markOf(stay.host);
-        return (
-          <g key={stay.placedMs} style={{ "--hue": hue }}>
-            <title>{storyOfStay(stay)}</title>
-            <rect
-              class="flight"
-              x={`${frozen}%`}
-              width={`${Math.max(0, running - frozen)}%`}
-              y="40%"
-              height="20%"
-            />
-            <rect
-              class="stay"
-              x={`${running}%`}
-              width={`${Math.max(0.3, left - running)}%`}
-              y="8%"
-              height="84%"
-              rx="2"
-            />
-            {left - running >= LETTER_PERCENT_MIN && (
-              <text x={`${running}%`} dx="4" y="50%">
-                {letter}
-              </text>
-            )}
-          </g>
-        );
-      })}
-      {apart(moments?.sent, (ms) => percent(ms - fromMs)).map((x) => (
-        <rect key={`s${x}`} class="sent" x={`${x}%`} width="1.5" y="0" height="32%" />
-      ))}
-      {apart(moments?.saved, (ms) => percent(ms - fromMs)).map((x) => (
-        <svg key={`c${x}`} x={`${x}%`} y="50%" class="saved" aria-hidden="true">
-          <path d="M0-4 4 0 0 4-4 0Z" />
-        </svg>
-      ))}
-    </svg>
+    <canvas
+      class="timeline"
+      ref={canvas}
+      role="img"
+      aria-label={inShort(process, moments).join("; ")}
+      onPointerMove={tell}
+    />
   );
 }
 
-/** Where to draw moments, so that none hides another. */
-function apart(times: readonly number[] | undefined, percent: (ms: number) => number): number[] {
-  const drawn: number[] = [];
-  for (const ms of times ?? []) {
-    const x = percent(ms);
-    if (x - (drawn.at(-1) ?? Number.NEGATIVE_INFINITY) >= MOMENT_PERCENT_MIN) drawn.push(x);
-  }
-  return drawn;
+export const storyOf = (process: ProcessView, moments?: Marks): string[] => [
+  ...process.stays.map(storyOfStay),
+  ...storyOfMoments(moments),
+];
+
+function inShort({ stays }: ProcessView, moments?: Marks): string[] {
+  const before = stays.length - STAYS_TOLD;
+  const latest = stays.slice(-STAYS_TOLD).map(storyOfStay);
+  return [...(before > 0 ? [`${count(before, "stay")} before`] : []), ...latest, ...storyOfMoments(moments)];
 }
 
-export function storyOf(process: ProcessView, moments?: Marks): string[] {
-  const story = process.stays.map(storyOfStay);
+function storyOfMoments(moments?: Marks): string[] {
+  const story: string[] = [];
   if (moments && moments.savedCount > 0) story.push(`saved ${count(moments.savedCount, "time")} on the way`);
   if (moments && moments.sentCount + moments.receivedCount > 0)
     story.push(`${count(moments.sentCount, "message")} sent, ${moments.receivedCount} received`);
@@ -112,6 +77,15 @@ const ARRIVAL: Record<Stay["why"], string> = {
 
 /** "On amber-finch: forked, 2.3 KiB flew in 14 ms, stayed 1.2 s, 340 ms of CPU". */
 function storyOfStay(stay: Stay): string {
+  const story = stories.get(stay) ?? tellStay(stay);
+  stories.set(stay, story);
+  return story;
+}
+
+/** A view of a stay never changes. */
+const stories = new WeakMap<Stay, string>();
+
+function tellStay(stay: Stay): string {
   const parts = [`on ${stay.hostName}: ${ARRIVAL[stay.why]}`];
   if (stay.runningMs !== undefined) {
     const took = duration(stay.runningMs - stay.placedMs);

@@ -58,6 +58,8 @@ const HOME_MS = 420;
 const SPARK_MS = 360;
 /** More would be a blur. */
 const SPARKS_MAX = 80;
+/** When more fly at once, none leaves a trail: so many dashed lines would be a blur, and most of the drawing's time. */
+const TRAILS_MAX = 60;
 const LEAVING_MAX = 300;
 /** Wings beat so many times a second. */
 const BEATS = 3.2;
@@ -186,7 +188,8 @@ export class Sky {
       if (!flight) continue;
       const { x, y } = this.#whereIs(sprite, nowMs);
       const t = (nowMs - flight.beganMs) / FLIGHT_MS;
-      painter.trail(flight.fromX, flight.fromY, x, y, sprite.hue, (1 - t) * 0.5);
+      if (flying.length <= TRAILS_MAX)
+        painter.trail(flight.fromX, flight.fromY, x, y, sprite.hue, (1 - t) * 0.5);
       painter.bird(x, y, this.#wings(nowMs + sprite.x * 7), scale.height, lookOf(sprite), scale.numbered);
     }
     for (const spark of this.#sparks) {

@@ -11,10 +11,13 @@ import { Sky } from "../../../../web/sky/sky.ts";
 import "../../../../web/styles/page.css";
 
 interface Crowd {
-  /** Puts so many processes on so many hosts. */
-  fill(hosts: number, processes: number): void;
-  /** Moves every process to another host. Milliseconds until the document is as it should be. */
-  moveAll(): number;
+  /** Puts so many processes on so many hosts, each having been on so many before. */
+  fill(hosts: number, processes: number, staysBefore?: number): void;
+  /** Moves every process to another host, or only these. Milliseconds until the document is as it should be. */
+  move(pids?: readonly number[]): number;
+  hostOf(pid: number): string | undefined;
+  /** Rows of the table that changed and timelines that were drawn, by pid, in each frame from that move on. */
+  redrawn(pids?: readonly number[]): Promise<{ rows: number[]; timelines: number[] }[]>;
   /** Moves all of them every `everyMs` for `ms`: what each frame's drawing took, and when frames came. */
   did(): readonly string[];
   watch(ms: number, everyMs: number): Promise<{ drawMs: number[]; updateMs: number[]; frameMs: number[] }>;
@@ -26,6 +29,9 @@ declare global {
 }
 
 const hostName = (n: number) => `host ${n}` as HostId;
+
+/** As many as a home keeps of each process. */
+const STAYS_KEPT = 100;
 
 /** What the pointer came to. */
 const did: string[] = [];
@@ -108,13 +114,17 @@ function place(pid: number): ProcessView {
     endedMs: undefined,
     status: undefined,
     signal: undefined,
-    stays: [...stays.map((s) => ({ ...s, leftMs: s.leftMs ?? round * 1000 })), stay].slice(-5),
+    stays: [...stays.map((s) => (s.leftMs ? s : { ...s, leftMs: round * 1000 })), stay].slice(-STAYS_KEPT),
   };
 }
 
-function show(count: number): void {
-  processes = Array.from({ length: count }, (_, n) => place(n + 1));
-  nowMs.value = (round + 1) * 1000;
+/** Whoever is not among `pids` stays what it was, as in the view of a job. */
+function show(count: number, pids?: readonly number[]): void {
+  processes = Array.from({ length: count }, (_, n) => {
+    const before = processes[n];
+    return before && pids && !pids.includes(n + 1) ? before : place(n + 1);
+  });
+  if (!pids) nowMs.value = (round + 1) * 1000;
   view.value = viewOf();
   job.value = jobOf();
 }
@@ -142,18 +152,56 @@ Sky.prototype.draw = function (nowMs) {
 };
 
 window.crowd = {
-  fill(wanted, count) {
+  fill(wanted, count, staysBefore = 0) {
     hosts = wanted;
+    for (let n = 0; n < staysBefore; n++) {
+      round++;
+      processes = Array.from({ length: count }, (_, n) => place(n + 1));
+    }
     show(count);
     paint();
   },
-  moveAll() {
+  move(pids) {
     const began = performance.now();
     round++;
-    show(processes.length);
+    show(processes.length, pids);
     paint();
     void document.body.offsetHeight; // with all that the browser does for it
     return performance.now() - began;
+  },
+  hostOf: (pid) => processes[pid - 1]?.host,
+  async redrawn(pids) {
+    const frames: { rows: number[]; timelines: number[] }[] = [];
+    const pidOf = (node: Node | null) =>
+      Number((node instanceof Element ? node : node?.parentElement)?.closest("tr")?.dataset.testid?.slice(8));
+    const rows = new Set<number>();
+    const timelines: number[] = [];
+    const observer = new MutationObserver((records) => {
+      for (const { target } of records) if (pidOf(target)) rows.add(pidOf(target));
+    });
+    const table = document.querySelector("tbody");
+    if (table)
+      observer.observe(table, { subtree: true, childList: true, attributes: true, characterData: true });
+    const clear = CanvasRenderingContext2D.prototype.clearRect;
+    CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+      if (this.canvas.classList.contains("timeline")) timelines.push(pidOf(this.canvas));
+      clear.apply(this, box);
+    };
+    const untilQuiet = async () => {
+      for (let quiet = 0; quiet < 3; ) {
+        await new Promise((next) => requestAnimationFrame(() => setTimeout(next))); // after all that this frame does
+        quiet = rows.size + timelines.length > 0 ? 0 : quiet + 1;
+        frames.push({ rows: [...rows], timelines: timelines.splice(0) });
+        rows.clear();
+      }
+    };
+    await untilQuiet();
+    frames.length = 0;
+    window.crowd.move(pids);
+    await untilQuiet();
+    observer.disconnect();
+    CanvasRenderingContext2D.prototype.clearRect = clear;
+    return frames;
   },
   did: () => did,
   async watch(ms, everyMs) {
@@ -169,7 +217,7 @@ window.crowd = {
         last = now;
         if (now - began > moved * everyMs) {
           moved++;
-          updateMs.push(window.crowd.moveAll());
+          updateMs.push(window.crowd.move());
         }
         if (now - began < ms) requestAnimationFrame(frame);
         else done();
