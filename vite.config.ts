@@ -94,6 +94,8 @@ export default defineConfig({
   },
   test: {
     root: at("."),
+    // Vitest gives up after a second, which a command takes to start where much else runs.
+    expect: { poll: { timeout: 30_000 } },
     reporters: ["default", at("test/closing-line.ts")],
     projects: [
       { extends: true, test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 60_000 } },

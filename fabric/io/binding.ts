@@ -8,6 +8,20 @@ export function bindingOf({ localDescription, remoteDescription }: RTCPeerConnec
   return ours && theirs ? { ours, theirs } : undefined;
 }
 
+/**
+ * Calls `then` when both descriptions are there. Chromium is told of an accepted answer by one thread and of an open channel
+ * by another: to the calling page it says one time in some thousands that the channel is open first.
+ */
+export function whenDescribed(connection: RTCPeerConnection, then: () => void): void {
+  const look = () => {
+    if (!connection.localDescription?.sdp || !connection.remoteDescription?.sdp) return;
+    connection.removeEventListener("signalingstatechange", look);
+    then();
+  };
+  connection.addEventListener("signalingstatechange", look);
+  look();
+}
+
 /** DTLS is content with any that is named, so there must not be a second, which somebody on the way could have added. */
 function fingerprintIn(sdp: string): string | undefined {
   const lines = [...sdp.matchAll(/^a=fingerprint:\s*(\S+)\s+(\S+)\s*$/gim)];

@@ -9,7 +9,7 @@ import { RoostError } from "../base/errors.ts";
 import { type HostId, idFromRandom } from "../base/ids.ts";
 import type { Binding, Clock, Link, Random } from "../base/ports.ts";
 import { type Entry, fitting, isHostId, SIGNALLING_PATH } from "../wire/directory.ts";
-import { bindingOf } from "./binding.ts";
+import { bindingOf, whenDescribed } from "./binding.ts";
 import { systemClock } from "./clock.ts";
 import { DirectoryClient } from "./directory-client.ts";
 import { newPeer, tame } from "./peerjs-guard.ts";
@@ -168,11 +168,10 @@ class RelayRendezvous implements Rendezvous {
       const early: unknown[] = []; // a fast peer's first words can be here before `open`
       const listen = (frame: unknown) => early.push(frame);
       connection.on("data", listen);
-      // Chromium's called side says it twice.
-      connection.once("open", () => {
+      const opened = () => {
         connection.off("data", listen);
         if (!this.#attempts.has(connection)) return;
-        const binding = bindingOf(connection.peerConnection);
+        const binding = bindingOf(peerConnection);
         if (!binding)
           return fail(new RoostError("EPERM", `${connection.peer} is not described by one certificate`));
         const link = this.#link(connection, { calls, early, binding }, () => {
@@ -181,7 +180,9 @@ class RelayRendezvous implements Rendezvous {
         });
         link.onEnd = ({ reason }) =>
           fail(new BrokenOff("ENOHOST", `the new connection to ${connection.peer} ended: ${reason}`));
-      });
+      };
+      // Chromium's called side says it twice.
+      connection.once("open", () => whenDescribed(peerConnection, opened));
     });
   }
 

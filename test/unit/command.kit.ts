@@ -17,7 +17,7 @@ export interface Outcome {
 export interface RoostOptions {
   /** All of stdin; without it stdin stays open. */
   readonly input?: string;
-  /** SIGINT as soon as stdout looks like this. */
+  /** SIGINT, once, as soon as stdout looks like this. */
   readonly interruptAt?: RegExp;
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
@@ -34,9 +34,12 @@ export function workplace(name: string) {
       env: { ...env, ...options.env },
     });
     const said = { stdout: "", stderr: "" };
+    let { interruptAt } = options;
     child.stdout.on("data", (data) => {
       said.stdout += data;
-      if (options.interruptAt?.test(said.stdout)) child.kill("SIGINT");
+      if (!interruptAt?.test(said.stdout)) return;
+      interruptAt = undefined;
+      child.kill("SIGINT");
     });
     child.stderr.on("data", (data) => {
       said.stderr += data;

@@ -4,7 +4,7 @@ import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { hostId, idFromRandom } from "../../fabric/base/ids.ts";
 import type { Link } from "../../fabric/base/ports.ts";
-import { bindingOf } from "../../fabric/io/binding.ts";
+import { bindingOf, whenDescribed } from "../../fabric/io/binding.ts";
 import { systemClock } from "../../fabric/io/clock.ts";
 import { alive, ask, framesOf } from "../../fabric/io/framing.ts";
 import { installNodeRtc } from "../../fabric/io/node-rtc.ts";
@@ -102,6 +102,20 @@ test("a description that names no certificate, or leaves a choice of two, binds 
   expect(bind(of(one), of(one, one))).toEqual({ ours: "sha-256 aa:bb", theirs: "sha-256 aa:bb" });
   expect(bind(of(one), of(one, "a=fingerprint:sha-256 CC:DD"))).toBeUndefined();
   expect(bind(of(one), of())).toBeUndefined();
+});
+
+test("a channel that is open before the answer is said to be accepted waits for that, and is bound once", () => {
+  const sdp = "a=fingerprint:sha-256 AA:BB\r\n";
+  const parts = { localDescription: { sdp }, remoteDescription: null as { sdp: string } | null };
+  const connection = Object.assign(new EventTarget(), parts) as EventTarget & typeof parts;
+  const bound: unknown[] = [];
+  const rtc = connection as unknown as RTCPeerConnection;
+  whenDescribed(rtc, () => bound.push(bindingOf(rtc)));
+  connection.dispatchEvent(new Event("signalingstatechange"));
+  expect(bound).toEqual([]);
+  connection.remoteDescription = { sdp };
+  for (let i = 0; i < 2; i++) connection.dispatchEvent(new Event("signalingstatechange"));
+  expect(bound).toEqual([{ ours: "sha-256 aa:bb", theirs: "sha-256 aa:bb" }]);
 });
 
 test("a goodbye ends both ends at once, with the reason, once", async () => {
