@@ -40,6 +40,7 @@ const nodeEntries = {
   library: at("fabric/edge/index.ts"),
   "executor.worker": at("fabric/edge/executor.worker.ts"),
   "build-engine": at("fabric/engine/build/main.ts"),
+  "keep-base": at("fabric/edge/keep-base.ts"),
   bench: at("test/bench/main.ts"),
 };
 
@@ -74,14 +75,18 @@ export default defineConfig({
       },
     },
     ssr: {
-      // Small packages of the command are in it, so that it starts sooner.
+      // Small packages of the command are in it, with theirs, so that it starts sooner.
       resolve: {
         external: true,
-        noExternal: ["commander", "picocolors", "pretty-bytes", "pretty-ms", "env-paths"],
+        noExternal: [
+          ...["commander", "picocolors", "pretty-bytes", "pretty-ms", "parse-ms"],
+          ...["env-paths", "is-safe-filename", "fflate", /^@noble\//],
+        ],
       },
       build: {
         outDir: at("dist/node"),
         emptyOutDir: true,
+        copyPublicDir: false,
         target: "node20",
         ssr: true,
         rolldownOptions: {

@@ -61,10 +61,10 @@ const DETACHED_KEPT_BYTES = 64 << 20;
 
 /** Runs a job on `count` hosts inside this process, each with a worker thread, without any network. */
 export async function runLocal(launch: Promise<Launch> | Launch, count: number): Promise<Outcome> {
-  const hosts = Array.from(
-    { length: count },
-    (_, n) => new Fabric(nodeEnvironment({ name: `host ${n + 1}` }), { workers: 1 }),
+  const environments = Array.from({ length: count }, (_, n) =>
+    nodeEnvironment({ name: `host ${n + 1}`, soon: true }),
   );
+  const hosts = environments.map((environment) => new Fabric(environment, { workers: 1 }));
   const [home, ...others] = hosts;
   if (!home) throw new RoostError("EINVAL", "at least one host is needed: --local=1");
   try {

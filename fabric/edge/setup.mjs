@@ -76,7 +76,10 @@ async function build() {
   say("Building the command …");
   await builder.build(builder.environments.ssr);
   const { ensureEngine } = await import(pathToFileURL(at("dist", "node", "build-engine.js")).href);
-  await ensureEngine(at("dist", "engine", "engine.wasm"));
+  const engine = at("dist", "engine", "engine.wasm");
+  await ensureEngine(engine);
+  const { keepBase } = await import(pathToFileURL(at("dist", "node", "keep-base.js")).href);
+  await keepBase(engine, at("dist", "engine", "base.image"));
   say("Building the page …");
   await builder.build(builder.environments.client);
   await buildLibrary(builder.config.plugins.find(({ name }) => name === "roost:guest"));

@@ -5,7 +5,7 @@
  */
 import { RoostError } from "../base/errors.ts";
 import { type BaseId, baseId } from "../base/ids.ts";
-import { type Engine, hex } from "./engine.ts";
+import { type Engine, sha256 } from "./engine.ts";
 import type { Value } from "./exports.ts";
 import { Halt, type Host } from "./imports.ts";
 import { Instance } from "./instance.ts";
@@ -49,6 +49,12 @@ export interface BaseImage {
   readonly instances: Instances;
 }
 
+/** What a boot comes to. Plain data: it can be posted to workers. */
+export interface BootedBase extends Pick<BaseImage, "id" | "memory" | "addresses"> {
+  /** The source of the prelude that it was booted with. */
+  readonly prelude: string;
+}
+
 export const EVAL_MODULE = 1;
 const EVAL_SCRIPT = 0;
 /** 2023-11-14T22:13:20.123Z. QuickJS seeds Math.random with it, in microseconds: that is how the seed's place is found. */
@@ -57,7 +63,10 @@ const BOOT_MEMORY_BYTES_MAX = 64 << 20;
 /** Math.random's state until the host seeds it. Any number but 0. */
 const BOOT_SEED = 0x9e3779b97f4a7c15n;
 
-/** Throws RoostError EINVAL, with the guest's own message and stack, when the prelude does not keep its contract. */
+/**
+ * Boots the engine, or takes what a boot with this prelude has come to before. Throws RoostError EINVAL, with the guest's own
+ * message and stack, when the prelude does not keep its contract.
+ */
 export async function bootBase(engine: Engine, prelude: Prelude): Promise<BaseImage> {
   const host: Host = {
     memoryBytesMax: BOOT_MEMORY_BYTES_MAX,
@@ -69,20 +78,20 @@ export async function bootBase(engine: Engine, prelude: Prelude): Promise<BaseIm
       throw new Halt("EINVAL", "the prelude made a system call while it was loaded");
     },
   };
+  const pristine = new Instance(engine, host);
+  const instances = new Instances(engine, pristine);
+  const { booted } = engine;
+  if (booted?.prelude === prelude.source) {
+    instances.give(pristine);
+    const { id, memory, addresses } = booted;
+    return { engine, id, memory, pages: pagesOf(memory), addresses, instances };
+  }
   const instance = new Instance(engine, host);
   const addresses = boot(instance, prelude);
   const memory = instance.copy(0, instance.memoryBytes);
-  const pristine = new Instance(engine, host);
-  const instances = new Instances(engine, pristine);
   for (const left of [instance, pristine]) instances.give(left);
-  return {
-    engine,
-    id: await identify(engine, memory, addresses),
-    memory,
-    pages: pagesOf(memory),
-    addresses,
-    instances,
-  };
+  const id = await identify(engine, memory, addresses);
+  return { engine, id, memory, pages: pagesOf(memory), addresses, instances };
 }
 
 function boot(instance: Instance, prelude: Prelude): BaseAddresses {
@@ -261,10 +270,14 @@ export function writeRandomState({ memory }: Instance, at: number, seed: bigint)
   new BigUint64Array(memory.buffer, at, 1)[0] = BigInt.asUintN(64, seed) || 1n;
 }
 
-async function identify(engine: Engine, memory: Uint8Array, addresses: BaseAddresses): Promise<BaseId> {
+export async function identify(
+  engine: Engine,
+  memory: Uint8Array,
+  addresses: BaseAddresses,
+): Promise<BaseId> {
   const rest = new TextEncoder().encode(JSON.stringify([engine.id, addresses]));
   const all = new Uint8Array(memory.length + rest.length);
   all.set(memory);
   all.set(rest, memory.length);
-  return baseId(hex(new Uint8Array(await crypto.subtle.digest("SHA-256", all))));
+  return baseId(await sha256(all));
 }

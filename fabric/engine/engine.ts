@@ -1,20 +1,20 @@
 /** The compiled engine and its identity. A plain object: it can be posted to workers. */
 import { RoostError } from "../base/errors.ts";
+import type { BootedBase } from "./base-image.ts";
 
 export interface Engine {
   readonly module: WebAssembly.Module;
   /** SHA-256 of the module's bytes, in hexadecimal. Images name it. */
   readonly id: string;
+  /** What booting it with a certain prelude comes to, where that is known (kept-base.ts). */
+  readonly booted?: BootedBase;
 }
 
 export async function loadEngine(bytes: Uint8Array): Promise<Engine> {
   const own = bytes as Uint8Array<ArrayBuffer>;
   try {
-    const [module, hash] = await Promise.all([
-      WebAssembly.compile(own),
-      crypto.subtle.digest("SHA-256", own),
-    ]);
-    return { module, id: hex(new Uint8Array(hash)) };
+    const [module, id] = await Promise.all([WebAssembly.compile(own), sha256(own)]);
+    return { module, id };
   } catch (cause) {
     if (!(cause instanceof WebAssembly.CompileError)) throw cause;
     throw new RoostError("EVERSION", "this host cannot compile the engine; update the browser or Node", {
@@ -22,6 +22,10 @@ export async function loadEngine(bytes: Uint8Array): Promise<Engine> {
     });
   }
 }
+
+/** In hexadecimal. */
+export const sha256 = async (bytes: Uint8Array): Promise<string> =>
+  hex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>)));
 
 export const hex = (bytes: Uint8Array) => Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
 

@@ -9,12 +9,14 @@ import { ensureEngine } from "../../fabric/engine/build/main.ts";
 import {
   bootBase,
   decodeImage,
+  encodeBase,
   encodeImage,
   type Image,
   imageId,
   loadEngine,
   Machine,
   memoryOf,
+  withKeptBase,
 } from "../../fabric/engine/index.ts";
 import { ZEROS } from "../../fabric/engine/pages.ts";
 import {
@@ -168,6 +170,34 @@ describe("the base image", () => {
       env: { ...process.env, TZ: "Asia/Kathmandu", LANG: "tr_TR.UTF-8" },
     });
     expect(stdout).toBe((await theBase()).id);
+  });
+
+  test("is taken from where it was kept instead of booted, and is the same; what is damaged or of another prelude is not taken", async () => {
+    const [engine, base] = await Promise.all([theEngine(), theBase()]);
+    const kept = Buffer.from(await encodeBase(base, PRELUDE)); // as files are read
+    const withIt = await withKeptBase(engine, kept, PRELUDE);
+    expect([withIt.booted?.id, withIt.booted?.memory.byteOffset]).toEqual([base.id, 0]); // words are read from it
+    const taken = await bootBase(withIt, PRELUDE);
+    expect([taken.id, taken.addresses]).toEqual([base.id, base.addresses]);
+    expect(Buffer.from(taken.memory).equals(base.memory)).toBe(true);
+    const images = [taken, base].map((from) => {
+      const machine = Machine.fresh(from, OPTIONS);
+      machine.start(program(`ask("x"); print(6 * 7);`), NEVER());
+      return encodeImage(machine.image());
+    });
+    expect(await images[0]).toEqual(await images[1]);
+
+    const other = { source: `${PRELUDE.source} // another` };
+    expect((await withKeptBase(engine, kept, other)).booted).toBeUndefined();
+    expect((await bootBase(withIt, other)).id).not.toBe(base.id);
+    expect((await withKeptBase({ ...engine, id: "another" }, kept, PRELUDE)).booted).toBeUndefined();
+    for (const at of [0, 4, 40, 200, kept.length >> 1, kept.length - 1]) {
+      const damaged = Uint8Array.from(kept);
+      damaged[at] = (damaged[at] ?? 0) ^ 1;
+      expect((await withKeptBase(engine, damaged, PRELUDE)).booted).toBeUndefined();
+    }
+    for (const length of [0, 3, 100, kept.length - 1])
+      expect((await withKeptBase(engine, kept.subarray(0, length), PRELUDE)).booted).toBeUndefined();
   });
 
   test("depends on the prelude", async () => {
