@@ -116,7 +116,10 @@ export class Chaos {
   async #newDonor(tabs: number): Promise<Donor> {
     const participants = await Participants.start();
     const pages: Page[] = [];
-    for (let n = 0; n < tabs; n++) pages.push(await participants.donor(this.#relay, `donor ${++this.#born}`));
+    for (let n = 0; n < tabs; n++) {
+      const name = `donor ${++this.#born}`;
+      pages.push(await this.#again(() => participants.donor(this.#relay, name)));
+    }
     return { participants, pages, away: false };
   }
 

@@ -111,7 +111,11 @@ test("a host that is killed in the middle of a computation loses nothing and dou
   const donorAt = (host: string) => donors.find(({ said }) => said.stdout.includes(host));
   if (!donorAt(runsAt())) {
     // It was forked before a donor was linked.
-    expect(await roost(["migrate", "2", taking[0].host]).code).toBe(0);
+    const linked = () =>
+      lines().flatMap(({ type, joined, host }) => (type === "host" && joined ? [host] : []));
+    await expect.poll(linked, { timeout: 20_000 }).toContain(taking[0].host);
+    const { code, said } = roost(["migrate", "2", taking[0].host]);
+    expect({ code: await code, said }).toMatchObject({ code: 0 });
   }
   expect(donorAt(runsAt())?.child.kill("SIGKILL")).toBe(true);
 
