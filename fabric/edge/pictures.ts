@@ -84,6 +84,12 @@ export function stayTable(job: JobReport, p: ProcessReport): string {
       rank: 2,
     },
     {
+      title: "FROZE",
+      cell: (s) => (s.freezeMs === undefined ? "" : span(s.freezeMs)),
+      right: true,
+      rank: 1,
+    },
+    {
       title: "STAYED",
       cell: (s) => span((s.leftMs ?? p.endedMs ?? job.nowMs) - s.placedMs),
       right: true,

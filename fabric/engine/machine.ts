@@ -11,7 +11,7 @@ import type { Image, Registers } from "./image.ts";
 import { Halt, type Host } from "./imports.ts";
 import type { Instance } from "./instance.ts";
 import { FRAMES_BYTES, FRAMES_HEADER } from "./memory-map.ts";
-import type { Page } from "./pages.ts";
+import { layOver, type Page } from "./pages.ts";
 import { Segments } from "./segments.ts";
 import { fault, type MachineOptions, type Program, type Stop, type World } from "./stop.ts";
 
@@ -65,21 +65,33 @@ export class Machine implements Disposable {
       held: [],
     };
     const machine = new Machine(base, registers, options);
-    machine.#settle(base.pages, base.memory.length);
+    machine.#at = base.instances.take(machine.#host, base.pages, base.memory.length);
+    machine.#settle();
     return machine;
   }
 
   /** The machine an image was taken of. Throws RoostError ENOMEM when it does not fit into its limit, or into the host. */
   static restore(base: BaseImage, image: Image, options: MachineOptions): Machine {
-    if (image.memoryBytes > options.memoryBytesMax)
-      throw new RoostError(
-        "ENOMEM",
-        `the image has ${image.memoryBytes} bytes of memory where its job allows ${options.memoryBytesMax}`,
-      );
     const machine = new Machine(base, image.registers, options);
+    machine.#mustFit(image);
     machine.#state = "stopped";
     machine.#return(image);
     return machine;
+  }
+
+  /**
+   * Of a machine that was restored and has not run: makes it the one that another image was taken of, at the price of what
+   * the two differ in. Throws as `restore` does.
+   */
+  advance(image: Image): void {
+    const at = this.#at;
+    if (!at || !this.#last || !this.#unchanged)
+      throw new Error("bug: a machine that has run cannot be another");
+    this.#mustFit(image);
+    this.#registers = image.registers;
+    at.resize(image.memoryBytes);
+    layOver(at.bytes, image.pages, this.#last.pages);
+    this.#begin(image);
   }
 
   /** Interrupt polls since birth, moves included. */
@@ -365,15 +377,29 @@ export class Machine implements Disposable {
     return this.#at;
   }
 
-  #settle(pages: readonly Page[], memoryBytes: number): void {
-    this.#at = this.#base.instances.take(this.#host, pages, memoryBytes);
+  #mustFit({ memoryBytes }: Image): void {
+    const { memoryBytesMax } = this.#options;
+    if (memoryBytes > memoryBytesMax)
+      throw new RoostError(
+        "ENOMEM",
+        `the image has ${memoryBytes} bytes of memory where its job allows ${memoryBytesMax}`,
+      );
+  }
+
+  #settle(): void {
     this.#instance.exports.stackRestore(this.#registers.stackPointer);
     this.#limitMemory();
     this.#segments.setMark();
   }
 
   #return(image: Image): void {
-    this.#settle(image.pages, image.memoryBytes);
+    this.#at = this.#base.instances.take(this.#host, image.pages, image.memoryBytes);
+    this.#begin(image);
+  }
+
+  /** Its memory is that of `image`. */
+  #begin(image: Image): void {
+    this.#settle();
     this.#writeFramesHeader();
     this.#last = image;
     this.#unchanged = true;

@@ -26,12 +26,12 @@ export function checkpointIfWorthIt(state: HomeState, p: Process, out: Out): voi
     askForSnapshot(state, p, out);
 }
 
-/** Moves a process: a large one that runs is copied first, and goes on meanwhile. */
+/** Moves a process: one that runs, and of which much may have to travel, is copied first, and goes on meanwhile. */
 export function move(state: HomeState, p: Process, to: HostId | undefined, out: Out, nowMs: number): void {
   if (p.where.kind !== "at" || p.where.recalledTo || p.where.copying || p.where.host === to) return;
   const runs = !p.pending && !p.paused;
-  if (to === undefined || !runs || p.memoryBytes < LIMITS.precopyBytes || !state.hosts.has(to))
-    return recall(state, p, to, out, nowMs);
+  const much = p.memoryBytes >= LIMITS.precopyBytes || p.cpuMs > p.cpuSavedMs;
+  if (to === undefined || !runs || !much || !state.hosts.has(to)) return recall(state, p, to, out, nowMs);
   p.where.copying = {
     to,
     rounds: 0,

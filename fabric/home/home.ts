@@ -288,10 +288,11 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
     case "running":
       if (!p.where.recalledTo) p.where.answerByMs = Number.POSITIVE_INFINITY;
       if (last) {
-        last.runningMs = nowMs;
-        last.freezeMs = p.frozenSinceMs === undefined ? undefined : nowMs - p.frozenSinceMs;
+        const runningMs = Math.min(nowMs, Math.max(nowMs - message.agoMs, last.placedMs));
+        last.runningMs = runningMs;
+        last.freezeMs = p.frozenSinceMs === undefined ? undefined : runningMs - p.frozenSinceMs;
         p.frozenSinceMs = undefined;
-        const sincePlacedMs = nowMs - last.placedMs;
+        const sincePlacedMs = runningMs - last.placedMs;
         const { freezeMs } = last;
         out({ type: "event", event: { type: "running", pid: p.pid, host, sincePlacedMs, freezeMs } });
       }
@@ -306,7 +307,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       const next = p.where.recalledTo;
       leave(p, message.why, out, nowMs);
       p.cpuSavedMs = p.cpuMs;
-      p.frozenSinceMs = nowMs - message.tookMs;
+      p.frozenSinceMs ??= Math.min(Math.max(message.stoppedMs, p.where.sinceMs), nowMs);
       const before = stayIn(state, p);
       // "recalledTo" its own host means: anywhere.
       p.where = { kind: "nowhere", why: message.why, next: next === host ? undefined : next };

@@ -56,11 +56,33 @@ export function engineMachines(base: BaseImage): Machines {
     }
     return first && last ? { first, last } : new Invalid("there is no image");
   };
+  let prepared:
+    | { readonly id: string; readonly machine: Machine; readonly memoryBytesMax: number }
+    | undefined;
+  const dropPrepared = () => {
+    prepared?.machine[Symbol.dispose]();
+    prepared = undefined;
+  };
+  /** The machine that is ready, if what it is made of is in the chain. */
+  const takePrepared = (chain: readonly EncodedImage[], { memoryBytesMax }: { memoryBytesMax: number }) => {
+    const ready = prepared;
+    if (ready?.memoryBytesMax !== memoryBytesMax || !chain.some(({ id }) => id === ready.id))
+      return undefined;
+    prepared = undefined;
+    return ready.machine;
+  };
   return {
     fresh: (options) => new EngineMachine(Machine.fresh(base, options), shared, undefined),
-    async prepare(chain, { memoryBytesMax }) {
-      await read(chain, memoryBytesMax);
+    async prepare(chain, options) {
+      const images = await read(chain, options.memoryBytesMax);
+      if (images instanceof Invalid) return;
+      const { id, image } = images.last;
+      const machine = takePrepared(chain, options) ?? Machine.restore(base, image, options);
+      machine.advance(image);
+      dropPrepared();
+      prepared = { id, machine, ...options };
     },
+    dropPrepared,
     async restore(chain, options) {
       const images = await read(chain, options.memoryBytesMax);
       if (images instanceof Invalid) return images;
@@ -74,7 +96,9 @@ export function engineMachines(base: BaseImage): Machines {
         changesBytes: changes.reduce((sum, n) => sum + n, 0),
       };
       try {
-        return new EngineMachine(Machine.restore(base, named.image, options), shared, last);
+        const machine = takePrepared(chain, options);
+        machine?.advance(named.image);
+        return new EngineMachine(machine ?? Machine.restore(base, named.image, options), shared, last);
       } catch (error) {
         // Its memory is larger than its job allows, or than this host has left.
         return new Invalid(error instanceof Error ? error.message : String(error));

@@ -108,6 +108,7 @@ export class Executor {
   /** Of its time, in which guests run. */
   #share = 1;
   #restUntilMs = Number.NEGATIVE_INFINITY; // the clock may begin anywhere
+  #cancelDrop = () => {};
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
@@ -118,6 +119,7 @@ export class Executor {
     switch (command.type) {
       case "halt":
         this.#halted = true;
+        this.#options.machines.dropPrepared();
         return this.#options.report({ type: "halted" });
       case "ask":
         return this.#options.report({ type: "alive" });
@@ -165,9 +167,13 @@ export class Executor {
   }
 
   #prepare(command: Extract<Command, { type: "prepare" }>): void {
-    const { machines, report } = this.#options;
+    const { machines, clock, report } = this.#options;
     const image = must(command.chain.at(-1), "image").id;
-    const done = () => report({ type: "prepared", image });
+    const done = () => {
+      this.#cancelDrop();
+      this.#cancelDrop = clock.after(LIMITS.preparedMs, () => machines.dropPrepared());
+      report({ type: "prepared", image });
+    };
     machines.prepare(command.chain, command).then(done, done);
   }
 
@@ -232,7 +238,8 @@ export class Executor {
 
   /** A process that has not been touched: its home has what is as good. */
   #sendBack(key: StayKey, why: SnapshotReason): void {
-    this.#options.report({ type: "snapshot", key, why, ...NOT_NEEDED, learned: NOTHING_LEARNED, tookMs: 0 });
+    const never = { tookMs: 0, stoppedMs: 0 };
+    this.#options.report({ type: "snapshot", key, why, ...NOT_NEEDED, learned: NOTHING_LEARNED, ...never });
   }
 
   async #place(key: StayKey, place: MessageOf<"place">): Promise<void> {
@@ -445,6 +452,7 @@ export class Executor {
     p.interrupted = false;
     p.state = { kind: "waiting" };
     const stopped = this.#options.clock.monotonic();
+    const stoppedMs = p.clock.nowMs;
     const forks = call.name === "fork";
     if (call.name === "exit") {
       this.#countCpu(p); // the last chance to say so
@@ -457,7 +465,8 @@ export class Executor {
         const tookMs = this.#options.clock.monotonic() - stopped;
         if (forks) this.#reportCall(p, number, request, true, taken, tookMs);
         // The home has a fork's snapshot already.
-        if (p.preemptEvery > 0) this.#leave(p, "preempted", forks ? NOT_NEEDED : taken, tookMs);
+        if (p.preemptEvery > 0)
+          this.#leave(p, "preempted", forks ? NOT_NEEDED : taken, { tookMs, stoppedMs });
       });
     return undefined;
   }
@@ -516,6 +525,7 @@ export class Executor {
 
   async #sendSnapshot(p: Resident, why: SnapshotReason): Promise<void> {
     const began = this.#options.clock.monotonic();
+    const stoppedMs = p.clock.nowMs;
     const encoding = this.#encodeSnapshot(p);
     if (why === "save") {
       // What it learned is in the snapshot; except that from this poll on it may be read once more.
@@ -525,11 +535,17 @@ export class Executor {
     } else p.state = { kind: "frozen" };
     const taken = await encoding;
     const tookMs = this.#options.clock.monotonic() - began;
-    if (why !== "save") return this.#leave(p, why, taken, tookMs);
-    this.#options.report({ type: "snapshot", key: p.key, why, ...taken, learned: NOTHING_LEARNED, tookMs });
+    const times = { tookMs, stoppedMs };
+    if (why !== "save") return this.#leave(p, why, taken, times);
+    this.#options.report({ type: "snapshot", key: p.key, why, ...taken, learned: NOTHING_LEARNED, ...times });
   }
 
-  #leave(p: Resident, why: SnapshotReason, taken: Taken, tookMs: number): void {
+  #leave(
+    p: Resident,
+    why: SnapshotReason,
+    taken: Taken,
+    times: { readonly tookMs: number; readonly stoppedMs: number },
+  ): void {
     p.state = { kind: "frozen" };
     this.#reportUsage(p);
     this.#options.report({
@@ -538,7 +554,7 @@ export class Executor {
       why,
       ...taken,
       learned: this.#takeLearned(p),
-      tookMs,
+      ...times,
     });
   }
 

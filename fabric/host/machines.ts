@@ -25,8 +25,10 @@ export interface RunningMachine extends Disposable {
 
 export interface Machines {
   fresh(options: { memoryBytesMax: number }): RunningMachine;
-  /** Reads a whole chain, so that a process that continues it is restored at once. */
+  /** Reads a whole chain and has a machine of it ready, so that a process that continues it is restored at once. One at a time. */
   prepare(chain: readonly EncodedImage[], options: { readonly memoryBytesMax: number }): Promise<void>;
+  /** Lets go of what was prepared and not restored. */
+  dropPrepared(): void;
   /** From a whole chain. */
   restore(
     chain: readonly EncodedImage[],

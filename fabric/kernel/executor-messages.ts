@@ -58,6 +58,8 @@ export type Report =
       readonly images: EncodedImage[];
       readonly learned: Learned;
       readonly tookMs: number;
+      /** By the home's clock, as well as it is known here. */
+      readonly stoppedMs: number;
     }
   | { readonly type: "failed"; readonly key: StayKey; readonly code: ErrorCode; readonly reason: string }
   | {

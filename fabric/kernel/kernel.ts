@@ -482,18 +482,18 @@ function onReport(
   const send = (message: Message) => out({ type: "send", link: guest.home, message });
   switch (report.type) {
     case "running":
-      return send({ type: "running", ...stay });
+      return send({ type: "running", ...stay, agoMs });
     case "call": {
       const { call, request, waits, learned, snapshot, images, tookMs } = report;
       if (home) keep(home, images);
       return send({ type: "call", ...stay, call, request, waits, learned, snapshot, images, tookMs });
     }
     case "snapshot": {
-      const { why, snapshot, images, learned, tookMs } = report;
+      const { why, snapshot, images, learned, tookMs, stoppedMs } = report;
       if (home) keep(home, images);
       if (why === "save") return snapshot && send({ type: "saved", ...stay, snapshot, images, tookMs });
       guest.departure = offer(guest.departure, why, nowMs);
-      return send({ type: "returned", ...stay, snapshot, images, learned, why, tookMs });
+      return send({ type: "returned", ...stay, snapshot, images, learned, why, stoppedMs });
     }
     case "failed":
       send({ type: "failed", ...stay, code: report.code, reason: report.reason });

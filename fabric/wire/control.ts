@@ -24,7 +24,7 @@ import { LIMITS } from "../base/limits.ts";
 import { SIGNALS } from "./calls.ts";
 
 /** Raised whenever a message changes its form or meaning. */
-export const CONTROL_VERSION = 2;
+export const CONTROL_VERSION = 3;
 
 export const CONTROL_LIMITS = {
   /** One request: the longest is a line typed by a person, or piped. */
@@ -51,6 +51,8 @@ const stay = struct({
   placedMs: finite,
   runningMs: optional(finite),
   leftMs: optional(finite),
+  /** For how long it ran nowhere before it ran here. */
+  freezeMs: optional(finite),
   cpuMs: finite,
 });
 

@@ -26,7 +26,7 @@ import type { BaseId, CachedId, CallNumber, Epoch, HostId, ImageId, JobId, Pid }
 import { LIMITS } from "../base/limits.ts";
 
 /** Raised whenever a message changes its form or meaning; hosts of different versions refuse each other. */
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 
 const id = <T extends HostId | JobId | BaseId | ImageId>() => branded<T>(text(64));
 const words = text(1024);
@@ -173,8 +173,8 @@ const message = union({
   /** What the host takes; sent after hello and when it changes. `reason` says in words why it takes nothing. */
   status: [30, struct({ slots: varint, reason: words })],
   refuse: [31, struct({ ...stay, code: oneOf(ERROR_CODES), reason: words })],
-  /** The process has executed its first instruction here. */
-  running: [32, struct(stay)],
+  /** The process executed its first instruction here, so long before this left. */
+  running: [32, struct({ ...stay, agoMs: finite })],
   call: [
     33,
     struct({
@@ -204,7 +204,8 @@ const message = union({
       images,
       learned,
       why: oneOf(["reclaimed", "recalled", "preempted"]),
-      tookMs: finite,
+      /** When it stopped, by the home's clock as the host knows it: no later than it was. */
+      stoppedMs: finite,
     }),
   ],
   /** It can never go on, through its own doing. */

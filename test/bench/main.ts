@@ -9,6 +9,7 @@ import { durableSuite } from "./durable.ts";
 import { engineSuite, forkSuite, imageSuite } from "./engine.ts";
 import { localSuite } from "./fabric.ts";
 import { flightSuite } from "./flight.ts";
+import { migrateSuite } from "./migrate.ts";
 import { speedupSuite } from "./speedup.ts";
 import { syscallSuite } from "./syscalls.ts";
 
@@ -45,6 +46,10 @@ const SUITES: Record<string, Suite> = {
   flight: {
     how: "two Chromium processes, WebRTC over loopback, through the page: forks to a remote tab, and reclaims of four busy processes",
     measure: flightSuite,
+  },
+  migrate: {
+    how: "two Chromium processes, WebRTC over loopback, through the page: a busy process moved to and fro, of 1 MiB and of 64 of which it changes one a second; letters meanwhile",
+    measure: migrateSuite,
   },
   syscalls: {
     how: "two Node processes, WebRTC over loopback; each call where its home is in the same process, and across the link. A move costs fixed_ms + its factors, fitted by least squares",

@@ -93,6 +93,7 @@ export class Copies {
     return {
       fresh: (options) => counted(machines.fresh(options), stayOf(undefined)),
       prepare: (chain, options) => machines.prepare(chain, options),
+      dropPrepared: () => machines.dropPrepared(),
       restore: async (chain, options) => {
         const key = stayOf(chain);
         const machine = await machines.restore(chain, options);

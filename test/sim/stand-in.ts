@@ -194,6 +194,7 @@ export interface Outside {
 export const standIns = (outside: Outside): Machines => ({
   fresh: () => new StandIn(outside),
   prepare: async () => {},
+  dropPrepared: () => {},
   async restore(chain) {
     if (chain.length === 0) return new Invalid("there is no image");
     const machine = new StandIn(outside);

@@ -65,6 +65,46 @@ test(`${COUNT} processes on one worker go on, fork and move as if each had it fo
   expect(said(parent, "parent")).toBe(`fork ${COUNT + 1}`);
 });
 
+test("a machine that was made ready becomes whatever the process has become meanwhile, however often", async () => {
+  const here = engineMachines(await theBase());
+  const known = new Map<string, EncodedImage>();
+  const moving = here.fresh(OPTIONS);
+  moving.start(
+    program(`
+      const kept = []; // grows past the memory it had, and shrinks
+      const deep = (n, text) => (n ? deep(n - 1, text) : ask(text));
+      for (let n = 0; ; n++) {
+        if (n % 3 === 2) kept.length = 1; else kept.push(new Uint8Array(1 << 20).fill(n + 1));
+        deep(10 * (n % 4), n + ": " + kept.map((bytes) => bytes[0] + bytes.at(-1)).join());
+      }`),
+    NEVER(),
+  );
+  for (const prepares of [0, 1, 3]) {
+    const elsewhere = engineMachines(await theBase());
+    for (let n = 0; n < prepares; n++) {
+      await elsewhere.prepare(await encoded(moving, known), OPTIONS);
+      said(moving, "go on");
+    }
+    const stranger = engineMachines(await theBase()).fresh(OPTIONS);
+    stranger.start(SOURCE, NEVER());
+    const chain = await encoded(moving, known);
+    // What somebody else is restored of meanwhile is not taken from what was made ready.
+    expect(said(whole(await elsewhere.restore(await encoded(stranger, known), OPTIONS)), "me")).toMatch(
+      /^child me/,
+    );
+    const moved = whole(await elsewhere.restore(chain, OPTIONS));
+    const forgotten = engineMachines(await theBase());
+    await forgotten.prepare(chain, OPTIONS);
+    forgotten.dropPrepared();
+    const afresh = whole(await forgotten.restore(chain, OPTIONS));
+    for (let n = 0; n < 4; n++) {
+      const next = said(moving, "go on");
+      expect([said(moved, "go on"), said(afresh, "go on")]).toEqual([next, next]);
+    }
+    expect((await moved.encodeImage()).chain).toEqual((await afresh.encodeImage()).chain);
+  }
+});
+
 test("a process that is put by takes a few KiB, and what it brought to this host is let go", async () => {
   const machines = engineMachines(await theBase());
   const known = new Map<string, EncodedImage>();

@@ -32,7 +32,12 @@ function ranIn(ms: number, share: number): Promise<number> {
     [Symbol.dispose]: () => {},
   } as unknown as RunningMachine;
   const executor = new Executor({
-    machines: { fresh: () => machine, prepare: async () => {}, restore: async () => machine },
+    machines: {
+      fresh: () => machine,
+      prepare: async () => {},
+      dropPrepared: () => {},
+      restore: async () => machine,
+    },
     hostName: "host",
     clock: { now: () => nowMs, monotonic: () => nowMs, after: later },
     random: { bytes: (length) => new Uint8Array(length) },

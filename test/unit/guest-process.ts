@@ -214,6 +214,7 @@ export function held(world: World, machines: Machines): Machines {
   return {
     fresh: (options) => hold(machines.fresh(options)),
     prepare: (chain, options) => world.hold(machines.prepare(chain, options)),
+    dropPrepared: () => machines.dropPrepared(),
     restore: async (chain, options) => {
       const machine = await world.hold(machines.restore(chain, options));
       return "encodeImage" in machine ? hold(machine) : machine;

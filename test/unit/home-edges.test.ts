@@ -56,7 +56,7 @@ test("answers that a snapshot contains are not kept", () => {
     images: imagesOf(snapshotOf(6)),
     learned: { ...NOTHING_LEARNED, answers },
     why: "preempted",
-    tookMs: 1,
+    stoppedMs: 0,
   });
   expect(b.placed(child).learned.answers.map(({ call }) => call)).toEqual([5, 6]);
 });

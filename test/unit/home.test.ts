@@ -20,7 +20,7 @@ function running(b: Bench, p: number, memoryBytes: number) {
     b.say(b.placed(p).host, { type: "saved", ...stay(), snapshot, images: [image], tookMs });
     return image.id;
   };
-  b.say(b.placed(p).host, { type: "running", ...stay() });
+  b.say(b.placed(p).host, { type: "running", ...stay(), agoMs: 0 });
   computes(0);
   return { stay, asked, computes, sends };
 }
@@ -90,11 +90,11 @@ describe("moving one that runs", () => {
       images: [],
       learned: NOTHING_LEARNED,
       why: "recalled",
-      tookMs: 2,
+      stoppedMs: b.nowMs - 2,
     });
     expect(b.placed(child)).toMatchObject({ host: "near", images: [], snapshot: { chain: [last] } });
     b.nowMs += 1;
-    b.say("near", { type: "running", ...stay() });
+    b.say("near", { type: "running", ...stay(), agoMs: 0 });
     expect(b.state.processes.get(pid(child))?.stays.at(-1)).toMatchObject({ freezeMs: 3 });
   });
 
@@ -105,12 +105,14 @@ describe("moving one that runs", () => {
     expect([asked(), recalled(b)]).toEqual([2, 1]);
   });
 
-  test("one that blocks, and a small one, are frozen at once; if its goal is gone it stays", () => {
-    const small = launched("far", "near");
-    const child = small.fork(1);
-    running(small, child, MIB);
-    small.do({ type: "migrate", pid: pid(child), to: hostId("near") });
-    expect(recalled(small)).toBe(1);
+  test("one that blocks, and a small one that has hardly run since its last snapshot, are frozen at once; if its goal is gone it stays", () => {
+    for (const computed of [0, 200]) {
+      const small = launched("far", "near");
+      const child = small.fork(1);
+      running(small, child, MIB).computes(computed);
+      small.do({ type: "migrate", pid: pid(child), to: hostId("near") });
+      expect(recalled(small)).toBe(computed ? 0 : 1);
+    }
 
     const { b, sends, child: large } = moving();
     b.do({ type: "hostLost", host: hostId("near"), reason: "gone" });
@@ -170,7 +172,7 @@ describe("placing", () => {
       images: imagesOf(snapshot),
       learned: NOTHING_LEARNED,
       why: "recalled",
-      tookMs: 1,
+      stoppedMs: 0,
     });
     expect(b.placed(children.at(-1) ?? 0)).toMatchObject({ host: "late", epoch: 2 });
     expect(b.sent.at(-1)).toMatchObject({ host: "home", message: { type: "release", epoch: 1, to: "late" } });
@@ -230,7 +232,7 @@ describe("one running copy", () => {
       images: [],
       waits: true,
       learned: NOTHING_LEARNED,
-      tookMs: 0,
+      stoppedMs: 0,
     };
     b.say("home", { ...back, why: "recalled" });
     expect(b.placed(1)).toMatchObject({ host: "home", epoch: 2 });
@@ -268,7 +270,7 @@ describe("images", () => {
       waits: true,
       learned: NOTHING_LEARNED,
     };
-    b.say("home", { ...back, why: "recalled", tookMs: 0 });
+    b.say("home", { ...back, why: "recalled", stoppedMs: 0 });
     expect(b.placed(child)).toMatchObject({ host: "far", images: [] });
     b.say("far", { ...refusal, epoch: b.placed(child).epoch, code: "ENOENT" });
     expect(b.placed(child)).toMatchObject({

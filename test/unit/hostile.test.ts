@@ -214,7 +214,7 @@ describe("a host that lies to a home", () => {
           "liar",
           pick<Message>(
             { type: "status", slots: pick(0, 1, 2 ** 52), reason: "\u001b[2J" },
-            { type: "running", ...stay },
+            { type: "running", ...stay, agoMs: pick(0, -1e300, 1e300) },
             {
               type: "call",
               ...stay,
@@ -234,7 +234,7 @@ describe("a host that lies to a home", () => {
               images,
               learned,
               why: pick("reclaimed", "recalled", "preempted"),
-              tookMs: 0,
+              stoppedMs: 0,
             },
             {
               type: "usage",
@@ -281,7 +281,7 @@ describe("a host that lies to a home", () => {
     b.nowMs += LIMITS.patienceMs - 1;
     b.do({ type: "tick" });
     expect(b.process(2).epoch).toBe(1);
-    b.say("victim", { type: "running", ...b.stay(3) });
+    b.say("victim", { type: "running", ...b.stay(3), agoMs: 0 });
     b.nowMs += 1;
     const effects = b.do({ type: "tick" });
     expect(b.process(2)).toMatchObject({ epoch: 2, hostsLost: 1 });
@@ -319,7 +319,7 @@ describe("a host that lies to a home", () => {
         images: [],
         learned: NOTHING_LEARNED,
         why: "preempted",
-        tookMs: 0,
+        stoppedMs: 0,
       });
     }
     expect(b.process(2).epoch).toBe(1_001);

@@ -33,13 +33,13 @@ const learned = {
 /** Every message once, those with optional parts with and without them. */
 const GOLDEN: [Message, string][] = [
   [
-    { type: "hello", protocol: 4, base: baseId("base"), host: hostId("host"), name: "Zoë", platform: "Node" },
-    "0104046261736504686f7374045a6fc3ab044e6f64650000",
+    { type: "hello", protocol: 5, base: baseId("base"), host: hostId("host"), name: "Zoë", platform: "Node" },
+    "0105046261736504686f7374045a6fc3ab044e6f64650000",
   ],
   [
     {
       type: "hello",
-      protocol: 4,
+      protocol: 5,
       base: baseId("base"),
       host: hostId("host"),
       name: "",
@@ -47,7 +47,7 @@ const GOLDEN: [Message, string][] = [
       proof: { key: new Uint8Array(32).fill(2), signature: new Uint8Array(64).fill(3) },
       member: new Uint8Array(32).fill(4),
     },
-    `0104046261736504686f7374000001${"02".repeat(32)}${"03".repeat(64)}01${"04".repeat(32)}`,
+    `0105046261736504686f7374000001${"02".repeat(32)}${"03".repeat(64)}01${"04".repeat(32)}`,
   ],
   [
     {
@@ -110,7 +110,7 @@ const GOLDEN: [Message, string][] = [
   [{ type: "status", slots: 2, reason: "" }, "1e0200"],
   [{ type: "forgotten", job: stay.job, cached: [cachedId(7)] }, "26036a6f620107"],
   [{ type: "refuse", ...stay, code: "EAGAIN", reason: "full" }, "1f036a6f6207ac02010466756c6c"],
-  [{ type: "running", ...stay }, "20036a6f6207ac02"],
+  [{ type: "running", ...stay, agoMs: 0.5 }, "20036a6f6207ac02000000000000e03f"],
   [
     {
       type: "call",
@@ -137,7 +137,7 @@ const GOLDEN: [Message, string][] = [
       images: [],
       learned: NOTHING_LEARNED,
       why: "preempted",
-      tookMs: 0,
+      stoppedMs: 0,
     },
     "23036a6f6207ac020000000000020000000000000000",
   ],
@@ -182,7 +182,7 @@ describe("messages", () => {
 
   test("none is missing here", () => {
     expect(new Set(GOLDEN.map(([{ type }]) => type))).toEqual(new Set(Object.keys(TYPES)));
-    expect(PROTOCOL_VERSION).toBe(4);
+    expect(PROTOCOL_VERSION).toBe(5);
   });
 
   test("cut short, longer, or with any bit flipped, they are refused or another message, and nothing is thrown", () => {

@@ -1,0 +1,170 @@
+/**
+ * What a move costs: between two real Chromium processes over real WebRTC on loopback, through the built page and relay. Moved to
+ * and fro over the address that the page shows for terminals. Times are the home's, and no less than the truth: a freeze
+ * begins when the process stops, and ends when the home hears that it runs.
+ */
+import type { Page } from "playwright";
+import { join } from "../../fabric/edge/index.ts";
+import type { HostId, ProcessReport, RemoteJob, Roost } from "../../fabric/index.ts";
+import { openTab, startChromium, startPageRelay } from "../browser/harness.ts";
+import { percentile } from "./statistics.ts";
+
+const MOVES = 100;
+/** Moves before it counts: they carry what both sides have from then on. */
+const FIRST_MOVES = 4;
+
+/** A child with `mib` MiB of live heap, a part of which it keeps changing. */
+const busy = (mib: number) => `
+import { fork, wait } from "roost";
+if (fork({ on: "remote" }) > 0) wait();
+const live = Array.from({ length: ${mib} * 9000 }, (_, i) => ({ i, text: "item " + i }));
+for (let i = 0, x = 1; ; i++) { x = (x * 48271) % 2147483647; live[x % 200].i += i; }`;
+
+/** A child with 64 MiB of bytes, half of which compress, of which it changes a mebibyte a second, all over. */
+const LARGE = `
+import { fork, wait } from "roost";
+if (fork({ on: "remote" }) > 0) wait();
+const PAGE = 4096, PAGES_PER_MS = 0.256;
+const heap = new Uint8Array(64 << 20);
+let x = 1;
+const random = () => (x = (x * 48271) % 2147483647);
+for (let i = 0; i < heap.length; i += 2) heap[i] = random();
+const began = performance.now();
+for (let changed = 0; ; ) {
+  for (const due = (performance.now() - began) * PAGES_PER_MS; changed < due; changed++) {
+    const at = (random() % (heap.length / PAGE)) * PAGE;
+    heap.fill(random(), at, at + PAGE);
+  }
+  for (let n = 0; n < 20000; n++) random();
+}`;
+
+/** Letters to and fro with a child of 1 MiB; a line for each ten: when, and the longest and the shortest way of them. */
+const LETTERS = `
+import { fork, send, recv } from "roost";
+const child = fork({ on: "remote" });
+if (child === 0) {
+  const live = Array.from({ length: 9000 }, (_, i) => ({ i, text: "item " + i }));
+  for (;;) { const { value } = recv(); live[value % live.length].i++; send(1, "pong"); }
+}
+for (let n = 0; ; ) {
+  const ways = [];
+  const from = Date.now();
+  for (let i = 0; i < 10; i++) {
+    const began = performance.now();
+    send(child, "ping", n++);
+    recv({ tag: "pong" });
+    ways.push(performance.now() - began);
+  }
+  console.log(from, Date.now(), Math.max(...ways), ...ways);
+}`;
+
+export async function migrateSuite(): Promise<Record<string, number>> {
+  const relay = await startPageRelay();
+  const [near, far] = await Promise.all([startChromium(), startChromium()]);
+  try {
+    const launcher = (await openTab(near, relay)).page;
+    const donor = (await openTab(far, relay)).page;
+    await donor.getByTestId("donate").click();
+    await launcher.locator("section[data-name]").nth(1).waitFor();
+    await using roost = await join(relay.url);
+    const small = await moved(launcher, roost, busy(1));
+    const large = await moved(launcher, roost, LARGE);
+    const stalls = await stalled(launcher, roost);
+    return {
+      "migrate.freeze_p50_ms": percentile(small.freezes, 50),
+      "migrate.freeze_p99_ms": percentile(small.freezes, 99),
+      "migrate.total_p50_ms": percentile(small.totals, 50),
+      "migrate.wire_bytes_p50": percentile(small.bytes, 50),
+      "migrate.freeze_64mib_p50_ms": percentile(large.freezes, 50),
+      "migrate.freeze_64mib_p99_ms": percentile(large.freezes, 99),
+      "migrate.total_64mib_p50_ms": percentile(large.totals, 50),
+      "message.stall_during_move_p50_ms": percentile(stalls, 50),
+      "message.stall_during_move_p99_ms": percentile(stalls, 99),
+    };
+  } finally {
+    await Promise.all([near.close(), far.close()]);
+    await relay.close();
+  }
+}
+
+interface Moves {
+  /** Milliseconds in which the process ran nowhere. */
+  readonly freezes: readonly number[];
+  /** From the wish until it ran elsewhere, and the news of that was here. */
+  readonly totals: readonly number[];
+  /** What travelled while it was frozen. */
+  readonly bytes: readonly number[];
+}
+
+async function moved(launcher: Page, roost: Roost, source: string): Promise<Moves> {
+  using job = await launched(launcher, roost, source);
+  const totals = await toAndFro(job.remote, FIRST_MOVES + MOVES);
+  const stays = (await childOf(job.remote)).stays.filter(({ why }) => why === "recalled").slice(-MOVES);
+  await job.end();
+  return {
+    freezes: stays.map(({ freezeMs }) => freezeMs ?? Number.POSITIVE_INFINITY),
+    totals: totals.slice(FIRST_MOVES).map(({ began, ended }) => ended - began),
+    bytes: stays.map(({ imageBytes }) => imageBytes),
+  };
+}
+
+/** How much longer than usual the slowest letter took of those that were under way during each move. */
+async function stalled(launcher: Page, roost: Roost): Promise<number[]> {
+  using job = await launched(launcher, roost, LETTERS);
+  const moves = await toAndFro(job.remote, FIRST_MOVES + MOVES);
+  const lines: number[][] = [];
+  let text = "";
+  for await (const { data } of job.remote.output({ follow: false })) text += new TextDecoder().decode(data);
+  await job.end();
+  for (const line of text.trim().split("\n")) lines.push(line.split(" ").map(Number));
+  const usual = percentile(
+    lines.flatMap(([, , , ...ways]) => ways),
+    50,
+  );
+  return moves.slice(FIRST_MOVES).map(({ began, ended }) => {
+    const meanwhile = lines.filter(([from = 0, to = 0]) => to >= began && from <= ended);
+    return Math.max(...meanwhile.map(([, , longest = 0]) => longest)) - usual;
+  });
+}
+
+/** Moves the child from one host to the other and back, `times` in all. By the time of day. */
+async function toAndFro(remote: RemoteJob, times: number): Promise<{ began: number; ended: number }[]> {
+  const moves = [];
+  for (let n = 0; n < times; n++) {
+    const { hosts } = await remote.look();
+    const { pid, host } = await childOf(remote);
+    const elsewhere = hosts.find(({ id }) => id !== host)?.id as HostId;
+    const began = Date.now();
+    await remote.migrate(pid, elsewhere);
+    moves.push({ began, ended: Date.now() });
+  }
+  return moves;
+}
+
+async function childOf(remote: RemoteJob): Promise<ProcessReport> {
+  const { processes } = await remote.look();
+  const child = processes.find(({ ppid, endedMs }) => ppid === 1 && endedMs === undefined);
+  if (!child) throw new Error("the benchmark's program has no child");
+  return child;
+}
+
+async function launched(launcher: Page, roost: Roost, source: string) {
+  await launcher.getByTestId("example").selectOption("own");
+  await launcher.getByTestId("source").fill(source);
+  await launcher.getByTestId("run").click();
+  await launcher.getByTestId("status").and(launcher.locator("[data-running=true]")).waitFor();
+  await launcher.getByTestId("steer").click();
+  const command = (await launcher.getByTestId("steer-command").textContent()) ?? "";
+  await launcher.keyboard.press("Escape");
+  const remote = await roost.steer(command.split(" ")[3] ?? "");
+  while (!(await remote.look()).processes.some(({ ppid, stays }) => ppid === 1 && stays.at(-1)?.runningMs))
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  return {
+    remote,
+    async end() {
+      await remote.kill(1, "SIGKILL");
+      await launcher.getByTestId("status").and(launcher.locator("[data-running=false]")).waitFor();
+    },
+    [Symbol.dispose]: () => remote[Symbol.dispose](),
+  };
+}
