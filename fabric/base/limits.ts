@@ -6,7 +6,7 @@ const MIB = 1024 * KIB;
 export const LIMITS = {
   /** A fork bomb ends here (EAGAIN), unless its job asks for more. A process that sleeps costs host and home 0.1 MiB. */
   processesPerJob: 1_024,
-  /** More than this no job gets: from here on, what a home does at every event takes it milliseconds. */
+  /** More than this no job gets: its home remembers them all, and so does the one host that has them. */
   processesPerJobMost: 16_384,
   /** What one host takes of all others' jobs together, running and blocked. Only some have an instance at a time. */
   processesPerHost: 256,

@@ -6,6 +6,7 @@ import { encodeError, type SignalName, withSignals } from "../wire/calls.ts";
 import type { Learned, MessageOf, Snapshot, Stay } from "../wire/messages.ts";
 import type { Out } from "./effects.ts";
 import type { HomeState, Process } from "./state.ts";
+import { touch } from "./tally.ts";
 
 const TOO_LONG = encodeError(
   new RoostError("EIO", `the answer has more than ${LIMITS.callBytes} bytes; ask for less at a time`),
@@ -57,7 +58,10 @@ export function answer(
   nowMs: number,
   cached?: CachedId,
 ): void {
-  if (p.pending?.call === call) p.pending = undefined;
+  if (p.pending?.call === call) {
+    p.pending = undefined;
+    touch(state, p);
+  }
   const fits = bytes.length <= LIMITS.callBytes ? bytes : TOO_LONG;
   const told = p.blockedIn === call ? withSignals(takeSignals(p), fits) : fits;
   remember(p, call, told);

@@ -10,6 +10,7 @@ import type { Out } from "./effects.ts";
 import { imagesFor } from "./images.ts";
 import { recall } from "./lives.ts";
 import type { HomeState, Process } from "./state.ts";
+import { touch } from "./tally.ts";
 
 /** Snapshots take at most one part in this many of what a process computes. */
 const COST_SHARE = 50;
@@ -39,6 +40,7 @@ export function move(state: HomeState, p: Process, to: HostId | undefined, out: 
     reading: undefined,
     enough: false,
   };
+  touch(state, p);
   askForSnapshot(state, p, out);
 }
 
@@ -83,6 +85,7 @@ export function prepared(
     if (p.where.kind !== "at" || p.where.copying?.to !== host || p.where.copying.reading !== image) continue;
     if (p.where.copying.enough || p.pending || p.paused) {
       p.where.copying = undefined;
+      touch(state, p);
       recall(state, p, host, out, nowMs);
     } else {
       p.where.copying.reading = undefined;
@@ -93,6 +96,9 @@ export function prepared(
 
 /** What was to be moved there, and nowhere else, stays. */
 export function goalGone(state: HomeState, host: HostId): void {
-  for (const { where } of state.processes.values())
-    if (where.kind === "at" && where.copying?.to === host) where.copying = undefined;
+  for (const p of state.processes.values()) {
+    if (p.where.kind !== "at" || p.where.copying?.to !== host) continue;
+    p.where.copying = undefined;
+    touch(state, p);
+  }
 }

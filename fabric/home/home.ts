@@ -19,28 +19,32 @@ import { serve } from "./calls.ts";
 import { checkpointIfWorthIt, goalGone, move, prepared, saved } from "./checkpoints.ts";
 import type { HomeEffect, HomeEvent, Out } from "./effects.ts";
 import { imagesFor, receive } from "./images.ts";
-import { complain, end, fireTimers, interrupt, leave, newProcess, signal } from "./lives.ts";
+import { complain, end, fireTimer, interrupt, leave, newProcess, signal } from "./lives.ts";
 import { choose, loads, rebalance } from "./placement.ts";
 import type { HomeState, JobSpec, PlacedWhy, Process } from "./state.ts";
+import { newTally, nextDueMs, settle, takeDue, touch, who } from "./tally.ts";
 
 /** How often the home looks whether a host stands idle while another is crowded. */
 const BALANCE_EVERY_MS = 250;
 
 export function newHome(spec: JobSpec, nowMs: number): HomeState {
-  const state: HomeState = {
-    spec,
-    processes: new Map(),
-    hosts: new Map(),
-    images: new Map(),
-    cache: newCache(),
-    groups: new Map(),
-    space: { tuples: [], bytes: 0, waiting: new Set() },
-    nextPid: FIRST_PID,
-    ended: false,
-  };
+  const state = homeWithoutProcesses(spec);
   newProcess(state, pid(0), "any", undefined, "started", nowMs);
   return state;
 }
+
+export const homeWithoutProcesses = (spec: JobSpec): HomeState => ({
+  spec,
+  processes: new Map(),
+  hosts: new Map(),
+  images: new Map(),
+  cache: newCache(),
+  groups: new Map(),
+  space: { tuples: [], bytes: 0, waiting: new Set() },
+  tally: newTally(),
+  nextPid: FIRST_PID,
+  ended: false,
+});
 
 export function step(state: HomeState, event: HomeEvent, nowMs: number): HomeEffect[] {
   const effects: HomeEffect[] = [];
@@ -55,7 +59,7 @@ export function step(state: HomeState, event: HomeEvent, nowMs: number): HomeEff
         local: event.local,
         slots: 0, // until it says what it takes
         reason: "not heard from yet",
-        linkedMs: nowMs,
+        leftMs: nowMs,
         images: new Set(),
       });
       out({
@@ -89,11 +93,11 @@ export function step(state: HomeState, event: HomeEvent, nowMs: number): HomeEff
       break;
   }
   if (!state.ended) {
-    fireTimers(state, out, nowMs);
-    losePatience(state, out, nowMs);
+    doWhatIsDue(state, out, nowMs);
     placeAll(state, out, nowMs);
     balance(state, out, nowMs);
     planWake(state, out, nowMs);
+    settle(state);
   }
   return effects;
 }
@@ -128,23 +132,26 @@ function hostLost(state: HomeState, host: HostId, reason: string, out: Out, nowM
   hostGone(state, host);
   goalGone(state, host);
   out({ type: "event", event: { type: "host", host, name: record.name, joined: false, reason } });
-  for (const p of state.processes.values())
-    if (p.where.kind === "at" && p.where.host === host)
-      lost(state, p, `${record.name}: ${reason}`, out, nowMs);
+  for (const p of [...who(state, "at", host)]) lost(state, p, `${record.name}: ${reason}`, out, nowMs);
 }
 
-/** Takes processes away from hosts that neither run them nor send them back. */
-function losePatience(state: HomeState, out: Out, nowMs: number): void {
-  for (const p of state.processes.values()) {
-    if (p.where.kind !== "at" || p.where.answerByMs > nowMs) continue;
-    release(p.where.host, stayIn(state, p), "elsewhere", out);
-    lost(state, p, "its host neither ran it nor sent it back", out, nowMs);
+function doWhatIsDue(state: HomeState, out: Out, nowMs: number): void {
+  for (const p of takeDue(state, nowMs)) {
+    fireTimer(state, p, out, nowMs);
+    losePatience(state, p, out, nowMs);
   }
+}
+
+/** Takes a process away from a host that neither runs it nor sends it back. */
+function losePatience(state: HomeState, p: Process, out: Out, nowMs: number): void {
+  if (p.where.kind !== "at" || p.where.answerByMs > nowMs) return;
+  release(p.where.host, stayIn(state, p), "elsewhere", out);
+  lost(state, p, "its host neither ran it nor sent it back", out, nowMs);
 }
 
 /** Its host is gone, or gave up on it: start it again elsewhere, unless it seems to be the process that kills hosts. */
 function lost(state: HomeState, p: Process, reason: string, out: Out, nowMs: number): void {
-  leave(p, reason, out, nowMs);
+  leave(state, p, reason, out, nowMs);
   p.frozenSinceMs = nowMs;
   if (!p.pending) p.hostsLost++; // one that waits for its home does not run, and kills nobody
   if (p.hostsLost < LIMITS.hostsLostPerProcess) {
@@ -162,23 +169,23 @@ function lost(state: HomeState, p: Process, reason: string, out: Out, nowMs: num
 // ---- placing and moving ----
 
 function placeAll(state: HomeState, out: Out, nowMs: number): void {
-  const load = loads(state);
-  for (const p of state.processes.values()) {
-    if (p.where.kind !== "nowhere") continue;
-    const host = choose(state, p, load, idleSince(state));
-    if (host === undefined) continue;
-    if (!p.pending) load.set(host, (load.get(host) ?? 0) + 1);
-    place(state, p, host, p.where.why, out, nowMs);
+  for (const p of [...who(state, "nowhere", true)]) {
+    if (p.where.kind !== "nowhere") continue; // it ended with another
+    const host = choose(state, p, loads(state));
+    if (host !== undefined) place(state, p, host, p.where.why, out, nowMs);
+    else {
+      p.where.inVain = true;
+      touch(state, p);
+    }
   }
 }
 
-/** When each host last had something of this job; for those that never had, when it came. */
-function idleSince(state: HomeState): Map<HostId, number> {
-  const since = new Map([...state.hosts.values()].map((h) => [h.id, h.linkedMs]));
-  for (const p of state.processes.values())
-    for (const stay of p.stays)
-      since.set(stay.host, Math.max(since.get(stay.host) ?? 0, stay.leftMs ?? Number.POSITIVE_INFINITY));
-  return since;
+/** A host takes something: perhaps what nobody took. */
+function hopeAgain(state: HomeState): void {
+  for (const p of [...who(state, "nowhere", false)]) {
+    if (p.where.kind === "nowhere") p.where.inVain = false;
+    touch(state, p);
+  }
 }
 
 function place(state: HomeState, p: Process, host: HostId, why: PlacedWhy, out: Out, nowMs: number): void {
@@ -204,6 +211,7 @@ function place(state: HomeState, p: Process, host: HostId, why: PlacedWhy, out: 
     sentAll,
     answerByMs,
   };
+  touch(state, p);
   p.stays.push({
     host,
     hostName: state.hosts.get(host)?.name ?? host,
@@ -263,7 +271,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
     if (!record) return;
     record.slots = message.slots;
     record.reason = message.reason;
-    return;
+    return hopeAgain(state);
   }
   if (message.type === "forgotten") return forgotten(state, host, message.cached);
   if (message.type === "prepared") return prepared(state, host, message, out, nowMs);
@@ -283,6 +291,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
     return expelled("it gave an answer again that it had never been given");
   if ("snapshot" in message && message.snapshot && !receive(state, host, p, message.snapshot, message.images))
     return expelled("it sent an image that continues one it never sent");
+  touch(state, p);
   const last = p.stays.at(-1);
   switch (message.type) {
     case "running":
@@ -305,7 +314,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       return saved(state, p, message, out);
     case "returned": {
       const next = p.where.recalledTo;
-      leave(p, message.why, out, nowMs);
+      leave(state, p, message.why, out, nowMs);
       p.cpuSavedMs = p.cpuMs;
       p.frozenSinceMs ??= Math.min(Math.max(message.stoppedMs, p.where.sinceMs), nowMs);
       const before = stayIn(state, p);
@@ -320,7 +329,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       const record = state.hosts.get(host);
       if (message.code === "ENOENT" && record && !p.where.sentAll) {
         record.images.clear(); // it has forgotten what it had: send everything again, once
-        leave(p, message.reason, out, nowMs);
+        leave(state, p, message.reason, out, nowMs);
         p.where = { kind: "nowhere", why: "refused", next: host };
         return;
       }
@@ -330,7 +339,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
         record.slots = 0; // until it says that it takes again
         record.reason = message.reason;
       }
-      leave(p, `refused: ${message.reason}`, out, nowMs);
+      leave(state, p, `refused: ${message.reason}`, out, nowMs);
       p.where = { kind: "nowhere", why: "refused", next: undefined };
       return;
     }
@@ -370,6 +379,7 @@ function onCall(state: HomeState, p: Process, message: MessageOf<"call">, out: O
   if (call.name === "fork" && message.snapshot)
     return fork(state, p, call.args.on, message, message.snapshot, out, nowMs);
   serve(state, p, message.call, call, message.request, out, nowMs);
+  touch(state, p);
   if (p.pending) interrupt(state, p, out, nowMs); // by a signal that came when the call was on its way
 }
 
@@ -401,7 +411,7 @@ function fork(
 
 function forkRefused(state: HomeState, on: string): RoostError | undefined {
   // As everywhere in UNIX, one that nobody has waited for counts: its exit value is still kept.
-  const count = [...state.processes.values()].filter((p) => !p.reaped).length;
+  const count = state.processes.size - who(state, "reaped", true).size;
   if (count >= state.spec.processesMax)
     return new RoostError(
       "EAGAIN",
@@ -416,10 +426,6 @@ function forkRefused(state: HomeState, on: string): RoostError | undefined {
 function planWake(state: HomeState, out: Out, nowMs: number): void {
   const load = [...loads(state).values()];
   const lopsided = load.includes(0) && load.some((n) => n > 1);
-  let atMs = lopsided ? nowMs + BALANCE_EVERY_MS : Number.POSITIVE_INFINITY;
-  for (const { pending, where } of state.processes.values()) {
-    if (where.kind === "at") atMs = Math.min(atMs, where.answerByMs);
-    if (pending && "dueMs" in pending && pending.dueMs !== undefined) atMs = Math.min(atMs, pending.dueMs);
-  }
+  const atMs = Math.min(nextDueMs(state), lopsided ? nowMs + BALANCE_EVERY_MS : Number.POSITIVE_INFINITY);
   if (atMs < Number.POSITIVE_INFINITY) out({ type: "wake", atMs });
 }

@@ -4,6 +4,7 @@ import type { HostId, ImageId } from "../base/ids.ts";
 import type { EncodedImage, Snapshot } from "../wire/messages.ts";
 import { firstNeeded } from "./answers.ts";
 import type { HomeState, Process } from "./state.ts";
+import { touch } from "./tally.ts";
 
 /** Those of a snapshot's images that the host has not seen. */
 export function imagesFor(state: HomeState, host: HostId, snapshot: Snapshot | undefined): EncodedImage[] {
@@ -38,8 +39,8 @@ export function receive(
     if (bytes && !state.images.has(id)) state.images.set(id, bytes);
     if (bytes) record?.images.add(id);
   }
-  const before = p.snapshot?.chain.filter((id) => !snapshot.chain.includes(id)) ?? [];
   p.snapshot = snapshot;
+  touch(state, p);
   p.seed = undefined;
   const first = firstNeeded(snapshot);
   for (const [call, answer] of p.answers)
@@ -48,16 +49,5 @@ export function receive(
       p.answersBytes -= answer.length;
     }
   p.clock = p.clock.filter((reading) => reading.moment >= snapshot.moment);
-  forgetImages(state, before);
   return true;
-}
-
-/** Drops those of some images, or of all, that no snapshot is made of any more. */
-export function forgetImages(state: HomeState, images: Iterable<ImageId> = state.images.keys()): void {
-  const unused = new Set(images);
-  for (const p of state.processes.values()) {
-    if (unused.size === 0) return;
-    for (const id of p.snapshot?.chain ?? []) unused.delete(id);
-  }
-  for (const id of unused) state.images.delete(id);
 }

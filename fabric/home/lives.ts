@@ -8,9 +8,9 @@ import type { Snapshot } from "../wire/messages.ts";
 import { answer, stayIn } from "./answers.ts";
 import type { Out } from "./effects.ts";
 import { leaveAll } from "./groups.ts";
-import { forgetImages } from "./images.ts";
 import { closeMailbox } from "./mail.ts";
 import type { End, HomeState, PlacedWhy, Process } from "./state.ts";
+import { forgetProcess, touch, who } from "./tally.ts";
 
 export function newProcess(
   state: HomeState,
@@ -56,6 +56,7 @@ export function newProcess(
     endedMs: undefined,
   };
   state.processes.set(id, p);
+  touch(state, p);
   return p;
 }
 
@@ -74,12 +75,16 @@ export function recall(state: HomeState, p: Process, to: HostId | undefined, out
   if (p.where.kind !== "at" || p.where.recalledTo || p.where.host === to) return;
   p.where.recalledTo = to ?? p.where.host;
   p.where.answerByMs = nowMs + LIMITS.patienceMs;
+  touch(state, p);
   out({ type: "send", host: p.where.host, message: { type: "recall", ...stayIn(state, p) } });
 }
 
 /** Ends its stay where it is. The caller says where it is then. */
-export function leave(p: Process, why: string, out: Out, nowMs: number): void {
+export function leave(state: HomeState, p: Process, why: string, out: Out, nowMs: number): void {
   if (p.where.kind !== "at") return;
+  touch(state, p);
+  const host = state.hosts.get(p.where.host);
+  if (host) host.leftMs = nowMs;
   const last = p.stays.at(-1);
   if (last) last.leftMs = nowMs;
   out({ type: "event", event: { type: "left", pid: p.pid, host: p.where.host, why } });
@@ -117,6 +122,7 @@ export function signal(state: HomeState, p: Process, name: SignalName, out: Out,
 
 function pause(state: HomeState, p: Process, paused: boolean, out: Out): void {
   p.paused = paused;
+  touch(state, p);
   if (p.where.kind === "at")
     out({ type: "send", host: p.where.host, message: { type: "pause", ...stayIn(state, p), paused } });
 }
@@ -144,7 +150,7 @@ export function interrupt(state: HomeState, p: Process, out: Out, nowMs: number)
 export function end(state: HomeState, p: Process, how: End, out: Out, nowMs: number): void {
   if (p.end) return;
   if (p.where.kind === "at") {
-    leave(p, "ended", out, nowMs);
+    leave(state, p, "ended", out, nowMs);
     const to = how.signal ? `nowhere: ${how.signal}` : "nowhere: it ended";
     out({ type: "send", host: p.where.host, message: { type: "release", ...stayIn(state, p), to } });
   }
@@ -152,18 +158,20 @@ export function end(state: HomeState, p: Process, how: End, out: Out, nowMs: num
   p.end = how;
   p.endedMs = nowMs;
   p.pending = undefined;
-  const chain = p.snapshot?.chain ?? [];
   p.snapshot = undefined;
-  forgetImages(state, chain);
   p.answers.clear();
   p.clock = [];
   p.signals.clear();
   p.line = undefined;
+  touch(state, p);
   state.space.waiting.delete(p.pid);
   out({ type: "filesClosed", pid: p.pid });
   out({ type: "event", event: { type: "ended", pid: p.pid, status: how.status, signal: how.signal } });
 
-  for (const child of state.processes.values()) if (child.ppid === p.pid) child.ppid = FIRST_PID;
+  for (const child of [...who(state, "child", p.pid)]) {
+    child.ppid = FIRST_PID;
+    touch(state, child);
+  }
   if (p.pid === FIRST_PID) {
     const rest = { status: 1, signal: "SIGKILL" as const, value: new Uint8Array() };
     for (const other of state.processes.values()) end(state, other, rest, out, nowMs);
@@ -175,8 +183,10 @@ export function end(state: HomeState, p: Process, how: End, out: Out, nowMs: num
   closeMailbox(state, p, out, nowMs);
   const parent = state.processes.get(p.ppid);
   if (parent) signal(state, parent, "SIGCHLD", out, nowMs);
-  for (const q of state.processes.values())
-    if (q.pending?.for === "wait") settleWait(state, q, q.pending.call, q.pending.child, out, nowMs);
+  for (const id of new Set([p.ppid, FIRST_PID])) {
+    const q = state.processes.get(id);
+    if (q?.pending?.for === "wait") settleWait(state, q, q.pending.call, q.pending.child, out, nowMs);
+  }
 }
 
 /** Answers a wait, if one of its children has ended or there is none to wait for. Says whether it did. */
@@ -188,20 +198,20 @@ export function settleWait(
   out: Out,
   nowMs: number,
 ): boolean {
-  const children = [...state.processes.values()].filter(
-    (c) => c.ppid === p.pid && !c.reaped && (wanted === -1 || c.pid === wanted),
-  );
-  if (children.length === 0) {
+  const child = state.processes.get(pid(wanted));
+  const children = who(state, "child", p.pid);
+  if (wanted === -1 ? children.size === 0 : !child || !children.has(child)) {
     const sentence =
       wanted === -1 ? "this process has no child left to wait for" : `${wanted} is no child of this process`;
     answer(state, p, call, encodeError(new RoostError("ECHILD", sentence)), out, nowMs);
     return true;
   }
-  const done = children.filter((c) => c.end).toSorted((a, b) => (a.endedMs ?? 0) - (b.endedMs ?? 0))[0];
+  const [done] = wanted === -1 ? who(state, "zombie", p.pid) : [child];
   if (!done?.end) return false;
   const { status, signal, value } = done.end;
   done.reaped = true;
   done.end = { status, signal, value: new Uint8Array() }; // the value is the parent's now
+  touch(state, done);
   forgetEnded(state);
   answer(state, p, call, encodeAnswer("wait", { end: { pid: done.pid, status, signal, value } }), out, nowMs);
   return true;
@@ -209,9 +219,11 @@ export function settleWait(
 
 /** Drops the oldest of those that ended and were waited for, when there are many. The first process is always known. */
 function forgetEnded(state: HomeState): void {
-  const reaped = [...state.processes.values()].filter((p) => p.reaped && p.undelivered.length === 0);
-  for (const p of reaped.slice(0, Math.max(0, reaped.length - LIMITS.endedKept)))
-    state.processes.delete(p.pid);
+  const reaped = who(state, "reaped", true);
+  for (const p of reaped) {
+    if (reaped.size <= LIMITS.endedKept) return;
+    if (p.undelivered.length === 0) forgetProcess(state, p);
+  }
 }
 
 const NOTHING_BY_THEN = {
@@ -220,10 +232,8 @@ const NOTHING_BY_THEN = {
   sleep: encodeAnswer("sleep", undefined),
 };
 
-export function fireTimers(state: HomeState, out: Out, nowMs: number): void {
-  for (const p of state.processes.values()) {
-    const { pending } = p;
-    if (!pending || !("dueMs" in pending) || pending.dueMs === undefined || pending.dueMs > nowMs) continue;
-    answer(state, p, pending.call, NOTHING_BY_THEN[pending.for], out, nowMs);
-  }
+export function fireTimer(state: HomeState, p: Process, out: Out, nowMs: number): void {
+  const { pending } = p;
+  if (!pending || !("dueMs" in pending) || pending.dueMs === undefined || pending.dueMs > nowMs) return;
+  answer(state, p, pending.call, NOTHING_BY_THEN[pending.for], out, nowMs);
 }

@@ -12,6 +12,7 @@ import { type CallArgs, encodeAnswer, encodeError } from "../wire/calls.ts";
 import { answer } from "./answers.ts";
 import type { Out } from "./effects.ts";
 import type { HomeState, Letter, Process, Undelivered, Which } from "./state.ts";
+import { touch, who } from "./tally.ts";
 
 /** What a letter weighs beside its value. */
 const LETTER_BYTES = 64;
@@ -42,6 +43,7 @@ export function send(
 
 /** Delivers what a process has sent as far as there is room, and no letter before an earlier one to the same receiver. */
 function deliverFrom(state: HomeState, p: Process, out: Out, nowMs: number): void {
+  touch(state, p);
   const full = new Set<Pid>();
   for (const { letter, to } of p.undelivered)
     for (const id of to) {
@@ -126,7 +128,7 @@ export function receive(
 }
 
 function deliverTo(state: HomeState, q: Process, out: Out, nowMs: number): void {
-  for (const sender of state.processes.values())
+  for (const sender of [...who(state, "sending", true)])
     if (sender.undelivered.some(({ to }) => to.has(q.pid))) deliverFrom(state, sender, out, nowMs);
 }
 

@@ -7,27 +7,16 @@
  */
 import type { HostId } from "../base/ids.ts";
 import type { HomeState, HostRecord, Process } from "./state.ts";
+import { who } from "./tally.ts";
 
 /** A process that just arrived is left alone this long before it is moved for balance's sake. */
 const DWELL_MS = 500;
 
-export function loads(state: HomeState): Map<HostId, number> {
-  const load = new Map<HostId, number>([...state.hosts.keys()].map((id) => [id, 0]));
-  for (const p of state.processes.values())
-    if (p.where.kind === "at" && !p.pending && !p.paused) {
-      const host = p.where.recalledTo ?? p.where.copying?.to ?? p.where.host; // as good as there
-      load.set(host, (load.get(host) ?? 0) + 1);
-    }
-  return load;
-}
+export const loads = (state: HomeState): Map<HostId, number> =>
+  new Map([...state.hosts.keys()].map((id) => [id, who(state, "busy", id).size]));
 
 /** The host for a process that is nowhere, or undefined: it must wait. */
-export function choose(
-  state: HomeState,
-  p: Process,
-  load: ReadonlyMap<HostId, number>,
-  idleSince: ReadonlyMap<HostId, number>,
-): HostId | undefined {
+export function choose(state: HomeState, p: Process, load: ReadonlyMap<HostId, number>): HostId | undefined {
   const usable = [...state.hosts.values()].filter((h) => h.slots > 0);
   const wanted = p.where.kind === "nowhere" ? p.where.next : undefined;
   if (wanted && usable.some((h) => h.id === wanted)) return wanted;
@@ -48,11 +37,15 @@ export function choose(
   const order = (a: HostRecord, b: HostRecord) =>
     fullness(a, load) - fullness(b, load) ||
     Number(a.local) - Number(b.local) ||
-    (idleSince.get(a.id) ?? 0) - (idleSince.get(b.id) ?? 0);
+    idleSince(state, a) - idleSince(state, b);
   // The first process stays with its launcher: it is the one that talks to the terminal.
   const first = p.pid === 1 ? candidates.find((h) => h.local) : undefined;
   return (first ?? candidates.toSorted(order)[0])?.id;
 }
+
+/** One that is not idle comes after all that are. */
+const idleSince = (state: HomeState, { id, leftMs }: HostRecord): number =>
+  who(state, "at", id).size > 0 ? Number.MAX_VALUE : leftMs;
 
 const fullness = (host: HostRecord, load: ReadonlyMap<HostId, number>) =>
   Math.floor((load.get(host.id) ?? 0) / host.slots);
@@ -70,16 +63,16 @@ export function rebalance(
     .filter((h) => (load.get(h.id) ?? 0) > Math.max(1, h.slots))
     .toSorted((a, b) => fullness(b, load) - fullness(a, load))[0];
   if (!crowded) return undefined;
-  const process = [...state.processes.values()].findLast(
+  const movable = [...who(state, "busy", crowded.id)].filter(
     (p) =>
       p.where.kind === "at" &&
       p.where.host === crowded.id &&
       !p.where.recalledTo &&
       !p.where.copying &&
-      !p.pending &&
       p.pid !== 1 &&
       p.on === "any" &&
       nowMs - p.where.sinceMs >= DWELL_MS,
   );
+  const process = movable.toSorted((a, b) => b.pid - a.pid)[0];
   return process && { process, to: idle.id };
 }

@@ -34,11 +34,11 @@ import { LIMITS } from "../base/limits.ts";
 import { CALLS, childEnd, decodeCall, SIGNALS } from "../wire/calls.ts";
 import { snapshot } from "../wire/messages.ts";
 import type { HomeEffect } from "./effects.ts";
-import { newHome } from "./home.ts";
-import { forgetImages } from "./images.ts";
+import { homeWithoutProcesses } from "./home.ts";
 import { letterBytes } from "./mail.ts";
 import { tupleBytes } from "./space.ts";
 import type { Group, HomeState, JobSpec, Pending, Process } from "./state.ts";
+import { touch } from "./tally.ts";
 
 const words = text(LIMITS.pathBytes);
 const pid = branded<Pid>(varint);
@@ -231,8 +231,7 @@ export function reviveHome(
   saved: SavedHome,
   images: ReadonlyMap<ImageId, Uint8Array>,
 ): { readonly state: HomeState; readonly effects: HomeEffect[] } | Invalid {
-  const state = newHome(specOf(saved), 0);
-  state.processes.clear();
+  const state = homeWithoutProcesses(specOf(saved));
   state.nextPid = saved.nextPid;
   const effects: HomeEffect[] = [];
   for (const one of saved.processes) {
@@ -242,7 +241,9 @@ export function reviveHome(
       const bytes = images.get(id);
       if (bytes) state.images.set(id, bytes);
     }
-    state.processes.set(one.pid, reviveProcess(one));
+    const p = reviveProcess(one);
+    state.processes.set(p.pid, p);
+    touch(state, p);
     if (one.pending) effects.push(...askAgain(one.pid, one.pending));
   }
   if (!state.processes.has(1 as Pid)) return new Invalid("it has no first process");
@@ -258,7 +259,6 @@ export function reviveHome(
     state.space.bytes += tupleBytes(fields);
   }
   for (const pid of saved.waiting) state.space.waiting.add(pid);
-  forgetImages(state);
   return { state, effects };
 }
 

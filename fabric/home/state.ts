@@ -3,6 +3,7 @@ import type { CallNumber, Epoch, HostId, ImageId, JobId, Pid } from "../base/ids
 import type { CallArgs, ChildEnd, SignalName } from "../wire/calls.ts";
 import type { Learned, Snapshot } from "../wire/messages.ts";
 import type { Cache } from "./cached.ts";
+import type { Tally } from "./tally.ts";
 
 export interface JobSpec {
   readonly id: JobId;
@@ -91,8 +92,13 @@ export interface Copying {
 }
 
 export type Where =
-  /** Wants a host. `next`: which one, when somebody chose. */
-  | { readonly kind: "nowhere"; readonly why: PlacedWhy; readonly next: HostId | undefined }
+  /** Wants a host. `next`: which one, when somebody chose. `inVain`: none was there for it; looked again when hosts change. */
+  | {
+      readonly kind: "nowhere";
+      readonly why: PlacedWhy;
+      readonly next: HostId | undefined;
+      inVain?: boolean;
+    }
   /** `recalledTo` is set while the host has been asked to send it back: where it is to go. */
   | {
       readonly kind: "at";
@@ -189,7 +195,8 @@ export interface HostRecord {
   slots: number;
   /** Why it takes nothing, in words. */
   reason: string;
-  readonly linkedMs: number;
+  /** When something of this job left it last; until then, when it came. */
+  leftMs: number;
   /** What it was sent, or sent: it need not be sent again. */
   readonly images: Set<ImageId>;
 }
@@ -203,6 +210,7 @@ export interface HomeState {
   readonly cache: Cache;
   readonly groups: Map<string, Group>;
   readonly space: Space;
+  readonly tally: Tally;
   nextPid: number;
   ended: boolean;
 }

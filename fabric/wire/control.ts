@@ -29,8 +29,8 @@ export const CONTROL_VERSION = 3;
 export const CONTROL_LIMITS = {
   /** One request: the longest is a line typed by a person, or piped. */
   requestBytes: 1 << 20,
-  /** Processes in a report: what a job can have, and what it remembers of the ended. */
-  processes: 4096,
+  /** Processes in a report: what a job can have, what it remembers of the ended, and those of them with letters on their way. */
+  processes: 2 * LIMITS.processesPerJobMost,
   /** Of a checkpoint. */
   pieceBytes: 1 << 20,
   /** One piece of output. */

@@ -1,6 +1,7 @@
 /** What must be true of a home at every moment: nothing is kept that is of no more use, and what is counted is counted right. */
 import { LIMITS } from "../../fabric/base/limits.ts";
 import type { HomeState, Process } from "../../fabric/home/state.ts";
+import { newTally, nextDueMs, settle, type Tally, touch } from "../../fabric/home/tally.ts";
 import { Violation } from "./copies.ts";
 
 const hold = (holds: boolean, rule: string) => {
@@ -38,6 +39,7 @@ export function checkHome(home: HomeState): void {
       `${images.size} images noted of ${id}`,
     );
   checkCache(home);
+  checkTally(home);
   const { space, groups } = home;
   for (const pid of space.waiting)
     hold(home.processes.get(pid)?.pending?.for === "tuple", `${pid} is noted as waiting for a tuple`);
@@ -87,4 +89,23 @@ function checkCache({ cache, hosts }: HomeState): void {
     for (const host of holders) hold(hosts.has(host), `${host} is gone, and holds answer ${id}`);
   }
   hold(bytes === cache.bytes && bytes <= LIMITS.cachedBytes, "bytes of kept answers");
+}
+
+/** What is kept as it changes is what counting everything would give. */
+function checkTally(home: HomeState): void {
+  const anew = { ...home, tally: newTally() };
+  for (const p of home.processes.values()) touch(anew, p);
+  settle(anew);
+  hold(home.tally.touched.size === 0, "something was touched and not counted");
+  hold(plain(home.tally) === plain(anew.tally), "what is counted of the processes");
+  hold(nextDueMs(home) === nextDueMs(anew), `due at ${nextDueMs(home)}, not at ${nextDueMs(anew)}`);
+}
+
+function plain({ found, uses }: Tally): string {
+  const pids = (processes: Set<Process>) => Array.from(processes, ({ pid }) => pid).toSorted();
+  const indexes = Object.entries(found).map(([index, by]) => [
+    index,
+    Array.from(by, ([key, processes]) => `${key}: ${pids(processes)}`).toSorted(),
+  ]);
+  return JSON.stringify([indexes, [...uses].toSorted()]);
 }

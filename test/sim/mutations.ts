@@ -71,8 +71,8 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     to: "if (p.hostsLost >= 0) {",
   },
   "images are never forgotten": {
-    file: "home/images.ts",
-    from: "for (const id of unused) state.images.delete(id);",
+    file: "home/tally.ts",
+    from: "    state.images.delete(id);\n",
     to: "",
   },
   "a signal waits for the end of a call": {
