@@ -310,9 +310,14 @@ export class Executor {
     const p = this.#residents.get(key);
     if (!p) return;
     this.#residents.delete(key);
-    if (![...this.#residents.values()].some(({ job }) => job === p.job)) this.#kept.dropJob(p.job);
+    if (!this.#has(p.job)) this.#kept.dropJob(p.job);
     p.state = { kind: "frozen" };
     p.machine[Symbol.dispose]();
+  }
+
+  #has(job: JobId): boolean {
+    for (const p of this.#residents.values()) if (p.job === job) return true;
+    return false;
   }
 
   /** The home has taken call `call`: the process goes on if it waits for that; if it was posted, there is room again. */

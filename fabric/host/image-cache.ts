@@ -1,10 +1,12 @@
 import type { ImageId } from "../base/ids.ts";
 import type { Image } from "../engine/index.ts";
 
-/** Memory of images kept, besides those that running processes continue: a large one, or hundreds of small ones. */
+/** Memory of images kept, besides those that running processes continue. */
 const CACHE_BYTES = 128 << 20;
+/** Of small ones as many as could be asked for again soon: most are of children that have long been started. */
+const CACHE_IMAGES = 256;
 
-/** The images used last, up to a number of bytes. */
+/** The images used last, up to a number of them and of bytes. */
 export class ImageCache {
   readonly #images = new Map<ImageId, { readonly image: Image; readonly bytes: number }>();
   #bytes = 0;
@@ -26,7 +28,8 @@ export class ImageCache {
     this.#images.set(id, { image, bytes });
     this.#bytes += bytes;
     for (const [oldest, old] of this.#images) {
-      if (this.#bytes <= CACHE_BYTES || oldest === id) break;
+      const few = this.#bytes <= CACHE_BYTES && this.#images.size <= CACHE_IMAGES;
+      if (few || oldest === id) break;
       this.#images.delete(oldest);
       this.#bytes -= old.bytes;
     }

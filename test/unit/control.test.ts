@@ -2,7 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { Invalid } from "../../fabric/base/codec.ts";
 import { baseId, hostId, jobId, pid } from "../../fabric/base/ids.ts";
+import { LIMITS } from "../../fabric/base/limits.ts";
 import type { Link } from "../../fabric/base/ports.ts";
+import { newProcess } from "../../fabric/home/lives.ts";
 import { RemoteJob } from "../../fabric/host/control-client.ts";
 import { serveControl } from "../../fabric/host/control-server.ts";
 import { Job } from "../../fabric/host/job.ts";
@@ -102,6 +104,14 @@ describe("a controller", () => {
     expect((await job.ended).signal).toBe("SIGKILL");
     await expect(remote.kill(1, "SIGKILL")).rejects.toMatchObject({ code: "ESRCH" });
     expect((await read(remote)).text).toBe("one\ntwo\n"); // an ended job is still known
+  });
+
+  test("sees a job of as many processes as there can be", async () => {
+    const { job, link } = home();
+    const many = LIMITS.processesPerJobMost + LIMITS.endedKept;
+    while (job.state.processes.size < many) newProcess(job.state, pid(1), "any", undefined, "forked", 0);
+    const remote = await RemoteJob.open(link(), SECRET);
+    expect((await remote.look()).processes.length).toBe(many);
   });
 
   test("is told by its position how much the home has forgotten", async () => {
