@@ -41,12 +41,12 @@ function installPackages() {
   say("Installing packages …");
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
   // Not `npm ci`: that insists on the optional packages of all other platforms, which not every mirror has. The
-  // versions are the lock file's all the same.
-  const { status } = spawnSync(npm, ["install", "--no-save", "--no-fund", "--no-audit", "--loglevel=error"], {
-    cwd: ROOT,
-    stdio: ["ignore", 2, 2],
-    shell: process.platform === "win32",
-  });
+  // versions are the lock file's all the same. What the page is built of is a development dependency.
+  const { status } = spawnSync(
+    npm,
+    ["install", "--include=dev", "--no-save", "--no-fund", "--no-audit", "--loglevel=error"],
+    { cwd: ROOT, stdio: ["ignore", 2, 2], shell: process.platform === "win32" },
+  );
   if (status !== 0) {
     say("npm install failed; its messages are above. Is the npm registry reachable?");
     process.exit(1);
