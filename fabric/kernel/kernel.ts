@@ -356,6 +356,12 @@ function place(
     return refuse("bug: a placement has either a program or an image");
   if (message.memoryBytesMax > LIMITS.guestMemoryBytesMost)
     return refuse(`it may use more memory than any process (${LIMITS.guestMemoryBytesMost} bytes)`);
+  // Who has asked for no more than usual may well use little.
+  const givenBytes = home.own ? Number.POSITIVE_INFINITY : state.terms.memoryBytes;
+  if (message.memoryBytesMax > Math.max(givenBytes, LIMITS.guestMemoryBytes))
+    return refuse(
+      `this job asks for ${mib(message.memoryBytesMax)} MiB of memory a process, and its owner gives ${mib(givenBytes)} MiB in all`,
+    );
   const key = stayKey(message);
   if (state.guests.has(key)) return; // said twice
   const images = chainOf(home, message.snapshot?.chain ?? [], message.images);
@@ -380,6 +386,8 @@ function place(
   out({ type: "command", executor, command: { type: "place", key, place: { ...message, images } } });
   out({ type: "changed" });
 }
+
+const mib = (bytes: number) => Math.floor(bytes / 2 ** 20);
 
 /** The executor that gets the images is the one where the process will run. */
 function prepare(

@@ -116,6 +116,20 @@ test("beyond the memory the owner gives, the newest leaves and nothing more is t
   expect(slotsTold(bench.usage(STRANGER, 1, 100), STRANGER)).toEqual([0]);
 });
 
+test("a job that asks for more memory a process than the owner gives is told both; the owner's own, and the usual, are not", () => {
+  const bench = new Bench();
+  const ask = (link: HomeLink, n: number, mib: number) =>
+    bench
+      .do({ type: "message", link, message: { ...placeOf(link, n), memoryBytesMax: mib * 2 ** 20 } })
+      .flatMap((e) => (e.type === "send" && e.message.type === "refuse" ? [e.message.reason] : []));
+  expect(ask(STRANGER, 1, 512)).toEqual([]);
+  bench.allow({ memoryBytes: 64 * 2 ** 20 });
+  expect(ask(STRANGER, 2, 512)).toEqual([
+    "this job asks for 512 MiB of memory a process, and its owner gives 64 MiB in all",
+  ]);
+  expect([ask(STRANGER, 3, 128), ask(OWN, 4, 512)]).toEqual([[], []]);
+});
+
 test("a share of the time goes to every worker, and to those that start later", () => {
   const bench = new Bench();
   const paces = (effects: KernelEffect[]) => commands(effects).filter((c) => c.type === "pace");
