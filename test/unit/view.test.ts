@@ -14,7 +14,7 @@ function seen(b: Bench): () => JobView {
 }
 
 const stayOf = (b: Bench, p: number) => ({ job: JOB, pid: pid(p), epoch: b.placed(p).epoch });
-const runs = (b: Bench, p: number) => b.say(b.placed(p).host, { type: "running", ...stayOf(b, p) });
+const runs = (b: Bench, p: number) => b.say(b.placed(p).host, { type: "running", ...stayOf(b, p), agoMs: 0 });
 const computes = (b: Bench, p: number, cpuMs: number) =>
   b.say(b.placed(p).host, { type: "usage", ...stayOf(b, p), cpuMs, memoryBytes: 1, polls: 0 });
 /** It leaves its host, and runs on the other. */
@@ -30,7 +30,7 @@ function moves(b: Bench, p: number): void {
     images: imagesOf(snapshot),
     learned: NOTHING_LEARNED,
     why: "recalled",
-    tookMs: 1,
+    stoppedMs: 1,
   });
   runs(b, p);
 }
