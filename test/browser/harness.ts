@@ -45,7 +45,7 @@ export async function startMortalChromium(): Promise<{
   return { browser, signal, kill: () => signal("SIGKILL") };
 }
 
-/** A tab in a browser profile of its own, and what went wrong in it or left its origin. */
+/** A tab in a browser profile of its own; what it asked for, and what its console says went wrong. */
 export async function openTab(
   browser: Browser,
   relay: Relay,
@@ -60,9 +60,20 @@ export async function openTab(
   const errors: string[] = [];
   page.on("request", (request) => requests.push(request.url()));
   page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (line) => {
+    if (line.type() === "error" || line.type() === "warning") errors.push(line.text());
+  });
   await page.goto(`http://localhost:${relay.port}/`);
   await page.getByTestId("relay").and(page.locator("[data-state=online]")).waitFor();
   return { page, requests, errors };
+}
+
+/** Writes a program as a person would: over the one that is there. */
+export async function writeProgram(page: Page, source: string): Promise<void> {
+  const editor = page.getByTestId("source");
+  await editor.click();
+  await editor.press("ControlOrMeta+A");
+  await page.keyboard.insertText(source);
 }
 
 /** Polls until it holds; generous, for machines that are busy. */

@@ -1,9 +1,9 @@
 /** What the page promises to the author of a job. One tab: flights between tabs are tested elsewhere. */
 import { readFile } from "node:fs/promises";
 import type { Browser, Page } from "playwright";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Relay } from "../../relay/index.ts";
-import { eventually, openTab, startChromium, startPageRelay } from "./harness.ts";
+import { eventually, openTab as open, startChromium, startPageRelay, writeProgram } from "./harness.ts";
 
 let browser: Browser;
 let relay: Relay;
@@ -16,9 +16,18 @@ afterAll(async () => {
   await relay?.close();
 });
 
+/** Nothing of what follows is to trouble a browser: not the page's policy, not the editor. */
+const troubles: string[][] = [];
+const openTab: typeof open = async (...how) => {
+  const tab = await open(...how);
+  troubles.push(tab.errors);
+  return tab;
+};
+afterEach(() => expect(troubles.splice(0).flat()).toEqual([]));
+
 async function runOwn(page: Page, source: string): Promise<void> {
   await page.getByTestId("example").selectOption("own");
-  await page.getByTestId("source").fill(source);
+  await writeProgram(page, source);
   await page.getByTestId("run").click();
 }
 
@@ -62,7 +71,7 @@ test("the line where a program went wrong is marked in the editor", async () => 
 test("the editor knows the module's names, and imports what it completes", async () => {
   const { page } = await openTab(browser, relay);
   await page.getByTestId("example").selectOption("own");
-  await page.getByTestId("source").fill('import { fork } from "roost";\n');
+  await writeProgram(page, 'import { fork } from "roost";\n');
   await page.getByTestId("source").press("Control+End");
   await page.keyboard.type("getp");
   await page.locator(".cm-tooltip-autocomplete").waitFor();

@@ -5,7 +5,7 @@ import type { AxeResults } from "axe-core";
 import type { Browser, Locator, Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Relay } from "../../relay/index.ts";
-import { eventually, openTab, startChromium, startPageRelay } from "./harness.ts";
+import { eventually, openTab, startChromium, startPageRelay, writeProgram } from "./harness.ts";
 
 let browser: Browser;
 let relay: Relay;
@@ -32,7 +32,8 @@ const SLOW =
   'import { fork, wait } from "roost";\nif (fork({ on: "local" }) === 0) for (;;);\nconsole.log("it ended by", wait().signal);\n';
 
 test("donate, run in another tab, see it fly, move it, reclaim, read the receipt: by keyboard alone", async () => {
-  const [donor, author] = [(await openTab(browser, relay)).page, (await openTab(browser, relay)).page];
+  const tabs = [await openTab(browser, relay), await openTab(browser, relay)] as const;
+  const [donor, author] = [tabs[0].page, tabs[1].page];
   await tabTo(donor, donor.getByTestId("donate"));
   await donor.keyboard.press("Enter");
   await eventually(() => donor.getByTestId("donor-state").innerText()).toBe("Donating: nothing is here");
@@ -41,7 +42,7 @@ test("donate, run in another tab, see it fly, move it, reclaim, read the receipt
 
   await tabTo(author, author.getByTestId("example"));
   await author.keyboard.press("m"); // my own…
-  await author.getByTestId("source").fill(SLOW);
+  await writeProgram(author, SLOW);
   await author.getByTestId("source").press("Control+Enter");
   const process = author.getByTestId("process-2");
   await process.waitFor();
@@ -66,6 +67,7 @@ test("donate, run in another tab, see it fly, move it, reclaim, read the receipt
   await tabTo(author, author.getByTestId("cancel"));
   await author.keyboard.press("Enter");
   await eventually(() => author.getByTestId("status").innerText()).toBe("ended by SIGKILL");
+  expect(tabs.flatMap(({ errors }) => errors)).toEqual([]);
   await Promise.all([donor.context().close(), author.context().close()]);
 });
 

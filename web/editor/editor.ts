@@ -79,6 +79,24 @@ const COLOURS = HighlightStyle.define([
   { tag: [tags.function(tags.variableName), tags.function(tags.propertyName)], color: "var(--code-call)" },
 ]);
 
+/**
+ * What is typed over a selection goes into the text at once. Left to the browser, it would be typed into the document
+ * first, in an element with an inline style that stands for what was selected, and the page's policy complains of that.
+ */
+const typedOver = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const { main, ranges } = view.state.selection;
+    const { data, inputType } = event;
+    if (inputType !== "insertText" || data === null || main.empty || ranges.length > 1) return false;
+    const typed = () =>
+      view.state.update(view.state.replaceSelection(data), { userEvent: "input.type", scrollIntoView: true });
+    const handlers = view.state.facet(EditorView.inputHandler); // brackets around what is selected, for one
+    if (!handlers.some((handle) => handle(view, main.from, main.to, data, typed))) view.dispatch(typed());
+    event.preventDefault();
+    return true;
+  },
+});
+
 export function mountEditor(host: HTMLElement, options: EditorOptions): EditorHandle {
   const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
   root.replaceChildren();
@@ -94,6 +112,7 @@ export function mountEditor(host: HTMLElement, options: EditorOptions): EditorHa
       extensions: [
         keymap.of([{ key: "Mod-Enter", run }]),
         lineNumbers(),
+        typedOver,
         highlightSpecialChars(),
         history(),
         drawSelection(),
