@@ -1,8 +1,10 @@
 /** The parts of the page that need no browser: lines of a terminal, places, words. */
 import { expect, test } from "vitest";
+import type { JobView } from "../../fabric/index.ts";
 import { platformOf } from "../../web/names.ts";
 import { treeOf } from "../../web/places.ts";
 import { TerminalLines } from "../../web/terminal.ts";
+import { speedUpOf, totalsOf } from "../../web/totals.ts";
 import { age, bytes, duration, splitArguments } from "../../web/words.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
@@ -85,4 +87,15 @@ test("browsers that pretend to be each other are told apart", () => {
   expect(
     platformOf("Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:140.0) Gecko/20100101 Firefox/140.0"),
   ).toBe("Firefox on macOS");
+});
+
+test("a job in numbers: hosts once each, moves beyond the stays that are kept, and no speed-up where there is none", () => {
+  const stay = (host: string, imageBytes: number) => ({ host, imageBytes });
+  const process = { state: "running", cpuMs: 900, epoch: 1, stays: [stay("a", 0)] };
+  const moved = { state: "ended", cpuMs: 1_500, epoch: 203, stays: [stay("a", 10), stay("b", 5)] };
+  const totals = totalsOf({ processes: [process, moved] } as unknown as JobView);
+  expect(totals).toEqual({ ended: 1, cpuMs: 2_400, moves: 202, flown: 15, hosts: 2 });
+  expect(speedUpOf(totals, 1_000)).toBe(2.4);
+  expect(speedUpOf(totals, 2_400)).toBeUndefined();
+  expect(speedUpOf({ cpuMs: 0 }, 0)).toBeUndefined();
 });

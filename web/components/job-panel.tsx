@@ -4,6 +4,7 @@ import type { JobView } from "../../fabric/index.ts";
 import { Launch } from "../launch.ts";
 import type { Model } from "../model.ts";
 import type { Run } from "../run.ts";
+import { speedUpOf, totalsOf } from "../totals.ts";
 import { bytes, count, duration } from "../words.ts";
 import { Chart } from "./chart.tsx";
 import type { OpenProcess } from "./fabric-panel.tsx";
@@ -106,9 +107,11 @@ function statusOf(run: Run, job: JobView | undefined): string {
 
 function Progress({ model, run, job }: { model: Model; run: Run; job: JobView }) {
   const elapsedMs = Math.max(1, (job.endedMs ?? model.nowMs.value) - job.startedMs);
-  const { ended, cpuMs, hosts, moves, flown } = useMemo(() => totalsOf(job), [job]);
+  const totals = useMemo(() => totalsOf(job), [job]);
+  const { ended, cpuMs, hosts, moves, flown } = totals;
+  const speedUp = speedUpOf(totals, elapsedMs);
   return (
-    <p class="progress">
+    <div class="progress">
       <b
         class="status"
         data-testid="status"
@@ -123,35 +126,29 @@ function Progress({ model, run, job }: { model: Model; run: Run; job: JobView })
         {ended} of {count(job.processes.length, "process", "processes")} ended
       </span>
       {cpuMs > 0 && <span>{duration(cpuMs)} of CPU</span>}
-      {cpuMs > elapsedMs * 1.05 && (
-        <span
-          data-testid="speedup"
-          title="CPU time of all processes over the time that has passed: what one host with one worker would have needed, at least, over what was needed."
-        >
-          <b>{(cpuMs / elapsedMs).toFixed(1)}×</b> one worker
+      {speedUp !== undefined && (
+        <span data-testid="speedup">
+          <SpeedUp ratio={speedUp} />
         </span>
       )}
       <span>{count(hosts, "host")} used</span>
       {moves > 0 && <span>{count(moves, "move")}</span>}
       {flown > 0 && <span title="Images of processes, as they were sent to hosts">{bytes(flown)} flew</span>}
-    </p>
+    </div>
   );
 }
 
-export function totalsOf(job: JobView) {
-  let ended = 0;
-  let cpuMs = 0;
-  let moves = 0;
-  let flown = 0;
-  const hosts = new Set<string>();
-  for (const p of job.processes) {
-    if (p.state === "ended") ended++;
-    cpuMs += p.cpuMs;
-    moves += Math.max(0, p.epoch - 1);
-    for (const stay of p.stays) {
-      hosts.add(stay.host);
-      flown += stay.imageBytes;
-    }
-  }
-  return { ended, cpuMs, moves, flown, hosts: hosts.size };
-}
+/** The number, and on request what it says and what not: a tooltip would be for mice alone. */
+const SpeedUp = ({ ratio }: { ratio: number }) => (
+  <details class="speed-up">
+    <summary>
+      up to <b>{ratio.toFixed(1)}×</b> one worker
+    </summary>
+    <p>
+      On average {ratio.toFixed(1)} workers computed at once: the processes’ time on workers, all together,
+      over the time that passed. One worker of their kind, alone, would have needed up to that many times as
+      long. It is less where workers shared a processor (tabs of one machine do) and so waited for each other,
+      where hosts were slower than yours, and where work was lost and done again.
+    </p>
+  </details>
+);
