@@ -86,6 +86,11 @@ export function OwnerLimits({ model }: { model: Model }) {
           names={settings.blocked}
           set={(blocked) => owner.change({ blocked })}
         />
+        <p class="label">
+          A name is what somebody calls himself, and anybody can take any. To deal only with people you know,
+          share a secret with them: all open this page with <code>#group=</code> and the same twenty or more
+          random characters behind its address.
+        </p>
         {missing.map((sentence) => (
           <p key={sentence} class="label missing">
             {sentence}
