@@ -86,8 +86,18 @@ export function ProcessTable({
           {count(rows.length, "process", "processes")}
         </h3>
         <p class="label timeline-legend" aria-hidden="true">
-          <i class="ran" /> ran <i class="flew" /> frozen and flying <i class="saved" /> saved{" "}
-          <i class="sent" /> message
+          <span>
+            <i class="ran" /> ran
+          </span>
+          <span>
+            <i class="flew" /> frozen and flying
+          </span>
+          <span>
+            <i class="saved" /> saved
+          </span>
+          <span>
+            <i class="sent" /> message
+          </span>
         </p>
       </div>
       <div

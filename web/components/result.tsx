@@ -99,14 +99,16 @@ export function saveBlob(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
+const isNumber = (cell = "") => /^-?[\d.]+$/.test(cell);
+
 const TableView = ({ table }: { table: Table }) => (
   // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
   <div class="data-table scroll" tabIndex={0}>
     <table>
       <thead>
         <tr>
-          {table.columns.map((column) => (
-            <th key={column} scope="col">
+          {table.columns.map((column, n) => (
+            <th key={column} scope="col" class={table.rows.every((row) => isNumber(row[n])) ? "number" : ""}>
               {column}
             </th>
           ))}
@@ -116,7 +118,7 @@ const TableView = ({ table }: { table: Table }) => (
         {table.rows.map((row, n) => (
           <tr key={n}>
             {row.map((cell, column) => (
-              <td key={column} class={/^-?[\d.]+$/.test(cell) ? "number" : ""}>
+              <td key={column} class={isNumber(cell) ? "number" : ""}>
                 {cell}
               </td>
             ))}
