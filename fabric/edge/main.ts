@@ -23,10 +23,11 @@ const portOption = () =>
 
 /** `22:00-7:00`; over midnight too. */
 function hours(text: string) {
-  const [, h1, m1 = "0", h2, m2 = "0"] = /^(\d{1,2})(?::(\d\d))?-(\d{1,2})(?::(\d\d))?$/.exec(text) ?? [];
+  const [, h1, m1 = "0", h2, m2 = "0"] =
+    /^(\d{1,2})(?::([0-5]\d))?-(\d{1,2})(?::([0-5]\d))?$/.exec(text) ?? [];
   const fromMinute = Number(h1) * 60 + Number(m1);
   const toMinute = Number(h2) * 60 + Number(m2);
-  if (!(fromMinute < 1440 && toMinute <= 1440))
+  if (!(fromMinute < 1440 && toMinute <= 1440 && fromMinute !== toMinute))
     throw new InvalidArgumentError("two times of day, like 22:00-7:00.");
   return { fromMinute, toMinute };
 }

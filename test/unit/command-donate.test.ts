@@ -1,0 +1,100 @@
+/** The owner's policy in the real command: a machine that takes work while its owner allows it, and gives it back. */
+import type { ChildProcess } from "node:child_process";
+import { pino } from "pino";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { JobReport } from "../../fabric/wire/control.ts";
+import { type Relay, startRelay } from "../../relay/index.ts";
+import { workplace } from "./command.kit.ts";
+
+const { json, program, remove, roost, start } = workplace("donate");
+let relay: Relay;
+let at: string[];
+
+beforeAll(async () => {
+  relay = await startRelay({ port: 0, log: pino({ level: "silent" }) });
+  at = ["--relay", relay.url];
+});
+const donors: ChildProcess[] = [];
+afterAll(async () => {
+  for (const job of await json(["ps"])) await roost(["kill", job.id, "--signal", "KILL"]);
+  for (const child of donors) child.kill("SIGKILL");
+  await relay.close();
+  remove();
+});
+
+const MINUTE_MS = 60_000;
+
+/** From this minute on to one that begins soon, but leaves time to take work before. */
+function hoursThatEndSoon(): string {
+  const time = (ms: number) => {
+    const date = new Date(ms);
+    return `${date.getHours()}:${String(date.getMinutes()).padStart(2, "0")}`;
+  };
+  return `${time(Date.now())}-${time(Date.now() + 20_000 + MINUTE_MS)}`;
+}
+
+/** A donor, and what it has told so far. */
+function donor(...options: string[]) {
+  const { child, said, outcome } = start(["donate", ...at, "--workers", "1", "--json", ...options]);
+  donors.push(child);
+  const told = () =>
+    said.stdout
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
+  const hasHad = (pid: number) =>
+    told().some(
+      ({ type, guests }) => type === "guests" && guests.some((g: { pid: number }) => g.pid === pid),
+    );
+  return { child, outcome, told, hasHad, id: () => told().find(({ type }) => type === "joined")?.host };
+}
+
+test(
+  "takes work in its hours and gives it back after them; SIGTERM sends it away before the end",
+  async () => {
+    program(
+      "long.js",
+      `import { fork, wait } from "roost"; if (fork({ on: "remote" }) === 0) for (;;); wait();`,
+    );
+    const first = donor("--hours", hoursThatEndSoon());
+    await expect.poll(first.told).toContainEqual(expect.objectContaining({ type: "state", taking: true }));
+    const { job } = await json(["run", "long.js", "--detach", ...at]);
+    await expect.poll(() => first.hasHad(2)).toBe(true);
+
+    const why = async () => (await roost(["why", job])).stdout;
+    await expect
+      .poll(why, { timeout: 2 * MINUTE_MS, interval: 500 })
+      .toMatch(/1 host takes nothing: outside your hours/);
+    const child = async () => ((await json(["ps", job]))[0] as JobReport).processes.find((p) => p.pid === 2);
+    expect(await child()).toMatchObject({ state: "unplaced", stays: [{ host: first.id() }] });
+    expect(first.told()).toContainEqual(
+      expect.objectContaining({
+        type: "receipt",
+        left: [expect.objectContaining({ jobName: "long.js", pid: 2 })],
+      }),
+    );
+
+    const second = donor("--hours", "0:00-24:00");
+    await expect.poll(() => second.hasHad(2)).toBe(true);
+    second.child.kill("SIGTERM");
+    expect(await second.outcome).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/left in .*:\n {2}long\.js 2 →/),
+    });
+    expect(await child()).toMatchObject({ state: "unplaced", stays: [{}, { host: second.id() }] });
+
+    await roost(["kill", job, "--signal", "KILL"]);
+    first.child.kill("SIGTERM");
+    expect(await first.outcome).toMatchObject({ code: 0 });
+  },
+  4 * MINUTE_MS,
+);
+
+test.each(["22:00", "7:60-8:00", "25:00-3:00", "8:00-8:00"])(
+  "hours that are none are refused: %s",
+  async (hours) => {
+    const refused = await roost(["donate", ...at, "--hours", hours]);
+    expect(refused).toMatchObject({ code: 1, stdout: "" });
+    expect(refused.stderr).toMatch(/two times of day, like 22:00-7:00/);
+  },
+);
