@@ -40,7 +40,7 @@ function historyOf(
     lines: [],
     weather,
     steps,
-    machines: () => () => held(world, engineMachines(base)),
+    machines: () => held(world, engineMachines(base)),
   });
 }
 

@@ -7,7 +7,7 @@ import { Violation } from "./copies.ts";
 import { History, type Outcome, type Plan } from "./history.ts";
 import { type Part, ROBUST } from "./programs.ts";
 import type { SimulatedHost } from "./simulated-host.ts";
-import { standIns } from "./stand-in.ts";
+import { SMALL, standIns } from "./stand-in.ts";
 import { crash } from "./troubles.ts";
 import { drawLimits, drawWeather, fairWeather, usualLimits, type Weather } from "./weather.ts";
 import { World } from "./world.ts";
@@ -32,7 +32,7 @@ const planOf = (
       const world = history();
       if (world && host.name !== "home") crash(world, host);
     };
-    return () => standIns({ boom });
+    return standIns({ ...SMALL, boom });
   },
 });
 

@@ -17,6 +17,7 @@ import { checkHome, Epochs } from "./bookkeeping.ts";
 import { Copies, Violation } from "./copies.ts";
 import { Effects } from "./effects.ts";
 import { SimulatedLink } from "./network.ts";
+import { anyPace, type Pace } from "./pace.ts";
 import { Party } from "./party.ts";
 import { SimulatedRelay } from "./relay.ts";
 import { SimulatedHost } from "./simulated-host.ts";
@@ -37,6 +38,8 @@ export interface Plan {
   readonly args?: readonly string[];
   readonly files?: Readonly<Record<string, Uint8Array>>;
   readonly weather: Weather;
+  /** Undefined: any that the weather allows. */
+  readonly pace?: Pace;
   /** Steps that the job takes undisturbed. */
   readonly steps: number;
   /** Lines of input. */
@@ -44,7 +47,7 @@ export interface Plan {
   /** Whether it never prints a line twice. */
   readonly printsOnce: boolean;
   /** For the workers of a host: called for each. */
-  readonly machines: (host: SimulatedHost) => () => Machines;
+  readonly machines: (host: SimulatedHost, work: (ms: number) => void) => Machines;
 }
 
 export interface Outcome {
@@ -63,6 +66,7 @@ export class History {
   readonly homeParty: Party;
   readonly relay: SimulatedRelay;
   readonly effects: Effects;
+  readonly #pace: Pace;
   readonly #copies = new Copies();
   readonly #epochs = new Epochs();
   readonly #disk: MemoryDisk;
@@ -80,6 +84,7 @@ export class History {
     this.world = world;
     this.plan = plan;
     const { weather } = plan;
+    this.#pace = plan.pace ?? anyPace(world, weather.delayMs);
     this.homeParty = new Party(world);
     this.effects = new Effects(plan.printsOnce);
     this.#disk = new MemoryDisk(Object.entries(plan.files ?? {}), () => world.nowMs);
@@ -95,7 +100,7 @@ export class History {
         env: {},
         zone: "UTC",
         memoryBytesMax: LIMITS.guestMemoryBytes,
-        processesMax: LIMITS.processesPerJob,
+        processesMax: LIMITS.processesPerJobMost,
         durable: true,
         preemptEvery: weather.preemptEvery,
         seed: BigInt(seed),
@@ -190,7 +195,7 @@ export class History {
     this.healed = true;
     world.note("*** all is well again");
     this.homeParty.wake();
-    for (const host of [...this.hosts, this.#own]) {
+    for (const host of [...this.hosts, this.own]) {
       if (!host.alive) continue;
       host.recover();
       for (const link of host.links) link.heal();
@@ -207,7 +212,7 @@ export class History {
   async #leaveNothing(): Promise<void> {
     const { world } = this;
     this.#heal();
-    const hosts = () => [...this.hosts, this.#own].filter(({ alive }) => alive);
+    const hosts = () => [...this.hosts, this.own].filter(({ alive }) => alive);
     const clean = () =>
       this.#copies.remains().length === 0 &&
       hosts().every(({ daemon }) => daemon.state.guests.size + daemon.state.forgetting.length === 0);
@@ -230,7 +235,8 @@ export class History {
     if (this.world.steps % LOOK_CLOSELY_EVERY === 0 && !state.ended) checkHome(state);
   }
 
-  get #own(): SimulatedHost {
+  /** The launcher's own host. */
+  get own(): SimulatedHost {
     return this.#home;
   }
   #home!: SimulatedHost;
@@ -239,12 +245,13 @@ export class History {
     const { world } = this;
     const host = new SimulatedHost(world, {
       name,
-      workers: party ? 1 : world.random() < 0.3 ? 2 : 1,
+      workers: !party && world.random() < this.#pace.twoWorkers ? 2 : 1,
+      pace: this.#pace,
       skewMs: this.#skewMs(),
       rate: this.#rate(),
       self: this.#self,
       copies: this.#copies,
-      machines: (host) => this.plan.machines(host)(),
+      machines: this.plan.machines,
       ...(party && { party }),
     });
     if (party) this.#home = host;
@@ -286,11 +293,9 @@ export class History {
   }
 
   #link(host: SimulatedHost, own: boolean): void {
-    const link = new SimulatedLink(
-      this.world,
-      [this.homeParty, host.party],
-      own ? 0.5 : this.world.between(0.5, this.plan.weather.delayMs),
-    );
+    const { way } = this.#pace;
+    const parties = [this.homeParty, host.party] as const;
+    const link = new SimulatedLink(this.world, parties, [way(parties[0], own), way(parties[1], own)]);
     const [ours, theirs] = link.ends;
     ours.tap = {
       sent: (bytes) => host.sent(link, this.#decoded(bytes, `→ ${host.name}`)),

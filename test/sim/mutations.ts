@@ -34,6 +34,11 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     to: "answers: [],",
   },
   "a restart reads the clock anew": { file: "home/home.ts", from: "clock: p.clock,", to: "clock: []," },
+  "the clock is behind after a move": {
+    file: "host/executor.ts",
+    from: "place.snapshot?.clockMs ?? 0",
+    to: "0",
+  },
   "the latest letter first": {
     file: "home/mail.ts",
     from: "q.mailbox.push(letter);",
@@ -45,6 +50,11 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     to: "",
   },
   "a child ends twice": { file: "home/lives.ts", from: "  done.reaped = true;\n", to: "" },
+  "guests run on after halt": {
+    file: "host/executor.ts",
+    from: "        this.#halted = true;\n",
+    to: "",
+  },
   "guests run on after their snapshot has left": {
     file: "host/executor.ts",
     from: '    p.state = { kind: "frozen" };\n    this.#reportUsage(p);',
@@ -64,6 +74,21 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     file: "home/cached.ts",
     from: "if (paths.length === 0 || state.cache.current.size === 0) return;",
     to: "if (paths.length >= 0) return;",
+  },
+  "kept answers are given after they were called stale": {
+    file: "host/kept-answers.ts",
+    from: "      kept?.delete(key);\n",
+    to: "",
+  },
+  "moved from a copy, and not from where it stopped": {
+    file: "home/checkpoints.ts",
+    from: "recall(state, p, host, out, nowMs);\n    } else {",
+    to: 'p.where = { kind: "nowhere", why: "recalled", next: host };\n    } else {',
+  },
+  "the log is shorter than the snapshot is old": {
+    file: "home/images.ts",
+    from: "  p.snapshot = snapshot;\n",
+    to: "  p.snapshot ??= snapshot;\n",
   },
   "poison is never given up": {
     file: "home/home.ts",

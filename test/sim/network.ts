@@ -15,6 +15,9 @@ export interface Tap {
   sent(message: Uint8Array): void;
   heard(message: Uint8Array): void;
 }
+/** Milliseconds that a message of so many bytes takes that is sent now. */
+export type Way = (bytes: number) => number;
+
 const NO_TAP: Tap = { sent: () => {}, heard: () => {} };
 
 export class SimulatedLink {
@@ -22,11 +25,11 @@ export class SimulatedLink {
   readonly ends: readonly [SimulatedEnd, SimulatedEnd];
   readonly #world: World;
 
-  /** `delayMs`: the longest way of a message. */
-  constructor(world: World, parties: readonly [Party, Party], delayMs: number) {
+  /** `ways`: of what the home sends, and the host. */
+  constructor(world: World, parties: readonly [Party, Party], ways: readonly [Way, Way]) {
     this.#world = world;
-    const a = new SimulatedEnd(world, parties[0], delayMs);
-    const b = new SimulatedEnd(world, parties[1], delayMs);
+    const a = new SimulatedEnd(world, parties[0], ways[0]);
+    const b = new SimulatedEnd(world, parties[1], ways[1]);
     a.other = b;
     b.other = a;
     this.ends = [a, b];
@@ -72,17 +75,17 @@ export class SimulatedEnd implements Link {
   broken = false;
   readonly party: Party;
   readonly #world: World;
-  readonly #delayMs: number;
+  readonly #way: Way;
   /** Under way to the other end, in order. */
-  readonly #way: { readonly arrivesMs: number; readonly message: Uint8Array | LinkEnd }[] = [];
+  readonly #sent: { readonly arrivesMs: number; readonly message: Uint8Array | LinkEnd }[] = [];
   #lastArrivalMs = 0;
   #blockedUntilMs = Number.NEGATIVE_INFINITY;
   #ended = false;
 
-  constructor(world: World, party: Party, delayMs: number) {
+  constructor(world: World, party: Party, way: Way) {
     this.#world = world;
     this.party = party;
-    this.#delayMs = delayMs;
+    this.#way = way;
   }
 
   get ended(): boolean {
@@ -128,7 +131,7 @@ export class SimulatedEnd implements Link {
     if (!this.open || !this.party.alive) return;
     const { other } = this;
     this.party.enter(() => this.end({ reason: "no sign of life" }));
-    const laterMs = this.blocked ? silenceMs(this.#world) : this.#world.between(0, this.#delayMs);
+    const laterMs = this.blocked ? silenceMs(this.#world) : this.#way(0);
     this.#world.after(laterMs, () => other?.end({ reason: "the connection closed" }));
   }
 
@@ -142,18 +145,19 @@ export class SimulatedEnd implements Link {
 
   #give(message: Uint8Array | LinkEnd): void {
     const { nowMs } = this.#world;
-    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, nowMs + this.#world.between(0.2, this.#delayMs));
-    this.#way.push({ arrivesMs: this.#lastArrivalMs, message });
+    const takesMs = this.#way(message instanceof Uint8Array ? message.length : 0);
+    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, nowMs + takesMs);
+    this.#sent.push({ arrivesMs: this.#lastArrivalMs, message });
     this.#world.at(this.#lastArrivalMs, () => this.#arrive());
   }
 
   /** One message a step. */
   #arrive(): void {
-    const [next] = this.#way;
+    const [next] = this.#sent;
     const { other } = this;
     if (!next || !other || this.blocked || next.arrivesMs > this.#world.nowMs) return;
-    this.#way.shift();
-    if ((this.#way[0]?.arrivesMs ?? Number.POSITIVE_INFINITY) <= this.#world.nowMs)
+    this.#sent.shift();
+    if ((this.#sent[0]?.arrivesMs ?? Number.POSITIVE_INFINITY) <= this.#world.nowMs)
       this.#world.after(0, () => this.#arrive());
     const { message } = next;
     if (this.broken || other.broken) return;

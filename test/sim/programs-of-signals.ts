@@ -167,17 +167,21 @@ function* isAlive(g: Guest, pid: number): Doing<boolean> {
   }
 }
 
-/** Moves itself from host to host, by name or anywhere. */
+/** Moves itself from host to host, by name or anywhere. It rests before it goes: a clock that is too fast has gone far ahead by then. */
 export const mover: Program = function* (g, path, size) {
   const name = yield* g.call("hostname", undefined);
   for (let n = 0; n < 3 + size; n++) {
     const { hosts } = yield* g.call("hosts", undefined);
     const to = g.random() < 0.3 ? "" : (hosts[Math.floor(g.random() * hosts.length)]?.id ?? "");
+    yield* g.call("sleep", { dueMs: (yield* g.now()) + 300 });
+    const before = yield* g.now();
     try {
       yield* g.call("migrate", { host: to });
     } catch (error) {
       if (!(error instanceof RoostError && error.code === "ENOHOST")) throw error;
     }
+    const after = yield* g.now();
+    check(after >= before, `the clock stepped back by ${before - after} ms in a move`);
     yield* g.compute(2);
     yield* g.print(`${path} hop ${n} ${path}.began#${name.name}`);
   }

@@ -14,21 +14,20 @@ import type { EncodedImage, Message, StayKey } from "../../fabric/wire/messages.
 import { stayKey } from "../../fabric/wire/messages.ts";
 import { type Copies, type Site, type Stay, Violation } from "./copies.ts";
 import type { SimulatedLink } from "./network.ts";
+import type { Pace } from "./pace.ts";
 import { Party } from "./party.ts";
 import type { World } from "./world.ts";
-
-/** What a slice costs a worker, in milliseconds of its time. */
-const SLICE_MS = { least: 0.3, most: 9 };
 
 export interface HostOptions {
   readonly name: string;
   readonly workers: number;
+  readonly pace: Pace;
   readonly skewMs: number;
   readonly rate: number;
   readonly self: Omit<Self, "id" | "name">;
   readonly copies: Copies;
-  /** Another for each worker. */
-  readonly machines: (host: SimulatedHost) => Machines;
+  /** Another for each worker. `work`: a slice computes for so many milliseconds. */
+  readonly machines: (host: SimulatedHost, work: (ms: number) => void) => Machines;
   /** Undefined: a machine of its own. The launcher's host shares the home's. */
   readonly party?: Party;
 }
@@ -131,6 +130,7 @@ export class SimulatedHost implements Site {
 
   #startWorker(): ExecutorPort {
     const world = this.#world;
+    const { sliceMs, taskMs, crossingMs } = this.#options.pace;
     const party = new Party(world);
     if (this.party.asleep) party.sleep(this.party.sleepsMs);
     party.alive = this.party.alive;
@@ -146,15 +146,17 @@ export class SimulatedHost implements Site {
     /** The executor makes a machine of the very list of images that it was sent, or of the program it was sent last. */
     const stays = new Map<readonly EncodedImage[] | undefined, StayKey>();
     let halted = false;
+    const work = (ms: number) => {
+      busyUntilMs = Math.max(busyUntilMs, world.nowMs) + this.party.slowness * ms;
+      party.sleep(busyUntilMs - world.nowMs);
+    };
     const sliced = () => {
       if (halted)
         throw new Violation(`a guest runs at ${this.name}, where its worker has said that none does`);
-      const costMs = this.party.slowness * world.between(SLICE_MS.least, SLICE_MS.most);
-      busyUntilMs = Math.max(busyUntilMs, world.nowMs) + costMs;
-      party.sleep(busyUntilMs - world.nowMs);
+      work(world.between(sliceMs.least, sliceMs.most));
     };
     const machines = this.#options.copies.watch(
-      this.#options.machines(this),
+      this.#options.machines(this, work),
       this,
       party,
       (images) => must(stays.get(images), "placement"),
@@ -169,7 +171,7 @@ export class SimulatedHost implements Site {
       clock: { ...clock, monotonic: () => clock.monotonic() + aheadMs() },
       random: world.randomBytes(),
       report: (() => {
-        const send = world.pipe<Parameters<ExecutorPort["onReport"]>[0]>(1, (report) =>
+        const send = world.pipe<Parameters<ExecutorPort["onReport"]>[0]>(crossingMs, (report) =>
           this.party.enter(() => port.onReport(report)),
         );
         return (report) => {
@@ -179,7 +181,8 @@ export class SimulatedHost implements Site {
           send(report);
         };
       })(),
-      yieldThen: (run) => world.after(this.party.slowness * world.between(0.05, 1), () => party.enter(run)),
+      yieldThen: (run) =>
+        world.after(this.party.slowness * world.between(taskMs.least, taskMs.most), () => party.enter(run)),
     });
     const handle = (command: Command) => {
       world.note(
@@ -190,7 +193,7 @@ export class SimulatedHost implements Site {
       executor.handle(command);
       if (command.type === "drop") this.stays.delete(command.key);
     };
-    const deliver = world.pipe<Command>(1, (command) => party.enter(() => handle(command)));
+    const deliver = world.pipe<Command>(crossingMs, (command) => party.enter(() => handle(command)));
     port.command = (command) => {
       const stay = command.type === "drop" ? this.stays.get(command.key) : undefined;
       if (stay) stay.dropping = true;

@@ -21,7 +21,7 @@ import { type ImageId, imageId } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
 import type { Machines, RunningMachine, Stop, World } from "../../fabric/host/machines.ts";
 import type { EncodedImage } from "../../fabric/wire/messages.ts";
-import { type Given, Guest, type Want } from "./guest.ts";
+import { type Doing, type Given, Guest, type Want } from "./guest.ts";
 import { runProgram } from "./programs.ts";
 
 const given = union({
@@ -32,15 +32,20 @@ const given = union({
 });
 type GivenInput = Carried<typeof given>;
 
-/** What was given since the image before, and where that left the machine. */
-const image = struct({ inputs: list(given, 1 << 20), polls: varint, atPoll: bool });
+/** What was given since the image before, and where that left the machine. `filling`: makes it as large as a real one. */
+const image = struct({ inputs: list(given, 1 << 20), polls: varint, atPoll: bool, filling: bytes(1 << 24) });
 
 /** A slice ends after so many polls. */
 const SLICE_POLLS = 3;
 
+/** Of an image that others have, to be continued. */
 interface Last {
   readonly chain: ImageId[];
+  /** How many inputs it holds, with those before it. */
   readonly inputs: number;
+  readonly first: { readonly inputs: number; readonly bytes: number };
+  /** Of all images after the first. */
+  readonly changesBytes: number;
 }
 
 class StandIn implements RunningMachine {
@@ -82,15 +87,30 @@ class StandIn implements RunningMachine {
     );
   }
 
-  /** As the real one does: a chain, each image the changes since the one before, and a new chain now and then. */
+  /** As the real one does (host/engine-machines.ts): a chain, each image the changes since the one before. */
   async encodeImage(): Promise<{ chain: ImageId[]; images: EncodedImage[] }> {
-    const last = this.#last && this.#last.chain.length < LIMITS.imageChain ? this.#last : undefined;
-    const inputs = this.#inputs.slice(last?.inputs ?? 0);
-    const atPoll = this.#want?.kind === "poll";
-    const encoded = encode(image, { inputs, polls: this.polls, atPoll });
-    const id = nameOf(encoded, last?.chain.at(-1));
-    this.#last = { chain: [...(last?.chain ?? []), id], inputs: this.#inputs.length };
-    return { chain: this.#last.chain, images: [{ id, bytes: encoded }] };
+    const since = this.#sinceWhich();
+    const inputs = this.#inputs.slice(since?.inputs ?? 0);
+    const plain = {
+      inputs,
+      polls: this.polls,
+      atPoll: this.#want?.kind === "poll",
+      filling: new Uint8Array(),
+    };
+    let bytes = encode(image, plain);
+    const missing = this.#outside.imageBytes(since !== undefined) - bytes.length;
+    if (missing > 0) bytes = encode(image, { ...plain, filling: new Uint8Array(missing) });
+    const id = nameOf(bytes, since?.chain.at(-1));
+    this.#last = continued(since, id, bytes, this.#inputs.length);
+    return { chain: this.#last.chain, images: [{ id, bytes }] };
+  }
+
+  /** A long chain goes on from its first; a heavy one is begun anew. */
+  #sinceWhich(): Last | undefined {
+    const last = this.#last;
+    if (!last || last.changesBytes >= last.first.bytes) return undefined;
+    if (last.chain.length < LIMITS.imageChain) return last;
+    return { ...last, chain: last.chain.slice(0, 1), inputs: last.first.inputs, changesBytes: 0 };
   }
 
   /** Brings it to where it was when the last of these images was made. */
@@ -104,7 +124,7 @@ class StandIn implements RunningMachine {
         this.#passPolls();
         this.#give(input);
       }
-      this.#last = { chain: [...(this.#last?.chain ?? []), id], inputs: this.#inputs.length };
+      this.#last = continued(this.#last, id, bytes, this.#inputs.length);
       stopped = one;
     }
     while (this.#want?.kind === "poll") {
@@ -124,7 +144,7 @@ class StandIn implements RunningMachine {
     this.#inputs.push(input);
     switch (input.type) {
       case "program":
-        this.#program = runProgram(this.#guest, input.source);
+        this.#program = this.#outside.program(this.#guest, input.source);
         return this.#next(undefined);
       case "seed":
         this.#guest.seed(input.seed);
@@ -156,6 +176,7 @@ class StandIn implements RunningMachine {
             this.#give({ type: "clock", now: world.now() });
             break;
           case "poll":
+            this.#outside.computed();
             if (world.poll() || this.polls % SLICE_POLLS === 0) return { kind: "preempted" };
             this.#next(undefined);
             break;
@@ -168,6 +189,15 @@ class StandIn implements RunningMachine {
       return { kind: "fault", code: "EIO", message: error instanceof Error ? error.message : String(error) };
     }
   }
+}
+
+function continued(before: Last | undefined, id: ImageId, { length }: Uint8Array, inputs: number): Last {
+  return {
+    chain: [...(before?.chain ?? []), id],
+    inputs,
+    first: before?.first ?? { inputs, bytes: length },
+    changesBytes: before ? before.changesBytes + length : 0,
+  };
 }
 
 /** cyrb53 (bryc) of the content and the name of the image before: the same memory has the same name everywhere. */
@@ -185,11 +215,24 @@ function nameOf(content: Uint8Array, before: ImageId | undefined): ImageId {
   return imageId((4294967296 * (2097151 & b) + (a >>> 0)).toString(36));
 }
 
-/** What a program does to its host, beside asking it for things. */
+/** What a machine runs, and does to its host beside asking it for things. */
 export interface Outside {
+  program(g: Guest, source: string): Doing<void>;
   /** It brings the host down. */
   boom(): void;
+  /** It has computed as far as a poll. */
+  computed(): void;
+  /** The least that an image weighs: a whole one, or one that continues another. */
+  imageBytes(continues: boolean): number;
 }
+
+/** The least that a machine may be. */
+export const SMALL: Outside = {
+  program: runProgram,
+  boom: () => {},
+  computed: () => {},
+  imageBytes: () => 0,
+};
 
 export const standIns = (outside: Outside): Machines => ({
   fresh: () => new StandIn(outside),

@@ -32,13 +32,8 @@ export function cause(history: History, what: Trouble): void {
       host.party.slowness = world.between(2, 30);
       return;
     case "reclaim":
-      host.daemon.reclaim("its owner is back").then((receipt) => {
-        must(receipt.emptyMs >= receipt.cpuBackMs || undefined, "receipt with its times in order");
-        world.after(
-          world.between(50, 2_000),
-          () => history.healed || host.party.enter(() => host.daemon.take()),
-        );
-      });
+      if (world.random() < 0.3) return reclaim(history, history.own); // its home's processes stay, and stand still
+      reclaim(history, host);
       return history.announce(host);
     case "terms":
       return host.daemon.allow({
@@ -77,6 +72,14 @@ export function crash(history: History, host: SimulatedHost): void {
   }
   host.die();
   world.after(world.between(10, 1_000), () => history.join());
+}
+
+function reclaim(history: History, { daemon, party }: SimulatedHost): void {
+  const { world } = history;
+  daemon.reclaim("its owner is back").then((receipt) => {
+    must(receipt.emptyMs >= receipt.cpuBackMs || undefined, "receipt with its times in order");
+    world.after(world.between(50, 2_000), () => history.healed || party.enter(() => daemon.take()));
+  });
 }
 
 function partition(link: SimulatedLink | undefined, forMs: number): void {
