@@ -13,7 +13,16 @@ const at = (...parts) => join(ROOT, ...parts);
 const say = (sentence) => process.stderr.write(`${sentence}\n`);
 
 /** Sources that end up in dist. */
-const SOURCES = ["fabric", "relay", "web", "examples", "test/bench", "vite.config.ts", "package-lock.json"];
+const SOURCES = [
+  "fabric",
+  "relay",
+  "web",
+  "examples",
+  "test/bench",
+  "test/sim",
+  "vite.config.ts",
+  "package-lock.json",
+];
 
 export async function ensureReady() {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);

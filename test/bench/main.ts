@@ -10,6 +10,7 @@ import { engineSuite, forkSuite, imageSuite } from "./engine.ts";
 import { localSuite } from "./fabric.ts";
 import { flightSuite } from "./flight.ts";
 import { migrateSuite } from "./migrate.ts";
+import { SIM_HOW, simSuite } from "./sim.ts";
 import { speedupSuite } from "./speedup.ts";
 import { syscallSuite } from "./syscalls.ts";
 
@@ -42,6 +43,10 @@ const SUITES: Record<string, Suite> = {
   speedup: {
     how: "pmake over Roost's own sources, on one host and on several in one Node process, a worker each, in turn: the time on one over the time on all",
     measure: speedupSuite,
+  },
+  sim: {
+    how: SIM_HOW,
+    measure: simSuite,
   },
   flight: {
     how: "two Chromium processes, WebRTC over loopback, through the page: forks to a remote tab, and reclaims of four busy processes",
