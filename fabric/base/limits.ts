@@ -4,7 +4,7 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 
 export const LIMITS = {
-  /** A fork bomb ends here (EAGAIN), unless its job asks for more. A process that sleeps costs host and home 0.1 MiB. */
+  /** A fork bomb ends here (EAGAIN), unless its job asks for more. A process that sleeps costs host and home 40 KiB, and what it has of its own. */
   processesPerJob: 1_024,
   /** More than this no job gets: its home remembers them all, and so does the one host that has them. */
   processesPerJobMost: 16_384,
