@@ -76,6 +76,8 @@ interface ExecutorRecord {
   silentMs: number;
   /** Whose turn it was when it was last heard of. */
   turn: StayKey | undefined;
+  /** How many processes are on it. */
+  guests: number;
 }
 
 export interface KernelState {
@@ -88,10 +90,12 @@ export interface KernelState {
   forgetting: Forgetting[];
 }
 
+const newExecutor = (): ExecutorRecord => ({ silentMs: 0, turn: undefined, guests: 0 });
+
 export const newKernel = (executors: Iterable<number>): KernelState => ({
   guests: new Map(),
   homes: new Map(),
-  executors: new Map(Array.from(executors, (n) => [n, { silentMs: 0, turn: undefined }])),
+  executors: new Map(Array.from(executors, (n) => [n, newExecutor()])),
   terms: NO_TERMS,
   reclaim: undefined,
   forgetting: [],
@@ -158,7 +162,7 @@ export function step(state: KernelState, event: KernelEvent, nowMs: number): Ker
       endExecutor(state, event.executor, event.reason, out, nowMs);
       break;
     case "executorStarted":
-      state.executors.set(event.executor, { silentMs: 0, turn: undefined });
+      state.executors.set(event.executor, newExecutor());
       if (state.reclaim) out({ type: "command", executor: event.executor, command: { type: "halt" } }); // `go` follows with the receipt
       if (state.terms.share < 1)
         out({
@@ -371,6 +375,8 @@ function place(
   const prepared = message.snapshot?.chain.map((id) => home.prepared.get(id)).find((n) => n !== undefined);
   const executor =
     prepared !== undefined && executors.includes(prepared) ? prepared : leastLoaded(state, executors);
+  const record = state.executors.get(executor);
+  if (record) record.guests++;
   state.guests.set(key, {
     ...stayOf(message),
     key,
@@ -454,12 +460,8 @@ function chainOf(
 }
 
 function leastLoaded(state: KernelState, among: readonly number[]): number {
-  const load = new Map(among.map((n) => [n, 0]));
-  for (const { executor } of state.guests.values()) {
-    const n = load.get(executor);
-    if (n !== undefined) load.set(executor, n + 1);
-  }
-  return [...load].reduce((best, next) => (next[1] < best[1] ? next : best))[0];
+  const load = (executor: number) => state.executors.get(executor)?.guests ?? 0;
+  return among.reduce((best, next) => (load(next) < load(best) ? next : best));
 }
 
 function onReport(
@@ -551,7 +553,8 @@ function settleReclaim(state: KernelState, out: Out, nowMs: number): void {
 }
 
 function forget(state: KernelState, guest: Guest, to: string, out: Out): void {
-  state.guests.delete(guest.key);
+  const record = state.executors.get(guest.executor);
+  if (state.guests.delete(guest.key) && record) record.guests--;
   if (state.reclaim && guest.departure)
     state.reclaim.left.push({ jobName: guest.jobName, pid: guest.pid, to });
   out({ type: "command", executor: guest.executor, command: { type: "drop", key: guest.key } });
