@@ -1,7 +1,8 @@
-/** What must be true of a home at every moment: nothing is kept that is of no more use, and what is counted is counted right. */
+/** What must be true of a home, and of a host, at every moment: nothing is kept that is of no more use, and what is counted is counted right. */
 import { LIMITS } from "../../fabric/base/limits.ts";
 import type { HomeState, Process } from "../../fabric/home/state.ts";
 import { newTally, nextDueMs, settle, type Tally, touch } from "../../fabric/home/tally.ts";
+import type { KernelState } from "../../fabric/kernel/kernel.ts";
 import { Violation } from "./copies.ts";
 
 const hold = (holds: boolean, rule: string) => {
@@ -89,6 +90,14 @@ function checkCache({ cache, hosts }: HomeState): void {
     for (const host of holders) hold(hosts.has(host), `${host} is gone, and holds answer ${id}`);
   }
   hold(bytes === cache.bytes && bytes <= LIMITS.cachedBytes, "bytes of kept answers");
+}
+
+/** A host counts what is on each of its workers. */
+export function checkKernel({ executors, guests }: KernelState): void {
+  for (const [executor, record] of executors) {
+    const count = [...guests.values()].filter((guest) => guest.executor === executor).length;
+    hold(record.guests === count, `${count} processes on a worker, counted as ${record.guests}`);
+  }
 }
 
 /** What is kept as it changes is what counting everything would give. */

@@ -13,7 +13,7 @@ import { MemoryDisk } from "../../fabric/io/memory-disk.ts";
 import { decodeCall } from "../../fabric/wire/calls.ts";
 import type { Entry } from "../../fabric/wire/directory.ts";
 import { decodeMessage, type Message } from "../../fabric/wire/messages.ts";
-import { checkHome, Epochs } from "./bookkeeping.ts";
+import { checkHome, checkKernel, Epochs } from "./bookkeeping.ts";
 import { Copies, Violation } from "./copies.ts";
 import { Effects } from "./effects.ts";
 import { SimulatedLink } from "./network.ts";
@@ -232,7 +232,9 @@ export class History {
     const { state } = this.job;
     this.#copies.check(state);
     this.#epochs.check(state);
-    if (this.world.steps % LOOK_CLOSELY_EVERY === 0 && !state.ended) checkHome(state);
+    if (this.world.steps % LOOK_CLOSELY_EVERY !== 0) return;
+    if (!state.ended) checkHome(state);
+    for (const host of this.hosts) checkKernel(host.kernel());
   }
 
   /** The launcher's own host. */
