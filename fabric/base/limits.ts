@@ -93,3 +93,7 @@ export const LIMITS = {
   /** A process whose hosts died or failed this often while it ran is given up as poisonous. */
   hostsLostPerProcess: 3,
 } as const;
+
+/** What a job with this limit asks of every host for each process. One with the usual limit asks for nothing: it may well use little. */
+export const askedBytes = (memoryBytesMax: number): number =>
+  memoryBytesMax > LIMITS.guestMemoryBytes ? memoryBytesMax : 0;

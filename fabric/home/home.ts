@@ -58,6 +58,7 @@ export function step(state: HomeState, event: HomeEvent, nowMs: number): HomeEff
         platform: event.platform,
         local: event.local,
         slots: 0, // until it says what it takes
+        memoryBytes: 0,
         reason: "not heard from yet",
         leftMs: nowMs,
         images: new Set(),
@@ -270,6 +271,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
     const record = state.hosts.get(host);
     if (!record) return;
     record.slots = message.slots;
+    record.memoryBytes = message.memoryBytes;
     record.reason = message.reason;
     return hopeAgain(state);
   }
@@ -395,6 +397,7 @@ function fork(
   const refused = forkRefused(state, on);
   if (refused) return answer(state, p, message.call, encodeError(refused), out, nowMs);
   const child = newProcess(state, p.pid, on, snapshot, "forked", nowMs);
+  child.memoryBytes = p.memoryBytes;
   const inChild = encodeAnswer("fork", { child: 0, self: child.pid, parent: p.pid });
   remember(child, message.call, inChild);
   out({ type: "filesForked", parent: p.pid, child: child.pid });

@@ -6,6 +6,7 @@
  * (as Sprite chose); then an idle local one; then whichever is least loaded for its size.
  */
 import type { HostId } from "../base/ids.ts";
+import { askedBytes } from "../base/limits.ts";
 import type { HomeState, HostRecord, Process } from "./state.ts";
 import { who } from "./tally.ts";
 
@@ -17,7 +18,7 @@ export const loads = (state: HomeState): Map<HostId, number> =>
 
 /** The host for a process that is nowhere, or undefined: it must wait. */
 export function choose(state: HomeState, p: Process, load: ReadonlyMap<HostId, number>): HostId | undefined {
-  const usable = [...state.hosts.values()].filter((h) => h.slots > 0);
+  const usable = [...state.hosts.values()].filter((h) => h.slots > 0 && fits(state, p, h));
   const wanted = p.where.kind === "nowhere" ? p.where.next : undefined;
   if (wanted && usable.some((h) => h.id === wanted)) return wanted;
   const last = p.stays.at(-1)?.host;
@@ -43,6 +44,13 @@ export function choose(state: HomeState, p: Process, load: ReadonlyMap<HostId, n
   return (first ?? candidates.toSorted(order)[0])?.id;
 }
 
+/** What a host must give to a process for it to stay there: all that it has, or that its job asks for. */
+export const neededBytes = (jobBytesMax: number, hasBytes: number): number =>
+  Math.max(askedBytes(jobBytesMax), hasBytes);
+
+export const fits = ({ spec }: HomeState, p: Process, host: HostRecord): boolean =>
+  neededBytes(spec.memoryBytesMax, p.memoryBytes) <= host.memoryBytes;
+
 /** One that is not idle comes after all that are. */
 const idleSince = (state: HomeState, { id, leftMs }: HostRecord): number =>
   who(state, "at", id).size > 0 ? Number.MAX_VALUE : leftMs;
@@ -57,8 +65,8 @@ export function rebalance(
   nowMs: number,
 ): { readonly process: Process; readonly to: HostId } | undefined {
   if (state.spec.preemptEvery > 0) return undefined;
-  const idle = [...state.hosts.values()].find((h) => h.slots > 0 && (load.get(h.id) ?? 0) === 0);
-  if (!idle) return undefined;
+  const idle = [...state.hosts.values()].filter((h) => h.slots > 0 && (load.get(h.id) ?? 0) === 0);
+  if (idle.length === 0) return undefined;
   const crowded = [...state.hosts.values()]
     .filter((h) => (load.get(h.id) ?? 0) > Math.max(1, h.slots))
     .toSorted((a, b) => fullness(b, load) - fullness(a, load))[0];
@@ -73,6 +81,9 @@ export function rebalance(
       p.on === "any" &&
       nowMs - p.where.sinceMs >= DWELL_MS,
   );
-  const process = movable.toSorted((a, b) => b.pid - a.pid)[0];
-  return process && { process, to: idle.id };
+  for (const process of movable.toSorted((a, b) => b.pid - a.pid)) {
+    const to = idle.find((host) => fits(state, process, host));
+    if (to) return { process, to: to.id };
+  }
+  return undefined;
 }

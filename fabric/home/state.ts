@@ -193,6 +193,8 @@ export interface HostRecord {
   /** The launcher's own. */
   readonly local: boolean;
   slots: number;
+  /** What it gives to one process. */
+  memoryBytes: number;
   /** Why it takes nothing, in words. */
   reason: string;
   /** When something of this job left it last; until then, when it came. */

@@ -39,6 +39,8 @@ export interface JobHostView {
   /** The launcher's own. */
   readonly local: boolean;
   readonly slots: number;
+  /** What it gives to one process. */
+  readonly memoryBytes: number;
   /** Why it takes nothing; empty when it does. */
   readonly reason: string;
 }
@@ -122,8 +124,8 @@ export function reportOf(job: Job, nowMs: number): JobReport {
 }
 
 const viewOfHost = (host: HostRecord): JobHostView => {
-  const { id, name, platform, local, slots, reason } = host;
-  return latest(host, { id, name, platform, local, slots, reason });
+  const { id, name, platform, local, slots, memoryBytes, reason } = host;
+  return latest(host, { id, name, platform, local, slots, memoryBytes, reason });
 };
 
 function viewOfProcess(p: Process): ProcessView {

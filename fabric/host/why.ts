@@ -1,4 +1,5 @@
 /** Why a job, or one of its processes, does not run: in words, from what its home reports. Pure. */
+import { neededBytes } from "../home/placement.ts";
 import type { HostReport, JobReport, ProcessReport } from "../wire/control.ts";
 
 /** Sentences, the most telling first. Undefined: the job has no such process. */
@@ -101,10 +102,31 @@ function whyUnplaced(job: JobReport, p: ProcessReport): string[] {
           : [`It is to run on host ${p.on}.`];
   if (allowed.length === 0) return [...wish, "No such host is linked to the job; `roost donate` adds one."];
   const closed = allowed.filter((h) => h.slots === 0);
-  if (closed.length < allowed.length)
-    return [...wish, `A host takes it in a moment: ${names(allowed.filter((h) => h.slots > 0))}.`];
-  return [...wish, `${whyClosed(closed)}.`];
+  const open = allowed.filter((h) => h.slots > 0);
+  const needed = neededBytes(job.memoryBytesMax, p.memoryBytes);
+  const large = open.filter((h) => h.memoryBytes >= needed);
+  if (large.length > 0) return [...wish, `A host takes it in a moment: ${names(large)}.`];
+  return [
+    ...wish,
+    ...(open.length > 0 ? [whyTooSmall(p, needed, open)] : []),
+    ...(closed.length > 0 ? [`${whyClosed(closed)}.`] : []),
+  ];
 }
+
+/** `It has 70 MiB of memory, and no host that takes something gives so much: 64 MiB (anna), 32 MiB (ben)`. */
+function whyTooSmall(p: ProcessReport, neededBytes: number, hosts: readonly HostReport[]): string {
+  const needed = Math.ceil(neededBytes / MIB);
+  const has =
+    p.memoryBytes >= neededBytes
+      ? `It has ${needed} MiB of memory`
+      : `Its job asks for ${needed} MiB of memory for each process`;
+  const given = [...groups(hosts, (h) => `${Math.floor(h.memoryBytes / MIB)} MiB`)].map(
+    ([offer, alike]) => `${offer} (${names(alike)})`,
+  );
+  return `${has}, and no host that takes something gives so much: ${given.join(", ")}; \`roost donate --memory ${needed}\` adds one.`;
+}
+
+const MIB = 2 ** 20;
 
 /** `3 hosts take nothing: 2 on battery (a, b), 1 paused by its owner (c)`. */
 function whyClosed(hosts: readonly HostReport[]): string {

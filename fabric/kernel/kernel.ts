@@ -8,7 +8,7 @@
  */
 import { unreachable } from "../base/errors.ts";
 import type { ImageId, JobId } from "../base/ids.ts";
-import { LIMITS } from "../base/limits.ts";
+import { askedBytes, LIMITS } from "../base/limits.ts";
 import { type Departure, freeze, offer, overdue } from "../migrate/departure.ts";
 import {
   type EncodedImage,
@@ -198,13 +198,21 @@ export function step(state: KernelState, event: KernelEvent, nowMs: number): Ker
 type Out = (effect: KernelEffect) => void;
 
 function statusFor(state: KernelState, home: Home): MessageOf<"status"> {
-  if (state.executors.size === 0) return { type: "status", slots: 0, reason: "no worker is running" };
-  if (home.own) return { type: "status", slots: state.executors.size, reason: "" };
+  const memoryBytes = memoryFor(state, home);
+  const none = (reason: string) => ({ type: "status", slots: 0, memoryBytes, reason }) as const;
+  if (state.executors.size === 0) return none("no worker is running");
+  if (home.own) return { type: "status", slots: state.executors.size, memoryBytes, reason: "" };
   const { taking, reason, workers } = state.terms;
-  if (!taking) return { type: "status", slots: 0, reason };
-  if (isFull(state)) return { type: "status", slots: 0, reason: "full" };
-  return { type: "status", slots: Math.min(workers, state.executors.size), reason: "" };
+  if (!taking) return none(reason);
+  if (isFull(state)) return none("full");
+  return { type: "status", slots: Math.min(workers, state.executors.size), memoryBytes, reason: "" };
 }
+
+/** For one process. */
+const memoryFor = ({ terms }: KernelState, { own }: Home): number =>
+  own
+    ? LIMITS.guestMemoryBytesMost
+    : Math.floor(Math.min(Math.max(terms.memoryBytes, 0), LIMITS.guestMemoryBytesMost));
 
 /** What is here for others, in the order in which it came. */
 const strangers = (state: KernelState): Guest[] =>
@@ -360,9 +368,8 @@ function place(
     return refuse("bug: a placement has either a program or an image");
   if (message.memoryBytesMax > LIMITS.guestMemoryBytesMost)
     return refuse(`it may use more memory than any process (${LIMITS.guestMemoryBytesMost} bytes)`);
-  // Who has asked for no more than usual may well use little.
-  const givenBytes = home.own ? Number.POSITIVE_INFINITY : state.terms.memoryBytes;
-  if (message.memoryBytesMax > Math.max(givenBytes, LIMITS.guestMemoryBytes))
+  const givenBytes = memoryFor(state, home);
+  if (askedBytes(message.memoryBytesMax) > givenBytes)
     return refuse(
       `this job asks for ${mib(message.memoryBytesMax)} MiB of memory a process, and its owner gives ${mib(givenBytes)} MiB in all`,
     );

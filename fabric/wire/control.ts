@@ -77,7 +77,15 @@ const process = struct({
   stays: list(stay, 1000),
 });
 
-const host = struct({ id: name, name, platform: name, local: bool, slots: varint, reason: words });
+const host = struct({
+  id: name,
+  name,
+  platform: name,
+  local: bool,
+  slots: varint,
+  memoryBytes: varint,
+  reason: words,
+});
 
 const job = struct({
   id: name,

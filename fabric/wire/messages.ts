@@ -170,8 +170,11 @@ const message = union({
   ],
 
   // host → home
-  /** What the host takes; sent after hello and when it changes. `reason` says in words why it takes nothing. */
-  status: [30, struct({ slots: varint, reason: words })],
+  /**
+   * What the host takes; sent after hello and when it changes. `reason` says in words why it takes nothing; one process
+   * may have `memoryBytes` of linear memory, if it is alone.
+   */
+  status: [30, struct({ slots: varint, memoryBytes: varint, reason: words })],
   refuse: [31, struct({ ...stay, code: oneOf(ERROR_CODES), reason: words })],
   /** The process executed its first instruction here, so long before this left. */
   running: [32, struct({ ...stay, agoMs: finite })],

@@ -23,6 +23,7 @@ afterAll(async () => {
 });
 
 const MINUTE_MS = 60_000;
+const PATIENTLY = { timeout: MINUTE_MS, interval: 500 };
 
 /** From this minute on to one that begins soon, but leaves time to take work before. */
 function hoursThatEndSoon(): string {
@@ -63,7 +64,7 @@ test(
 
     const why = async () => (await roost(["why", job])).stdout;
     await expect
-      .poll(why, { timeout: 2 * MINUTE_MS, interval: 500 })
+      .poll(why, { ...PATIENTLY, timeout: 2 * MINUTE_MS })
       .toMatch(/1 host takes nothing: outside your hours/);
     const child = async () => ((await json(["ps", job]))[0] as JobReport).processes.find((p) => p.pid === 2);
     expect(await child()).toMatchObject({ state: "unplaced", stays: [{ host: first.id() }] });
@@ -86,6 +87,48 @@ test(
     await roost(["kill", job, "--signal", "KILL"]);
     first.child.kill("SIGTERM");
     expect(await first.outcome).toMatchObject({ code: 0 });
+  },
+  4 * MINUTE_MS,
+);
+
+test(
+  "a process goes only to who gives it the memory: `why` says what it needs and what there is",
+  async () => {
+    program(
+      "large.js",
+      `import { fork, wait } from "roost"; if (fork({ on: "remote" }) === 0) for (;;); wait();`,
+    );
+    program(
+      "grows.js",
+      `import { fork, wait } from "roost";
+       if (fork({ on: "remote" }) === 0) for (const kept = [new Uint8Array(40 << 20).fill(1)]; ; ) kept.length;
+       wait();`,
+    );
+    const small = donor("--memory", "16");
+    await expect.poll(small.told).toContainEqual(expect.objectContaining({ type: "state", taking: true }));
+    const { job: asks } = await json(["run", "large.js", "--detach", "--memory", "300", ...at]);
+    const { job: has } = await json(["run", "grows.js", "--detach", ...at]);
+
+    const why = async (job: string) => (await roost(["why", job])).stdout;
+    const given = `no host that takes something gives so much: 16 MiB \\(.*\\); .roost donate --memory`;
+    await expect
+      .poll(() => why(asks), PATIENTLY)
+      .toMatch(new RegExp(`Its job asks for 300 MiB of memory for each process, and ${given} 300.`));
+    await expect
+      .poll(() => why(has), PATIENTLY)
+      .toMatch(new RegExp(`It has 4\\d MiB of memory, and ${given} 4`));
+
+    const child = async (job: string) =>
+      ((await json(["ps", job]))[0] as JobReport).processes.find((p) => p.pid === 2);
+    expect(await child(asks)).toMatchObject({ stays: [] });
+    expect(await child(has)).toMatchObject({ stays: [{ host: small.id() }] }); // never again
+    const refused = await roost(["migrate", "2", small.id(), "--job", asks]);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("less memory") });
+
+    const large = donor("--memory", "400");
+    await expect.poll(large.id, PATIENTLY).toBeDefined();
+    for (const job of [asks, has])
+      await expect.poll(async () => (await child(job))?.host ?? "nowhere", PATIENTLY).toBe(large.id());
   },
   4 * MINUTE_MS,
 );

@@ -233,6 +233,8 @@ describe("hostile controllers", () => {
   });
 });
 
+const MIB = 2 ** 20;
+
 describe("why", () => {
   const process = {
     pid: 2,
@@ -251,12 +253,13 @@ describe("why", () => {
     signal: undefined,
     stays: [],
   } as const;
-  const host = (name: string, slots: number, reason: string, local = false) => ({
+  const host = (name: string, slots: number, reason: string, local = false, memoryBytes = 2 ** 30) => ({
     id: name,
     name,
     platform: "",
     local,
     slots,
+    memoryBytes,
     reason,
   });
   const job = (change: Partial<JobReport>): JobReport => ({
@@ -292,6 +295,45 @@ describe("why", () => {
         "No host has it.",
         'It is to run on another host than its launcher\'s (`on: "remote"`).',
         "3 hosts take nothing: 2 on battery (a, b), 1 paused (c).",
+      ],
+    ],
+    [
+      "hosts with less memory than its job asks for, and one that takes nothing",
+      {
+        memoryBytesMax: 512 * MIB,
+        hosts: [
+          host("a", 1, "", false, 64 * MIB),
+          host("b", 1, "", false, 256 * MIB),
+          host("c", 1, "", false, 64 * MIB),
+          host("d", 0, "on battery"),
+        ],
+      },
+      [
+        "No host has it.",
+        'It is to run on another host than its launcher\'s (`on: "remote"`).',
+        "Its job asks for 512 MiB of memory for each process, and no host that takes something gives so much: 64 MiB (a, c), 256 MiB (b); `roost donate --memory 512` adds one.",
+        "1 host takes nothing: on battery (d).",
+      ],
+    ],
+    [
+      "hosts with less memory than it has come to have",
+      { processes: [{ ...process, memoryBytes: 70.5 * MIB }], hosts: [host("a", 1, "", false, 64 * MIB)] },
+      [
+        "No host has it.",
+        'It is to run on another host than its launcher\'s (`on: "remote"`).',
+        "It has 71 MiB of memory, and no host that takes something gives so much: 64 MiB (a); `roost donate --memory 71` adds one.",
+      ],
+    ],
+    [
+      "one host of several has the memory",
+      {
+        memoryBytesMax: 512 * MIB,
+        hosts: [host("a", 1, "", false, 64 * MIB), host("b", 1, "", false, 512 * MIB)],
+      },
+      [
+        "No host has it.",
+        'It is to run on another host than its launcher\'s (`on: "remote"`).',
+        "A host takes it in a moment: b.",
       ],
     ],
   ])("%s", (_, change, sentences) => {

@@ -87,7 +87,7 @@ test("a peer that begins with something else is cut off with a sentence", async 
   const [a, b] = linkPair();
   const ann = greeting(a, self("ann"), new TestClock());
   const reason = told(b);
-  b.send(encodeMessage({ type: "status", slots: 1, reason: "" }));
+  b.send(encodeMessage({ type: "status", slots: 1, memoryBytes: LIMITS.guestMemoryBytesMost, reason: "" }));
   expect(await reason).toBe('it began with "status" instead of a greeting');
   expect(ann.log.length).toBe(1);
 });

@@ -1,6 +1,7 @@
 /** What a step of a home costs: what it touches, however many processes sleep meanwhile. */
 import { expect, test } from "vitest";
 import { pid } from "../../fabric/base/ids.ts";
+import { LIMITS } from "../../fabric/base/limits.ts";
 import type { Process } from "../../fabric/home/state.ts";
 import { type Bench, launched } from "./home.kit.ts";
 
@@ -62,7 +63,7 @@ test("what no host takes is placed as soon as one does", () => {
   expect(() => b.placed(remote)).toThrow();
   b.host("far", 0);
   expect(() => b.placed(remote)).toThrow();
-  b.say("far", { type: "status", slots: 1, reason: "" });
+  b.say("far", { type: "status", slots: 1, memoryBytes: LIMITS.guestMemoryBytesMost, reason: "" });
   expect(b.placed(remote).host).toBe("far");
 });
 

@@ -5,6 +5,7 @@ import { callNumber, hostId, imageId, jobId, pid } from "../../fabric/base/ids.t
 import { LIMITS } from "../../fabric/base/limits.ts";
 import type { HomeEffect, HomeEvent } from "../../fabric/home/effects.ts";
 import { newHome, step } from "../../fabric/home/home.ts";
+import type { HomeState, JobSpec } from "../../fabric/home/state.ts";
 import { type CallArgs, type CallName, decodeAnswer, encodeCall } from "../../fabric/wire/calls.ts";
 import {
   decodeMessage,
@@ -33,8 +34,10 @@ export class Bench {
   readonly sent: { host: string; message: Message }[] = [];
   readonly effects: HomeEffect[] = [];
   readonly #calls = new Map<number, number>();
-  readonly state = newHome(
-    {
+  readonly state: HomeState;
+
+  constructor(spec: Partial<JobSpec> = {}) {
+    const usual: JobSpec = {
       id: JOB,
       name: "test",
       program: { source: "", fileName: "test.js" },
@@ -46,9 +49,9 @@ export class Bench {
       durable: true,
       preemptEvery: 0,
       seed: 1n,
-    },
-    this.nowMs,
-  );
+    };
+    this.state = newHome({ ...usual, ...spec }, this.nowMs);
+  }
 
   do(event: HomeEvent): void {
     for (const effect of step(this.state, event, this.nowMs)) {
@@ -58,9 +61,9 @@ export class Bench {
         this.sent.push({ host: effect.host, message: throughTheWire(effect.message) });
     }
   }
-  host(name: string, slots = 1, local = false): void {
+  host(name: string, slots = 1, local = false, memoryBytes: number = LIMITS.guestMemoryBytesMost): void {
     this.do({ type: "hostLinked", host: hostId(name), name, platform: "", local });
-    this.say(name, { type: "status", slots, reason: "" });
+    this.say(name, { type: "status", slots, memoryBytes, reason: "" });
   }
   say(host: string, message: Message): void {
     this.do({ type: "message", host: hostId(host), message: throughTheWire(message) });

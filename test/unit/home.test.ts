@@ -184,7 +184,7 @@ describe("placing", () => {
     const { epoch } = b.placed(child);
     b.say("busy", { type: "refuse", job: JOB, pid: pid(child), epoch, code: "EAGAIN", reason: "full" });
     expect(b.placed(child)).toMatchObject({ host: "home", epoch: 2 });
-    b.say("busy", { type: "status", slots: 1, reason: "" });
+    b.say("busy", { type: "status", slots: 1, memoryBytes: LIMITS.guestMemoryBytesMost, reason: "" });
     expect(b.placed(b.fork(1)).host).toBe("busy");
   });
 
@@ -259,7 +259,7 @@ describe("images", () => {
     b.say("far", { ...refusal, epoch: b.placed(child).epoch, code: "EAGAIN" });
     expect(b.placed(child).host).toBe("home");
     expect(b.placed(child).images).toEqual([]); // it came from there
-    b.say("far", { type: "status", slots: 1, reason: "" });
+    b.say("far", { type: "status", slots: 1, memoryBytes: LIMITS.guestMemoryBytesMost, reason: "" });
     b.do({ type: "migrate", pid: pid(child), to: hostId("far") });
     const stay = { job: JOB, pid: pid(child), epoch: b.placed(child).epoch };
     const back = {

@@ -100,7 +100,7 @@ class HomeBench {
   }
   host(name: string, slots = 1, local = false): void {
     this.do({ type: "hostLinked", host: hostId(name), name, platform: "", local });
-    this.say(name, { type: "status", slots, reason: "" });
+    this.say(name, { type: "status", slots, memoryBytes: LIMITS.guestMemoryBytesMost, reason: "" });
   }
   say(host: string, message: Message): HomeEffect[] {
     const arrived = received(message);
@@ -213,7 +213,12 @@ describe("a host that lies to a home", () => {
         b.say(
           "liar",
           pick<Message>(
-            { type: "status", slots: pick(0, 1, 2 ** 52), reason: "\u001b[2J" },
+            {
+              type: "status",
+              slots: pick(0, 1, 2 ** 52),
+              memoryBytes: LIMITS.guestMemoryBytesMost,
+              reason: "\u001b[2J",
+            },
             { type: "running", ...stay, agoMs: pick(0, -1e300, 1e300) },
             {
               type: "call",
@@ -374,7 +379,9 @@ describe("a host that lies to a home", () => {
       });
       job.addHost(ours, true);
       theirs.send(hello(name));
-      theirs.send(encodeMessage({ type: "status", slots: 1, reason: "" }));
+      theirs.send(
+        encodeMessage({ type: "status", slots: 1, memoryBytes: LIMITS.guestMemoryBytesMost, reason: "" }),
+      );
       await closed;
     }
     expect(ends).toEqual([expect.stringMatching(/^impostor.*linked to this job already/s)]);
@@ -503,7 +510,7 @@ describe("a home that lies to a host", () => {
     });
     k.say(A, { type: "release", ...stay, epoch: epoch(2), to: "" });
     k.say(A, { type: "failed", ...stay, code: "EIO", reason: "" });
-    k.say(A, { type: "status", slots: 9, reason: "" });
+    k.say(A, { type: "status", slots: 9, memoryBytes: LIMITS.guestMemoryBytesMost, reason: "" });
     expect(k.effects.length).toBe(before);
     expect(k.state.guests.size).toBe(1);
   });

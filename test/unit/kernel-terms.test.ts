@@ -1,6 +1,7 @@
 /** What an owner allows, carried out by the kernel: on what is here, and on what homes are told. */
 import { expect, test } from "vitest";
 import { epoch, jobId, pid } from "../../fabric/base/ids.ts";
+import { LIMITS } from "../../fabric/base/limits.ts";
 import {
   type HomeLink,
   type KernelEffect,
@@ -128,6 +129,19 @@ test("a job that asks for more memory a process than the owner gives is told bot
     "this job asks for 512 MiB of memory a process, and its owner gives 64 MiB in all",
   ]);
   expect([ask(STRANGER, 3, 128), ask(OWN, 4, 512)]).toEqual([[], []]);
+});
+
+test("homes are told how much memory one process may have: what the owner gives, or as much as any; his own jobs that", () => {
+  const bench = new Bench();
+  const told = (effects: KernelEffect[], link: HomeLink) =>
+    effects.flatMap((e) =>
+      e.type === "send" && e.link === link && e.message.type === "status" ? [e.message.memoryBytes] : [],
+    );
+  const most = LIMITS.guestMemoryBytesMost;
+  const freely = bench.allow({ memoryBytes: Number.POSITIVE_INFINITY });
+  expect([told(freely, STRANGER), told(freely, OWN)]).toEqual([[most], [most]]);
+  const less = bench.allow({ memoryBytes: 1000.5 });
+  expect([told(less, STRANGER), told(less, OWN)]).toEqual([[1000], [most]]);
 });
 
 test("a share of the time goes to every worker, and to those that start later", () => {

@@ -83,7 +83,7 @@ test("a host that takes no more is another view, and the processes are as before
   b.fork(1);
   const see = seen(b);
   const before = see();
-  b.say("b", { type: "status", slots: 0, reason: "on battery" });
+  b.say("b", { type: "status", slots: 0, memoryBytes: LIMITS.guestMemoryBytesMost, reason: "on battery" });
   const after = see();
   expect(after.hosts.find((h) => h.id === "b")).toMatchObject({ slots: 0, reason: "on battery" });
   expect(after.hosts.find((h) => h.id === "a")).toBe(before.hosts.find((h) => h.id === "a"));

@@ -107,7 +107,7 @@ const GOLDEN: [Message, string][] = [
     "12036a6f62020161016201016203010203ac02",
   ],
   [{ type: "prepared", job: stay.job, image: imageId("b") }, "27036a6f620162"],
-  [{ type: "status", slots: 2, reason: "" }, "1e0200"],
+  [{ type: "status", slots: 2, memoryBytes: 300, reason: "" }, "1e02ac0200"],
   [{ type: "forgotten", job: stay.job, cached: [cachedId(7)] }, "26036a6f620107"],
   [{ type: "refuse", ...stay, code: "EAGAIN", reason: "full" }, "1f036a6f6207ac02010466756c6c"],
   [{ type: "running", ...stay, agoMs: 0.5 }, "20036a6f6207ac02000000000000e03f"],

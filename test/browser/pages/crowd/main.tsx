@@ -56,6 +56,7 @@ const jobOf = (): JobView => ({
     platform: "Chromium",
     local: n === 0,
     slots: 1,
+    memoryBytes: 2 ** 30,
     reason: "",
   })),
 });
