@@ -1,4 +1,4 @@
-/** One program, one state: its memory at the same poll is the same in any process, in Chromium, and however often it was moved. */
+/** One program, one state: its memory at the same poll is the same in any process, and in Chromium. test/unit/engine.test.ts moves it. */
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -19,12 +19,10 @@ async function asModule(): Promise<string> {
   return output[0].code;
 }
 
-test("the same program has the same memory at the same poll everywhere", async () => {
+test("the same programs have the same memory at the same polls everywhere", async () => {
   await ensureEngine(ENGINE_FILE);
   const engine = await readFile(ENGINE_FILE);
   const here = await states(engine);
-  expect(new Set(here.calm).size).toBe(here.calm.length);
-  expect(here.moved).toEqual(here.calm);
 
   const code = await asModule();
   const script = `

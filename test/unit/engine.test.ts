@@ -19,6 +19,7 @@ import {
   withKeptBase,
 } from "../../fabric/engine/index.ts";
 import { ZEROS } from "../../fabric/engine/pages.ts";
+import { ofCalm, states } from "../browser/pages/engine/states.ts";
 import {
   ALWAYS,
   bytesOf,
@@ -111,6 +112,18 @@ describe("a program notices nothing", () => {
     expect(moved.moves).toBeGreaterThan(150);
     expect(moved.output).toEqual((await run(source)).output);
   });
+});
+
+test("nor does its memory: however often it is stopped or moved, after any boot", async () => {
+  await theEngine(); // so that it is built
+  const everything = await states(await readFile(ENGINE_FILE));
+  expect(Object.keys(everything).length).toBeGreaterThan(5);
+  for (const { calm, stopped, moved } of Object.values(everything)) {
+    const memories = stopped.map((state) => state.split(" ").at(-1));
+    expect(new Set(memories).size).toBe(memories.length); // it does something all the time
+    expect(moved).toEqual(stopped);
+    expect(calm).toEqual(ofCalm(stopped));
+  }
 });
 
 describe("fork", () => {

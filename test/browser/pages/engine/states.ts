@@ -1,60 +1,97 @@
-/** Runs the same program in the same world, and says what its memory is at some polls. For any platform with WebAssembly. */
-import { bootBase, loadEngine, Machine, memoryOf, type World } from "../../../../fabric/engine/index.ts";
+/** Runs the same programs in the same world, and says what their memory is at many polls. For any platform with WebAssembly. */
+import { type BaseImage, bootBase, loadEngine, Machine, memoryOf } from "../../../../fabric/engine/index.ts";
+import { PROGRAMS } from "./states.programs.ts";
 
-const PRELUDE = { source: `globalThis.__hooks = { started() {}, tick() { for (;;); } };` };
-
-/** A bit of everything, deeper than one segment of the stack, with garbage and randomness; it never ends. */
-const PROGRAM = {
-  fileName: "program.js",
+/** Has timers, whose `__sys` waits until a moment; a program without any is asked for nothing more. */
+const PRELUDE = {
   source: `
-    const log = [];
-    function* numbers(n) { for (let i = 0; i < n; i++) yield Math.random() * i; }
-    const deep = (n) => (n ? [n].map(() => deep(n - 1) + (n % 3))[0] : [...numbers(20)].length);
-    const clock = () => Date.now() + new Date().getTimezoneOffset();
-    for (let round = 0; ; round++) {
-      log.push(JSON.stringify({ round, deep: deep(700), text: "x".repeat(round % 50).replace(/x/g, (x) => x + round) }));
-      log.push(new Date(round * 1e9).toString(), [..."hello"].sort((a, b) => (a < b ? 1 : -1)).join(""), 10n ** BigInt(round % 30));
-      const halves = new Float64Array([0 / 0, -0, Math.sqrt(-round), Infinity - Infinity, Math.sin(round), 1 / 3, Math.pow(round, 0.1)]);
-      const single = new Float32Array(halves).map((x, i) => x * i);
-      new DataView(halves.buffer).setFloat64(48, -NaN);
-      log.push(halves, single, halves.map((x) => -x * Math.fround(0.1)), [...new Uint8Array(halves.buffer)].join());
-      log.push((round * 1234.5678).toLocaleString(), new Date(round * 1e10).toLocaleString(), "ı".localeCompare("I"), "İ".toLocaleLowerCase(), ["ä", "z", "a"].sort((a, b) => a.localeCompare(b)), "é".normalize("NFD").length, (0.1 * round).toFixed(20), (round / 7).toString(3), clock());
-      for (let i = 0; i < 3000; i++) log.length = Math.min(log.length, 200 + (i % 7));
-    }`,
+    const { __sys } = globalThis;
+    const timers = [];
+    globalThis.setTimeout = (run, ms) => {
+      timers.push({ run, at: Date.now() + ms });
+      timers.sort((a, b) => a.at - b.at);
+    };
+    globalThis.__hooks = {
+      started: (threw, value) => {
+        if (threw) throw value;
+      },
+      tick: () => {
+        const next = timers.shift();
+        if (!next) for (;;);
+        __sys(new Float64Array([next.at]).buffer);
+        next.run();
+      },
+    };`,
 };
 
-const POLLS = [1, 2, 7, 20, 45];
+const POLLS = 30;
+/** Up to here without any stop before, once for each. */
+const CALM_POLLS = [1, 3, 12, POLLS];
+const START_MS = 1_700_000_000_000;
+const OPTIONS = { memoryBytesMax: 12 << 20 };
 
-async function stateAt(
-  base: Awaited<ReturnType<typeof bootBase>>,
-  polls: number,
-  how: "calm" | "moved",
-): Promise<string> {
-  const options = { memoryBytesMax: 64 << 20 };
-  let machine = Machine.fresh(base, options);
-  const world: World = {
-    now: () => 1_700_000_000_000,
-    zone: "Asia/Tokyo",
-    poll: () => how === "moved" || machine.polls === polls,
-  };
-  let stop = machine.start(PROGRAM, world);
-  while (stop.kind === "preempted" && machine.polls < polls) {
-    machine = Machine.restore(base, machine.image(), options);
-    stop = machine.resume(world);
+/** At some polls: never stopped before; stopped at each; and, booted once more, moved to another instance at each poll and call. */
+export interface States {
+  readonly calm: readonly string[];
+  readonly stopped: readonly string[];
+  readonly moved: readonly string[];
+}
+
+export async function states(engine: Uint8Array): Promise<Record<string, States>> {
+  const boot = async () => bootBase(await loadEngine(engine), PRELUDE);
+  const [base, another] = [await boot(), await boot()];
+  const found: Record<string, States> = {};
+  for (const [name, source] of Object.entries(PROGRAMS)) {
+    const calm: string[] = [];
+    for (const poll of CALM_POLLS) calm.push(...(await run(base, source, "calm", [poll])));
+    const all = Array.from({ length: POLLS }, (_, n) => n + 1);
+    found[name] = {
+      calm,
+      stopped: await run(base, source, "stopped", all),
+      moved: await run(another, source, "moved", all),
+    };
   }
-  if (stop.kind !== "preempted") throw new Error(`the program stopped for a ${stop.kind}`);
+  return found;
+}
+
+/** What of the states at every poll `calm` has. */
+export const ofCalm = (all: readonly string[]) => CALM_POLLS.map((poll) => all[poll - 1]);
+
+/** The states at `polls`. Its world's clock goes by polls and by what it waits for. */
+async function run(base: BaseImage, source: string, how: keyof States, polls: number[]): Promise<string[]> {
+  const found: string[] = [];
+  let waitedMs = 0;
+  let machine = Machine.fresh(base, OPTIONS);
+  machine.seedRandom(0x5eed_0000_1234_5678n);
+  const world = {
+    now: () => START_MS + waitedMs + 3 * machine.polls,
+    zone: "Asia/Tokyo",
+    poll: () => polls.includes(machine.polls),
+  };
+  let stop = machine.start({ source, fileName: "program.js" }, world);
+  for (;;) {
+    if (stop.kind === "fault") throw new Error(stop.message);
+    if (stop.kind === "preempted") found.push(await stateOf(machine));
+    if (found.length === polls.length) break;
+    if (how === "moved") {
+      const image = machine.image();
+      machine[Symbol.dispose](); // its instance is the next one's, or another's
+      machine = Machine.restore(base, image, OPTIONS);
+    }
+    if (stop.kind === "call") {
+      const [until = 0] = new Float64Array(stop.request.slice().buffer);
+      waitedMs += Math.max(0, until - world.now());
+      stop = machine.resume(world, new Uint8Array(1));
+    } else stop = machine.resume(world);
+  }
+  machine[Symbol.dispose]();
+  return found;
+}
+
+async function stateOf(machine: Machine): Promise<string> {
   const image = machine.image();
   const memory = memoryOf(image);
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", memory as Uint8Array<ArrayBuffer>));
-  return `${JSON.stringify(image.registers)} ${memory.length} ${Array.from(hash, (b) => b.toString(16).padStart(2, "0")).join("")}`;
-}
-
-export async function states(engine: Uint8Array): Promise<Record<"calm" | "moved", string[]>> {
-  const base = await bootBase(await loadEngine(engine), PRELUDE);
-  const all = async (how: "calm" | "moved") => {
-    const found: string[] = [];
-    for (const polls of POLLS) found.push(await stateAt(base, polls, how));
-    return found;
-  };
-  return { calm: await all("calm"), moved: await all("moved") };
+  const digits = Array.from(hash, (b) => b.toString(16).padStart(2, "0")).join("");
+  return `${JSON.stringify(image.registers)} ${memory.length} ${digits}`;
 }
