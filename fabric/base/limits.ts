@@ -22,6 +22,9 @@ export const LIMITS = {
   placedBytes: 160 * MIB,
   /** Images in a chain, each holding what changed since the one before; then a new chain is begun. */
   imageChain: 8,
+  /** A large image is written in parts of this much memory, each some milliseconds of work; of more memory, where there would be more parts than the next. */
+  imagePartBytes: 2 * MIB,
+  imageParts: 32,
   /** Images a host keeps for one home, so that they need not be sent again; beyond it, it forgets them all. */
   imageCacheBytes: 256 * MIB,
   /** The argument or answer of one system call: a large file written whole. */

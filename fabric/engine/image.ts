@@ -5,6 +5,7 @@
  * memory that makes no sense, which can harm nothing but the machine made of it.
  */
 import {
+  bool,
   bytes,
   type Carried,
   decode,
@@ -24,8 +25,8 @@ import { changesBetween, withChanges } from "./changes.ts";
 import { fromHex, hex } from "./engine.ts";
 import { WASM_PAGE_BYTES } from "./instance.ts";
 import { FRAMES_BYTES } from "./memory-map.ts";
-import { deflate, hashOf, inflate } from "./packing.ts";
-import { flat, PAGE_BYTES, type Page } from "./pages.ts";
+import { type Breathe, deflate, hashOf, inflate } from "./packing.ts";
+import { flat, PAGE_BYTES, type Page, ZEROS } from "./pages.ts";
 
 /** Everything of a stopped machine that is not in its memory. */
 export interface Registers {
@@ -48,6 +49,30 @@ export interface Image {
   readonly memoryBytes: number;
   /** Its memory, up to the end of its heap; shared with the images it was taken after, where nothing has changed. */
   readonly pages: readonly Page[];
+  /** Set of one that never was: on the way from one image to the next, only some of the pages that change have. */
+  readonly partial?: true;
+}
+
+/**
+ * What leads from an image's pages to the next image, so that each step is little work to encode and to decode: the last is the image,
+ * and those before are parts of it.
+ */
+export function partsOf(image: Image, since: readonly Page[]): Image[] {
+  const { pages } = image;
+  const changed = pages.flatMap((page, n) => (page === (since[n] ?? ZEROS) ? [] : [n]));
+  const size = Math.max(LIMITS.imagePartBytes / PAGE_BYTES, Math.ceil(changed.length / LIMITS.imageParts));
+  const parts: Image[] = [];
+  let sofar = since;
+  for (let at = size; at < changed.length; at += size) {
+    const next = [...sofar];
+    for (const n of changed.slice(at - size, at)) {
+      while (next.length < n) next.push(ZEROS);
+      next[n] = pages[n] ?? ZEROS;
+    }
+    parts.push({ ...image, pages: next, partial: true });
+    sofar = next;
+  }
+  return [...parts, image];
 }
 
 /** All of its memory, as one copy. */
@@ -55,7 +80,7 @@ export const memoryOf = ({ pages, memoryBytes }: Image): Uint8Array => flat(page
 
 // ------------------------------------------------------------------------------------------------------------------ bytes
 
-const VERSION = 2;
+const VERSION = 3;
 const PAGES_MAX = 2 ** 31 / PAGE_BYTES;
 
 /** In front of the compressed body; readable without knowing the engine. */
@@ -75,6 +100,7 @@ const header = struct({
 const MAGIC = 0x54534f52; // "ROST"
 
 const body = struct({
+  partial: bool,
   stackPointer: u32,
   polls: varint,
   phase: oneOf(["main", "started", "jobs", "tick"]),
@@ -101,18 +127,22 @@ export function imageId(encoded: Uint8Array): string | undefined {
 
 const NONE = new Uint8Array(32);
 
-/** With `since`: only what has changed since that image, readable by those who have it. */
-export async function encodeImage(image: Image, since?: NamedImage): Promise<Uint8Array> {
+/** With `since`: only what has changed since that image, readable by those who have it. `breathe`: lets others run between two steps. */
+export async function encodeImage(image: Image, since?: NamedImage, breathe?: Breathe): Promise<Uint8Array> {
   const { registers, base } = image;
   const plain = encode(body, {
     ...registers,
+    partial: image.partial === true,
     ...changesBetween((since?.image ?? base).pages, image.pages),
     memoryPages: image.memoryBytes / WASM_PAGE_BYTES,
   });
   const engine = fromHex(base.engine.id);
   const id = fromHex(base.id);
   const parent = since ? fromHex(since.id) : NONE;
-  const [integrity, deflated] = await Promise.all([hashOf(engine, id, parent, plain), deflate(plain)]);
+  const [integrity, deflated] = await Promise.all([
+    hashOf(engine, id, parent, plain),
+    deflate(plain, breathe),
+  ]);
   return encode(header, {
     magic: MAGIC,
     version: VERSION,
@@ -183,7 +213,7 @@ function checked(
   const pages = withChanges((since ?? base).pages, fields, memoryBytes / PAGE_BYTES);
   if (pages instanceof Invalid) return pages;
   const registers: Registers = { stackPointer, polls, phase, stoppedAt, framesBytes, held };
-  return { base, registers, memoryBytes, pages };
+  return { base, registers, memoryBytes, pages, ...(fields.partial && { partial: true as const }) };
 }
 
 const short = (id: string) => id.slice(0, 12);

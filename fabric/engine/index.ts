@@ -2,7 +2,16 @@
 export { type BaseImage, bootBase, type Prelude } from "./base-image.ts";
 export { CompactImage } from "./compact.ts";
 export { type Engine, loadEngine } from "./engine.ts";
-export { decodeImage, encodeImage, type Image, imageId, memoryOf, type NamedImage } from "./image.ts";
+export {
+  decodeImage,
+  encodeImage,
+  type Image,
+  imageId,
+  memoryOf,
+  type NamedImage,
+  partsOf,
+} from "./image.ts";
 export { encodeBase, withKeptBase } from "./kept-base.ts";
 export { Machine } from "./machine.ts";
+export type { Breathe } from "./packing.ts";
 export type { MachineOptions, Program, Stop, World } from "./stop.ts";

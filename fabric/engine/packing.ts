@@ -9,6 +9,12 @@ import { Invalid } from "../base/codec.ts";
 /** Up to here, 1–2 ms of work. */
 const AT_ONCE_BYTES = 32 * 1024;
 
+/** Called between two steps of work, of a few milliseconds each: lets others run. */
+export type Breathe = () => Promise<void>;
+
+/** What compression is given at a time: a browser packs that in one go. */
+const STEP_BYTES = 128 * 1024;
+
 /** SHA-256 of the parts as one. */
 export async function hashOf(...parts: Uint8Array[]): Promise<Uint8Array> {
   const whole = join(parts);
@@ -17,10 +23,10 @@ export async function hashOf(...parts: Uint8Array[]): Promise<Uint8Array> {
 }
 
 /** As "deflate-raw" (RFC 1951). */
-export async function deflate(plain: Uint8Array): Promise<Uint8Array> {
+export async function deflate(plain: Uint8Array, breathe?: Breathe): Promise<Uint8Array> {
   if (plain.length <= AT_ONCE_BYTES) return deflateSync(plain);
   const stream = new CompressionStream("deflate-raw");
-  const written = feed(stream, plain);
+  const written = feed(stream, plain, breathe);
   const chunks: Uint8Array[] = [];
   for await (const chunk of chunksOf(stream)) chunks.push(chunk);
   await written;
@@ -62,9 +68,16 @@ async function inflateBySteps(deflated: Uint8Array, length: number): Promise<Uin
   return join(chunks);
 }
 
-async function feed(stream: CompressionStream | DecompressionStream, data: Uint8Array): Promise<void> {
+async function feed(
+  stream: CompressionStream | DecompressionStream,
+  data: Uint8Array,
+  breathe?: Breathe,
+): Promise<void> {
   const writer = stream.writable.getWriter();
-  await writer.write(data as Uint8Array<ArrayBuffer>);
+  for (let at = 0; at < data.length; at += STEP_BYTES) {
+    await writer.write(data.subarray(at, at + STEP_BYTES) as Uint8Array<ArrayBuffer>);
+    await breathe?.();
+  }
   await writer.close();
 }
 

@@ -9,6 +9,7 @@ import { type ImageId, imageId as toImageId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import {
   type BaseImage,
+  type Breathe,
   CompactImage,
   decodeImage,
   encodeImage,
@@ -16,6 +17,7 @@ import {
   imageId,
   Machine,
   type NamedImage,
+  partsOf,
 } from "../engine/index.ts";
 import type { EncodedImage } from "../wire/messages.ts";
 import { ImageCache } from "./image-cache.ts";
@@ -27,9 +29,12 @@ const RESIDENTS_MAX = 32;
 /** The last image of a process that others have, to be continued. */
 interface Last {
   readonly named: NamedImage;
-  /** The first of its chain: the whole. */
+  /** The first of its chain, and how many parts it is written in. */
   readonly first: NamedImage;
+  readonly firstParts: number;
   readonly chain: ImageId[];
+  /** In the chain, parts apart; at most. */
+  readonly images: number;
   /** Encoded bytes of the chain's first image, and of all after it. */
   readonly wholeBytes: number;
   readonly changesBytes: number;
@@ -38,23 +43,28 @@ interface Last {
 export function engineMachines(base: BaseImage): Machines {
   const shared = { cache: new ImageCache(), residents: new Residents() };
   const { cache } = shared;
-  /** The first and the last image of a chain, and all between them in the cache. */
-  const read = async (
-    chain: readonly EncodedImage[],
-    memoryBytesMax: number,
-  ): Promise<{ first: NamedImage; last: NamedImage } | Invalid> => {
-    let first: NamedImage | undefined;
-    let last: NamedImage | undefined;
-    for (const { id, bytes } of chain) {
-      const known = cache.get(id);
-      const image = known ?? (await decodeImage(base, bytes, last, memoryBytesMax));
+  /** The images of a chain as far as they are needed: the first that is here or is read now, and the last. */
+  const read = async (chain: readonly EncodedImage[], memoryBytesMax: number): Promise<Read | Invalid> => {
+    const known = chain.flatMap(({ id }, at) => {
+      const image = cache.get(id);
+      return image ? [{ named: { id, image }, at }] : [];
+    });
+    let first = known[0];
+    let last = known.at(-1)?.named;
+    let like = last?.image ?? base;
+    for (let at = (known.at(-1)?.at ?? -1) + 1; at < chain.length; at++) {
+      const { id, bytes } = must(chain[at], "image");
+      const image = await decodeImage(base, bytes, last, memoryBytesMax);
       if (image instanceof Invalid) return image;
-      if (!known && imageId(bytes) !== id) return new Invalid("the image is not the one it was sent as");
-      cache.add(id, image, (last?.image ?? base).pages);
+      if (imageId(bytes) !== id) return new Invalid("the image is not the one it was sent as");
       last = { id, image };
-      first ??= last;
+      if (image.partial) continue;
+      cache.add(id, image, like.pages);
+      like = image;
+      first ??= { named: last, at };
     }
-    return first && last ? { first, last } : new Invalid("there is no image");
+    if (!first || !last) return new Invalid("there is no image");
+    return last.image.partial ? new Invalid("the image is a part of one") : { first, last };
   };
   let prepared:
     | { readonly id: string; readonly machine: Machine; readonly memoryBytesMax: number }
@@ -87,13 +97,15 @@ export function engineMachines(base: BaseImage): Machines {
       const images = await read(chain, options.memoryBytesMax);
       if (images instanceof Invalid) return images;
       const { first, last: named } = images;
-      const [whole, ...changes] = chain.map(({ bytes }) => bytes.length);
+      const sum = (part: readonly EncodedImage[]) => part.reduce((sum, { bytes }) => sum + bytes.length, 0);
       const last = {
         named,
-        first,
+        first: first.named,
+        firstParts: first.at + 1,
         chain: chain.map(({ id }) => id),
-        wholeBytes: whole ?? 0,
-        changesBytes: changes.reduce((sum, n) => sum + n, 0),
+        images: chain.length - first.at,
+        wholeBytes: sum(chain.slice(0, first.at + 1)),
+        changesBytes: sum(chain.slice(first.at + 1)),
       };
       try {
         const machine = takePrepared(chain, options);
@@ -105,6 +117,11 @@ export function engineMachines(base: BaseImage): Machines {
       }
     },
   };
+}
+
+interface Read {
+  readonly first: { readonly named: NamedImage; readonly at: number };
+  readonly last: NamedImage;
 }
 
 interface Shared {
@@ -154,29 +171,43 @@ class EngineMachine implements RunningMachine {
     this.#last = { ...last, named: new PutBy(last.named, first) };
   }
 
-  async encodeImage(): Promise<{ chain: ImageId[]; images: EncodedImage[] }> {
+  async encodeImage(breathe?: Breathe): Promise<{ chain: ImageId[]; images: EncodedImage[] }> {
     const image = this.#machine.image();
     const since = this.#sinceWhich();
-    const bytes = await encodeImage(image, since?.named);
-    const id = toImageId(must(imageId(bytes), "name of an image just encoded"));
-    const named = { id, image };
-    this.#shared.cache.add(id, image, (since?.named.image ?? image.base).pages);
+    const before = (since?.named.image ?? image.base).pages;
+    const images: EncodedImage[] = [];
+    let named = since?.named;
+    for (const part of partsOf(image, before)) {
+      const bytes = await encodeImage(part, named, breathe);
+      const id = toImageId(must(imageId(bytes), "name of an image just encoded"));
+      images.push({ id, bytes });
+      named = { id, image: part };
+      if (part !== image) await breathe?.();
+    }
+    const last = must(named, "image");
+    this.#shared.cache.add(toImageId(last.id), image, before);
+    const bytes = images.reduce((sum, { bytes }) => sum + bytes.length, 0);
     this.#last = {
-      named,
-      first: since?.first ?? named,
-      chain: [...(since?.chain ?? []), id],
-      wholeBytes: since?.wholeBytes ?? bytes.length,
-      changesBytes: since ? since.changesBytes + bytes.length : 0,
+      named: last,
+      first: since?.first ?? last,
+      firstParts: since?.firstParts ?? images.length,
+      chain: [...(since?.chain ?? []), ...images.map(({ id }) => id)],
+      images: (since?.images ?? 0) + 1,
+      wholeBytes: since?.wholeBytes ?? bytes,
+      changesBytes: since ? since.changesBytes + bytes : 0,
     };
-    return { chain: this.#last.chain, images: [{ id, bytes }] };
+    return { chain: this.#last.chain, images };
   }
 
   /** A chain costs its reader every image in it. A long one goes on from its first; a heavy one is begun anew. */
   #sinceWhich(): Last | undefined {
     const last = this.#last;
     if (!last || last.changesBytes >= last.wholeBytes) return undefined;
-    if (last.chain.length < LIMITS.imageChain) return last;
-    return { ...last, named: last.first, chain: last.chain.slice(0, 1), changesBytes: 0 };
+    const { first, firstParts, chain } = last;
+    const hasRoom = (names: number) => names <= (LIMITS.imageChain - 1) * LIMITS.imageParts;
+    if (last.images < LIMITS.imageChain && hasRoom(chain.length)) return last;
+    if (!hasRoom(firstParts)) return undefined;
+    return { ...last, named: first, chain: chain.slice(0, firstParts), images: 1, changesBytes: 0 };
   }
 }
 

@@ -99,6 +99,8 @@ export class Executor {
   readonly #kept: KeptAnswers;
   /** Commands for a process wait for the one before, where that takes time (an image is being read or written). */
   readonly #unfinished = new Map<StayKey, Promise<void>>();
+  /** Snapshots that are being written while their processes run on. */
+  readonly #saving = new Map<StayKey, Promise<void>>();
   /** Processes that have been sent here and not been looked at. */
   readonly #arriving = new Set<StayKey>();
   #halted = false;
@@ -157,7 +159,9 @@ export class Executor {
           return this.#sendBack(command.key, command.why);
         return this.#withResident(command.key, async (p) => {
           await this.#nextTask(); // what was reported is on its way before the memory is read, as is the process before it
-          await this.#sendSnapshot(p, command.why);
+          await this.#saving.get(p.key);
+          if (command.why === "save") this.#save(p);
+          else await this.#sendSnapshot(p, command.why);
         });
     }
   }
@@ -214,19 +218,21 @@ export class Executor {
     const now = before ? before.then(act) : act();
     if (!now) return;
     const done = now
-      .catch((error) =>
-        this.#options.report({
-          type: "failed",
-          key,
-          code: error instanceof RoostError ? error.code : "EIO",
-          reason: error instanceof RoostError ? error.message : `it cannot go on here: ${String(error)}`,
-        }),
-      )
+      .catch((error) => this.#failed(key, error))
       .finally(() => {
         if (this.#unfinished.get(key) === done) this.#unfinished.delete(key);
         this.#schedule();
       });
     this.#unfinished.set(key, done);
+  }
+
+  #failed(key: StayKey, error: unknown): void {
+    this.#options.report({
+      type: "failed",
+      key,
+      code: error instanceof RoostError ? error.code : "EIO",
+      reason: error instanceof RoostError ? error.message : `it cannot go on here: ${String(error)}`,
+    });
   }
 
   /** One after the other, each in a task of its own: what is said meanwhile is heard before the next is begun. */
@@ -390,7 +396,11 @@ export class Executor {
     }
     const ranMs = this.#countCpu(p);
     this.#restUntilMs = p.sliceBeganMs + ranMs * (1 / this.#share - 1);
-    if (preempted && p.isDue()) this.#inOrder(p.key, () => this.#sendSnapshot(p, "preempted"));
+    if (preempted && p.isDue())
+      this.#inOrder(p.key, async () => {
+        await this.#saving.get(p.key);
+        await this.#sendSnapshot(p, "preempted");
+      });
     else if (preempted) this.#enqueue(p); // after it is known how long the worker rests
     this.#shortenLearned(p);
     if (p.cpuMs - p.cpuReportedMs >= USAGE_EVERY_MS) this.#reportUsage(p);
@@ -409,9 +419,14 @@ export class Executor {
 
   /** A process that looks at the clock or draws randomness for ever without a call the home sees: a snapshot has all that in it. */
   #shortenLearned(p: Resident): void {
-    const long = p.answeredHere.length + p.answeredKept.length + p.clock.learned.length > LIMITS.logEntries;
-    if ((long || p.answeredHereBytes > LIMITS.logBytes) && p.state.kind !== "frozen")
-      this.#withResident(p.key, (p) => this.#sendSnapshot(p, "save"));
+    const isLong = () =>
+      p.answeredHere.length + p.answeredKept.length + p.clock.learned.length > LIMITS.logEntries ||
+      p.answeredHereBytes > LIMITS.logBytes;
+    if (!isLong()) return;
+    this.#withResident(p.key, async () => {
+      await this.#saving.get(p.key); // it learns faster than it is written down, and has to wait
+      if (isLong()) this.#save(p);
+    });
   }
 
   /** What it ran since the last count, in milliseconds. */
@@ -466,6 +481,7 @@ export class Executor {
     if (!forks) this.#reportCall(p, number, request, true);
     if (forks || p.preemptEvery > 0)
       this.#inOrder(p.key, async () => {
+        await this.#saving.get(p.key);
         const taken = await this.#encodeSnapshot(p);
         const tookMs = this.#options.clock.monotonic() - stopped;
         if (forks) this.#reportCall(p, number, request, true, taken, tookMs);
@@ -511,14 +527,14 @@ export class Executor {
   }
 
   /** The memory is read before this returns. */
-  async #encodeSnapshot(p: Resident): Promise<Taken> {
+  async #encodeSnapshot(p: Resident, breathe?: () => Promise<void>): Promise<Taken> {
     if (p.program) return NOT_NEEDED; // it has not begun, and can begin elsewhere from what it was placed with
     const { machine } = p;
     const calls = callNumber(p.calls);
     const waiting = p.state.kind === "waiting" || (p.state.kind === "ready" && p.state.answer !== undefined);
     const moment = momentOf(p);
     const clockMs = p.clock.latestMs;
-    const { chain, images } = await machine.encodeImage();
+    const { chain, images } = await machine.encodeImage(breathe);
     const imageBytes = images.reduce((sum, { bytes }) => sum + bytes.length, 0);
     if (imageBytes > LIMITS.placedBytes)
       throw new RoostError(
@@ -528,21 +544,44 @@ export class Executor {
     return { snapshot: { chain, calls, waiting, moment, clockMs }, images };
   }
 
-  async #sendSnapshot(p: Resident, why: SnapshotReason): Promise<void> {
+  /** The process goes on while it is written down: only the reading of its memory is waited for. */
+  #save(p: Resident): void {
+    const { clock, report } = this.#options;
+    const { key } = p;
+    const began = clock.monotonic();
+    let othersMs = 0;
+    const encoding = this.#encodeSnapshot(p, async () => {
+      const from = clock.monotonic();
+      await this.#nextTask();
+      othersMs += clock.monotonic() - from;
+    });
+    const stoppedMs = p.clock.nowMs;
+    const done = encoding
+      .then((taken) => {
+        const times = { tookMs: clock.monotonic() - began - othersMs, stoppedMs };
+        report({ type: "snapshot", key, why: "save", ...taken, learned: NOTHING_LEARNED, ...times });
+        if (taken.snapshot) this.#forgetLearned(p, taken.snapshot);
+      })
+      .catch((error) => this.#failed(key, error))
+      .finally(() => this.#saving.delete(key));
+    this.#saving.set(key, done);
+  }
+
+  /** What it learned before a snapshot that has left is in that; not sooner, for calls made meanwhile go out before it. */
+  #forgetLearned(p: Resident, { calls, moment }: Snapshot): void {
+    p.answeredHere = p.answeredHere.filter(({ call }) => call >= calls);
+    p.answeredHereBytes = p.answeredHere.reduce((sum, { answer }) => sum + answer.length, 0);
+    p.answeredKept = p.answeredKept.filter(({ call }) => call >= calls);
+    p.clock.learned = p.clock.learned.filter((reading) => reading.moment >= moment); // it may be read once more
+  }
+
+  async #sendSnapshot(p: Resident, why: Exclude<SnapshotReason, "save">): Promise<void> {
     const began = this.#options.clock.monotonic();
     const stoppedMs = p.clock.nowMs;
     const encoding = this.#encodeSnapshot(p);
-    if (why === "save") {
-      // What it learned is in the snapshot; except that from this poll on it may be read once more.
-      p.answeredHere = [];
-      p.answeredKept = [];
-      p.clock.learned = p.clock.learned.filter((reading) => reading.moment >= momentOf(p));
-    } else p.state = { kind: "frozen" };
+    p.state = { kind: "frozen" };
     const taken = await encoding;
-    const tookMs = this.#options.clock.monotonic() - began;
-    const times = { tookMs, stoppedMs };
-    if (why !== "save") return this.#leave(p, why, taken, times);
-    this.#options.report({ type: "snapshot", key: p.key, why, ...taken, learned: NOTHING_LEARNED, ...times });
+    this.#leave(p, why, taken, { tookMs: this.#options.clock.monotonic() - began, stoppedMs });
   }
 
   #leave(

@@ -4,7 +4,7 @@
  */
 import type { Invalid } from "../base/codec.ts";
 import type { ImageId } from "../base/ids.ts";
-import type { Stop, World } from "../engine/index.ts";
+import type { Breathe, Stop, World } from "../engine/index.ts";
 import type { EncodedImage } from "../wire/messages.ts";
 
 export type { Stop, World };
@@ -18,9 +18,9 @@ export interface RunningMachine extends Disposable {
   seedRandom(seed: bigint): void;
   /**
    * Its memory as a chain of images, and those of them that were made now; the others left with an earlier one, or came
-   * when it was restored. The memory is read before this returns; one at a time.
+   * when it was restored. The memory is read before this returns; one at a time. With `breathe`, others can run meanwhile.
    */
-  encodeImage(): Promise<{ readonly chain: ImageId[]; readonly images: EncodedImage[] }>;
+  encodeImage(breathe?: Breathe): Promise<{ readonly chain: ImageId[]; readonly images: EncodedImage[] }>;
 }
 
 export interface Machines {

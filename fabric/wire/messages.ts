@@ -38,16 +38,19 @@ const stay = {
   epoch: branded<Epoch>(varint),
 };
 
-/** An image as `encodeImage` made it. */
+/** Names in a chain: those of its images' parts. */
+const CHAIN_MAX = LIMITS.imageChain * LIMITS.imageParts;
+
+/** An image, or a part of one, as `encodeImage` made it. */
 const image = struct({ id: id<ImageId>(), bytes: bytes(LIMITS.messageBytes) });
 export type EncodedImage = Carried<typeof image>;
 /** Those of a snapshot's chain that the receiver is thought to lack. */
-const images = list(image, LIMITS.imageChain);
+const images = list(image, CHAIN_MAX);
 
 /** A process, stopped: its memory and what memory cannot hold. */
 export const snapshot = struct({
   /** The images that make up its memory: the first whole, each other what changed since the one before. */
-  chain: list(id<ImageId>(), LIMITS.imageChain),
+  chain: list(id<ImageId>(), CHAIN_MAX),
   /** System calls made so far; the next one has this number. */
   calls: branded<CallNumber>(varint),
   /** Stopped inside call number `calls - 1`, whose answer is not in the image. */
@@ -163,7 +166,7 @@ const message = union({
     18,
     struct({
       job: id<JobId>(),
-      chain: list(id<ImageId>(), LIMITS.imageChain),
+      chain: list(id<ImageId>(), CHAIN_MAX),
       images,
       memoryBytesMax: varint,
     }),

@@ -682,14 +682,15 @@ describe("a program or a home that wants the worker for itself", () => {
     const b = await ExecutorBench.start();
     b.place(
       1,
-      "for (let n = 0; n < 300; n++) crypto.getRandomValues(new Uint8Array(65536)); console.log('done')",
+      "for (let n = 0; n < 2000; n++) crypto.getRandomValues(new Uint8Array(65536)); console.log('done')",
     );
     await b.outcome(1);
+    await b.report((r) => r.type === "snapshot" && r.why === "save");
     const call = b.reports.find((r) => r.type === "call");
     const learned =
       call?.type === "call" ? call.learned.answers.reduce((sum, { answer }) => sum + answer.length, 0) : -1;
-    expect(b.reports.some((r) => r.type === "snapshot" && r.why === "save")).toBe(true);
-    expect(learned).toBeLessThan(300 * 65_536);
+    expect(learned).toBeGreaterThanOrEqual(0);
+    expect(learned).toBeLessThan(1000 * 65_536);
   });
 
   test("a call too long for a message is an error to the program, whatever it did to its own library", () => {
