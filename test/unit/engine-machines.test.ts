@@ -1,6 +1,7 @@
 /** Many processes on one worker: those that have not run for long give their instances to others, and notice nothing. */
 import { expect, test } from "vitest";
 import { Invalid } from "../../fabric/base/codec.ts";
+import { LIMITS } from "../../fabric/base/limits.ts";
 import { engineMachines } from "../../fabric/host/engine-machines.ts";
 import type { RunningMachine } from "../../fabric/host/machines.ts";
 import type { EncodedImage } from "../../fabric/wire/messages.ts";
@@ -103,6 +104,36 @@ test("a machine that was made ready becomes whatever the process has become mean
     }
     expect((await moved.encodeImage()).chain).toEqual((await afresh.encodeImage()).chain);
   }
+});
+
+test("a large image is a chain of parts, of which only the whole can be restored", async () => {
+  const known = new Map<string, EncodedImage>();
+  const machine = engineMachines(await theBase()).fresh(OPTIONS);
+  machine.start(
+    program(`
+      const kept = new Uint32Array(12 << 18);
+      for (let n = 1; ; n++) {
+        for (let i = 0; i < kept.length; i += n) kept[i] = i * n;
+        ask("round " + n + ": " + kept.reduce((sum, x) => (sum + x) % 1e9, 0));
+      }`),
+    NEVER(),
+  );
+  const whole1 = await encoded(machine, known);
+  expect(whole1.length).toBeGreaterThan(5);
+  const there = engineMachines(await theBase());
+  expect(await there.restore(whole1.slice(0, -1), OPTIONS)).toBeInstanceOf(Invalid);
+  const moved = whole(await there.restore(whole1, OPTIONS));
+  for (let round = 2; round < 12; round++) {
+    expect(said(moved, "go on")).toBe(said(machine, "go on"));
+    const chain = await encoded(machine, known);
+    // One that continues it, or, where that would be long or heavy, another whole.
+    expect(chain.length).toBeLessThanOrEqual(LIMITS.imageChain * LIMITS.imageParts);
+    expect((await encoded(moved, new Map(known))).at(-1)?.id).toBe(chain.at(-1)?.id);
+  }
+  const elsewhere = whole(
+    await engineMachines(await theBase()).restore(await encoded(moved, known), OPTIONS),
+  );
+  expect(said(elsewhere, "go on")).toBe(said(machine, "go on"));
 });
 
 test("a process that is put by takes a few KiB, and what it brought to this host is let go", async () => {

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { GUEST_LIBRARY } from "virtual:roost-guest";
 import { expect, test } from "vitest";
+import { must } from "../../fabric/base/errors.ts";
 import { type Epoch, imageId, jobId, type Pid } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
 import { ensureEngine } from "../../fabric/engine/build/main.ts";
@@ -134,6 +135,44 @@ test("that the worker stands still is told before memories are read, and each of
   await reported(4);
   await reported(5);
   expect(types().slice(2)).toEqual(["halted", "snapshot", "snapshot"]);
+});
+
+test("a process runs on while it is written down, and what it does meanwhile can be run again from before", async () => {
+  const { executor, reports, turn } = start(engineMachines(await boot()));
+  const source = `
+    const kept = new Uint8Array(10 << 20);
+    for (let i = 0; i < kept.length; i += 16) kept[i] = i >> 4;
+    for (let n = 0; ; n++) { crypto.getRandomValues(new Uint8Array(4)); console.log(n); }`;
+  executor.handle({ type: "place", key, place: place(source) });
+  const calls = () => reports.flatMap((r) => (r.type === "call" ? [r] : []));
+  const saved = () => reports.find((r) => r.type === "snapshot");
+  const until = (holds: () => boolean) =>
+    expect
+      .poll(
+        () => {
+          turn.any();
+          return holds();
+        },
+        { interval: 0, timeout: 30_000 },
+      )
+      .toBe(true);
+  await until(() => calls().length > 0);
+  executor.handle({ type: "snapshot", key, why: "save" });
+  await until(() => saved() !== undefined);
+  const at = reports.findIndex((r) => r.type === "snapshot");
+  const snapshot = must(reports[at]?.type === "snapshot" ? reports[at].snapshot : undefined, "snapshot");
+  const meanwhile = reports
+    .slice(0, at)
+    .flatMap((r) => (r.type === "call" && r.call >= snapshot.calls ? [r] : []));
+  expect(meanwhile.length).toBeGreaterThan(1);
+  // Every answer that was given here before a call is told with a call no later, though the snapshot had not left.
+  const told = new Set([-1]);
+  const untold: number[] = [];
+  for (const { call, learned } of calls()) {
+    for (const answer of learned.answers) told.add(answer.call);
+    if (!told.has(call - 1)) untold.push(call);
+  }
+  expect(untold).toEqual([]);
 });
 
 test("a process whose image fits no message ends with a sentence, instead of the link", async () => {
