@@ -24,6 +24,7 @@ export const ERROR_CODES = [
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
+/** What went wrong, in a sentence that says what to do. */
 export class RoostError extends Error {
   override readonly name = "RoostError";
   readonly code: ErrorCode;

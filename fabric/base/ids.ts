@@ -3,7 +3,7 @@
 declare const brand: unique symbol;
 type Brand<T, Name> = T & { readonly [brand]: Name };
 
-/** A participant of the fabric: a tab or an edge process. Random, 26 characters of base 32. */
+/** A participant of the fabric: a tab or an edge process. Made of its public key: 26 characters of base 32. */
 export type HostId = Brand<string, "HostId">;
 /** One launch of a program, with all the processes it forks. Given by its home. */
 export type JobId = Brand<string, "JobId">;

@@ -28,6 +28,7 @@ interface Waiting {
 }
 type Numbered<R> = R extends { id: number } ? Omit<R, "id"> : never;
 
+/** A job whose home is elsewhere. */
 export class RemoteJob implements Disposable {
   /** The home waits for a line of input. Set once; called again for each line. */
   onAsk = () => {};

@@ -53,6 +53,7 @@ export interface Rendezvous {
   close(): void;
 }
 
+/** What a participant stands on: a browser, Node, or a test. */
 export interface Environment {
   readonly name: string;
   /** Browser or runtime, and system, in words. */
@@ -70,6 +71,7 @@ export interface Environment {
   readonly group?: string | undefined;
 }
 
+/** A program, and what it is given. */
 export interface RunOptions {
   readonly name: string;
   /** A bundled ES module; may import from "roost". */
@@ -108,6 +110,7 @@ export type HomeOptions = Pick<
   "disk" | "terminal" | "rewriteOutput" | "outputKeptBytes" | "signal" | "onEvent" | "keepIn"
 >;
 
+/** All that is to be seen of a participant. */
 export interface FabricView {
   readonly self: { readonly id: HostId; readonly name: string };
   readonly relay: RelayState;
@@ -122,6 +125,7 @@ export interface FabricView {
 /** A host whose link was lost is tried again after this; one that cannot be reached, or refuses, less and less often. */
 const RETRY_MS = { first: 2_000, most: 60_000 };
 
+/** A participant without the conveniences of `Roost`: its jobs, its links, its workers. */
 export class Fabric {
   readonly id: HostId;
   readonly name: string;

@@ -97,6 +97,7 @@ export class JobKeeper {
   }
 }
 
+/** Deletes what a store has of a job. */
 export async function forgetJob(store: Store, job: JobId): Promise<void> {
   await store.delete(bodyOf(job)); // first: what is left without it is nobody's
   for (const key of await store.keys(prefix(job))) await store.delete(key);

@@ -43,6 +43,7 @@ export interface StewardView {
 /** Thresholds that are times pass without any sensor saying so. */
 const LOOK_MS = 1_000;
 
+/** Sees to it that a host works for others as its owner allows, and no more. */
 export class Steward {
   readonly #options: StewardOptions;
   #fabric: Fabric;

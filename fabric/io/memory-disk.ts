@@ -9,6 +9,7 @@ interface MemoryFile {
   revision: number;
 }
 
+/** Files in memory. */
 export class MemoryDisk implements Disk {
   readonly #files = new Map<string, MemoryFile>();
   readonly #directories = new Set<string>([""]);

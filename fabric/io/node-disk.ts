@@ -4,6 +4,7 @@ import * as path from "node:path";
 import { ERROR_CODES, type ErrorCode, RoostError } from "../base/errors.ts";
 import type { Disk, DiskEntry, DiskFile } from "../base/ports.ts";
 
+/** A directory of this machine; nothing outside of it can be reached. */
 export class NodeDisk implements Disk {
   readonly #root: string;
 

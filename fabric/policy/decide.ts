@@ -24,6 +24,7 @@ export interface Owner {
   readonly settings: OwnerSettings;
 }
 
+/** How much a host works for others now, and why. */
 export interface Decision {
   /** Whether more work is taken. */
   readonly taking: boolean;

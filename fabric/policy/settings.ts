@@ -12,6 +12,7 @@ export interface Hours {
   readonly toMinute: number;
 }
 
+/** What an owner allows, and when. */
 export interface OwnerSettings {
   /** While somebody uses the machine, as far as it can be told. */
   readonly here: Allowance;
