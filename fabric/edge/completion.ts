@@ -7,6 +7,9 @@ import { plain, shortId } from "./words.ts";
 
 export function addCompletion(roost: Command): void {
   const shells = tab(roost);
+  roost.commands
+    .find((command) => command.name() === "complete")
+    ?.addHelpText("after", "\nExample:\n  source <(roost complete bash)");
   for (const [name, command] of shells.commands) {
     const jobs = (complete: (value: string, description: string) => void) => {
       for (const { id, name, args } of readRecords()) complete(shortId(id), plain([name, ...args].join(" ")));

@@ -96,11 +96,11 @@ export async function inspect(options: LookOptions & { readonly pid?: number }):
         ["program", plain([job.name, ...job.args].join(" "))],
         ["started", new Date(job.startedMs).toLocaleString()],
         ["state", job.endedMs === undefined ? "running" : endOf(job)],
-        ["took", span((job.endedMs ?? job.nowMs) - job.startedMs)],
+        [job.endedMs === undefined ? "age" : "took", span((job.endedMs ?? job.nowMs) - job.startedMs)],
         ["processes", `${job.processes.length - ended} alive, ${ended} ended`],
         ["moves", String(job.processes.reduce((sum, p) => sum + movesOf(p), 0))],
         ["CPU", span(job.processes.reduce((sum, p) => sum + p.cpuMs, 0))],
-        ["memory", `${mib(job.memoryBytesMax)}iB at most, each`],
+        ["memory", `${Math.floor(job.memoryBytesMax / 2 ** 20)} MiB at most, each`],
         ["address", job.address], // a secret: shown to whoever asks for everything, and nowhere else
       ]),
     );
@@ -111,7 +111,8 @@ export async function inspect(options: LookOptions & { readonly pid?: number }):
   if (options.json) return printJson(p);
   print(
     facts([
-      ["process", `${p.pid} of ${plain(job.name)}, child of ${p.ppid || "nobody"}`],
+      ["process", `${p.pid} of ${plain(job.name)}`],
+      ["parent", p.ppid ? String(p.ppid) : ""],
       ["state", p.state === "ended" ? endOf(p) : p.state],
       ["", p.state === "running" || p.state === "ended" ? "" : plain(p.detail)],
       ["host", plain(p.hostName)],

@@ -47,7 +47,8 @@ const relayOption = (what = "the relay where hosts are found") =>
 const jobOption = () =>
   new Option("--job <job>", "which job: an id, or HOST.SECRET for one at a relay").env("ROOST_JOB");
 const atRelay = () => relayOption("where a job given as HOST.SECRET is found");
-const JOB = "a job's id, or HOST.SECRET for one at a relay; by default the one that runs here";
+const NAMED_JOB = "a job's id, or HOST.SECRET for one at a relay";
+const JOB = `${NAMED_JOB}; by default the one that runs here`;
 
 /** Below this, what an option means goes below it. */
 const NARROW = 60;
@@ -146,15 +147,15 @@ function takingPart(roost: Command): void {
 
   roost
     .command("relay")
-    .description("the relay and the page: one process, one port")
+    .summary("the relay and the page: one process, one port")
+    .description(
+      "the relay and the page: one process, one port. Its state is at /health, and for this machine alone at /metrics. SIGTERM lets those who are connecting finish.",
+    )
     .addOption(portOption())
     .option("--origin <origins...>", "pages served elsewhere that may connect too, like https://example.org")
     .option("--behind-proxy", "a proxy stands before it: believe its x-forwarded-for")
     .option("--json", "say where it listens as JSON")
-    .addHelpText(
-      "after",
-      "\nIts state is at /health, and for this machine alone at /metrics. SIGTERM lets those who are connecting finish.\n\nExample:\n  roost relay --port 9000",
-    )
+    .addHelpText("after", "\nExample:\n  roost relay --port 9000")
     .action(async (options) => {
       const { relay } = await import("./keeping.ts");
       await relay(options);
@@ -273,7 +274,7 @@ function steering(roost: Command): void {
   roost
     .command("checkpoint")
     .description("write a whole job, as it is now, to a file: `roost run --restore` goes on from it")
-    .argument("<job>", JOB)
+    .argument("<job>", NAMED_JOB)
     .argument("<file>", "where to")
     .addOption(atRelay())
     .option("--json", "say what was written as JSON")
@@ -318,6 +319,7 @@ function keeping(roost: Command): void {
     .description("relay, page, and the example job once")
     .addOption(portOption())
     .option("--no-demo", "only serve")
+    .addHelpText("after", "\nExample:\n  roost start --no-demo")
     .action(async (options) => {
       const { start } = await import("./keeping.ts");
       await start(options.port, options.demo);
@@ -342,7 +344,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     await roost.parseAsync([...argv], { from: "user" });
   } catch (error) {
     if (!(error instanceof RoostError)) throw error;
-    process.stderr.write(`${err.red("roost:")} ${error.message}\n`);
+    const { plain } = await import("./words.ts"); // what a relay or a host gave as its reason
+    process.stderr.write(`${err.red("roost:")} ${error.message.split("\n").map(plain).join("\n")}\n`);
     process.exitCode = 1;
   }
 }

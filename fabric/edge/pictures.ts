@@ -1,4 +1,5 @@
 /** Jobs, processes and hosts as tables: what ps, top, hosts and inspect draw. */
+import stringWidth from "string-width";
 import type { HostReport, JobReport, ProcessReport } from "../wire/control.ts";
 import { out } from "./colors.ts";
 import { type Column, table, widthOfOutput } from "./table.ts";
@@ -13,23 +14,31 @@ const PAINT: Record<ProcessReport["state"], (text: string) => string> = {
   ended: out.dim,
 };
 
-/** `k3x9f2ab  queens.js 10   2 running, 49 alive, 3 hosts, 4.2s`. */
+/**
+ * `k3x9f2ab  queens.js 10   2 running, 49 alive, 3 hosts, 4.2s`. Where there is no room, the program is said shorter, then
+ * less of what it does.
+ */
 export function jobLine(job: JobReport, width = widthOfOutput()): string {
   const alive = job.processes.filter((p) => p.state !== "ended").length;
   const running = job.processes.filter((p) => p.state === "running").length;
-  const facts =
+  const age = span(job.nowMs - job.startedMs);
+  const all =
     job.endedMs === undefined
-      ? [
-          `${running} running`,
-          `${alive} alive`,
-          count(job.hosts.length, "host"),
-          span(job.nowMs - job.startedMs),
-        ]
+      ? [`${running} running`, `${alive} alive`, count(job.hosts.length, "host"), age]
       : [endOf(job), `after ${span(job.endedMs - job.startedMs)}`];
+  const few = job.endedMs === undefined ? [`${running} running`, age] : all;
   const id = shortId(job.id);
-  const rest = `  ${plain([job.name, ...job.args].join(" "))}  ${facts.join(", ")}`;
-  return out.bold(id) + cut(rest, width - id.length);
+  const room = (facts: string) => width - id.length - stringWidth(facts) - 4;
+  const [whole, short] = [all.join(", "), few.join(", ")];
+  const facts = room(whole) >= PROGRAM_LEAST ? whole : short;
+  const program = plain([job.name, ...job.args].join(" "));
+  const file = plain([job.name.replace(/^.*[\\/]/, ""), ...job.args].join(" "));
+  const said = cut(program.length <= room(facts) ? program : file, Math.max(room(facts), PROGRAM_LEAST));
+  return out.bold(id) + cut(`  ${said}  ${facts}`, width - id.length);
 }
+
+/** Of a program's name this much is shown before anything else of its line. */
+const PROGRAM_LEAST = 8;
 
 /** Children under their parents, a little to the right. */
 export function processTable(
@@ -56,7 +65,7 @@ export function hostTable(job: JobReport, width?: number): string {
   const on = (h: HostReport) => job.processes.filter((p) => p.host === h.id && p.state !== "ended");
   const running = (h: HostReport) => on(h).filter((p) => p.state === "running").length;
   const columns: Column<HostReport>[] = [
-    { title: "HOST", cell: (h) => plain(h.name) + (h.local ? out.dim(" (launcher)") : ""), least: 10 },
+    { title: "HOST", cell: (h) => plain(h.name) + (h.local ? out.dim(" (launcher)") : ""), least: 17 },
     { title: "RUNNING", cell: (h) => `${running(h)}/${h.slots}`, right: true },
     { title: "HERE", cell: (h) => String(on(h).length), right: true, rank: 3 },
     {
@@ -65,7 +74,7 @@ export function hostTable(job: JobReport, width?: number): string {
       least: 6,
       rank: 5,
     },
-    { title: "ON", cell: (h) => out.dim(plain(h.platform)), rank: 1, least: 10 },
+    { title: "ON", cell: (h) => out.dim(plain(h.platform)), rank: 1, least: 16 },
     { title: "ID", cell: (h) => out.dim(h.id), rank: 2 },
   ];
   return table(columns, job.hosts, { title: out.dim, ...(width ? { width } : {}) });

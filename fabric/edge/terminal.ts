@@ -7,6 +7,7 @@ import type { Terminal } from "../host/job.ts";
 import type { JobView } from "../host/view.ts";
 import { err } from "./colors.ts";
 import { type OutputStream, outputStream, type StreamEvents } from "./streams.ts";
+import { plain } from "./words.ts";
 
 /** stdin, a line at a time, and nothing of it before somebody asks. */
 export function lineReader() {
@@ -109,26 +110,37 @@ export class StatusLine {
   }
 }
 
-/** What a job is doing, in one line of at most `columns`. */
+/** What a job is doing, in one line of less than `columns`: what matters less is left out where there is no room. */
 export function describeJob(job: JobView, nowMs: number, columns = process.stderr.columns ?? 80): string {
   const count = (state: string) => job.processes.filter((p) => p.state === state).length;
   const on = job.hosts.map((host) => {
     const here = job.processes.filter((p) => p.host === host.id && p.state !== "ended").length;
-    return `${host.name} ${here}`;
+    return `${plain(host.name)}: ${here}`;
   });
   const moves = job.processes.reduce((sum, p) => sum + Math.max(0, p.stays.length - 1), 0);
   const waiting = count("unplaced");
-  const parts = [
-    prettyMs(nowMs - job.startedMs, { keepDecimalsOnWholeSeconds: true, secondsDecimalDigits: 1 }),
+  const ended = count("ended");
+  const time = prettyMs(nowMs - job.startedMs, { keepDecimalsOnWholeSeconds: true, secondsDecimalDigits: 1 });
+  const facts = [
     `${count("running")} running`,
-    `${count("ended")}/${job.processes.length} ended`,
+    `${ended}/${job.processes.length} ended`,
     ...(waiting > 0 ? [`${waiting} without host`] : []),
-    ...(moves > 0 ? [`${moves} moves`] : []),
-    on.join(" · "),
+    ...(moves > 0 ? [counted(moves, "move", "moves")] : []),
   ];
-  const text = parts.join("  ");
-  return err.dim(text.length < columns ? text : `${text.slice(0, columns - 2)}…`);
+  const hosts = counted(on.length, "host", "hosts");
+  const lines = [
+    [time, bar(ended / job.processes.length), ...facts, on.join(" · ")],
+    [time, ...facts, on.join(" · ")],
+    [time, ...facts, hosts],
+    [time, ...facts],
+  ].map((parts) => parts.join("  "));
+  const text = lines.find((line) => line.length < columns) ?? `${lines.at(-1)?.slice(0, columns - 2)}…`;
+  return err.dim(text);
 }
+
+const BAR = 8;
+/** Of the processes that are known, those that have ended: forks make it shorter again. */
+const bar = (part: number) => "█".repeat(Math.floor(part * BAR)).padEnd(BAR, "░");
 
 /** What a job came to, in a few words. */
 export function summarizeJob(job: JobView): string {
@@ -136,7 +148,8 @@ export function summarizeJob(job: JobView): string {
   const stays = job.processes.flatMap((p) => p.stays);
   const sent = stays.reduce((bytes, stay) => bytes + stay.imageBytes, 0);
   const used = new Set(stays.map((stay) => stay.host)).size;
-  const processes = job.processes.length === 1 ? "1 process" : `${job.processes.length} processes`;
-  const hosts = used === 1 ? "1 host" : `${used} hosts`;
-  return `${processes} on ${hosts}, ${prettyMs(cpuMs)} of CPU, ${prettyBytes(sent)} of images`;
+  const processes = counted(job.processes.length, "process", "processes");
+  return `${processes} on ${counted(used, "host", "hosts")}, ${prettyMs(cpuMs)} of CPU, ${prettyBytes(sent)} of images`;
 }
+
+const counted = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;

@@ -14,9 +14,12 @@ export const span = (ms: number) =>
     ? prettyMs(Math.max(0, ms), { secondsDecimalDigits: 1, millisecondsDecimalDigits: 0 })
     : prettyMs(ms, { unitCount: 2, secondsDecimalDigits: 0 });
 
-/** `12M`, `1.5M`: MiB. */
-export const mib = (bytes: number) =>
-  bytes === 0 ? "" : `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)}M`;
+/** `12M`, `1.5M`, `3K`: MiB, or KiB. */
+export function mib(bytes: number): string {
+  if (bytes === 0) return "";
+  if (bytes < 0.1 * 2 ** 20) return `${Math.ceil(bytes / 2 ** 10)}K`;
+  return `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)}M`;
+}
 
 export const movesOf = (p: ProcessReport) => Math.max(0, p.stays.length - 1);
 

@@ -175,7 +175,7 @@ describe("completion", () => {
 });
 
 test("help fits a narrow terminal", async () => {
-  for (const command of [[], ["run"], ["donate"]]) {
+  for (const command of [[], ["run"], ["donate"], ["relay"]]) {
     const help = terminal(40, [...command, "--help"]);
     expect(await help.code).toBe(0);
     const lines = help
@@ -185,3 +185,14 @@ test("help fits a narrow terminal", async () => {
     expect(widest(lines.join("\n"))).toBeLessThanOrEqual(40);
   }
 });
+
+test("every command has help with an example", async () => {
+  const { stdout } = await roost(["--help"]);
+  const named = [...stdout.matchAll(/^ {2}(\w+) .*/gm)].flatMap(([, name]) => name ?? []);
+  expect(named).toEqual(
+    expect.arrayContaining(["run", "donate", "relay", "top", "why", "bench", "complete"]),
+  );
+  const helped = named.filter((name) => !["roost", "help"].includes(name)); // the example; the same as --help
+  for (const help of await Promise.all(helped.map((name) => roost([name, "--help"]))))
+    expect(help).toMatchObject({ code: 0, stdout: expect.stringMatching(/Example:\n {2}\S/) });
+}, 60_000);
