@@ -68,6 +68,16 @@ test("the line where a program went wrong is marked in the editor", async () => 
   await page.context().close();
 });
 
+test("a line that is scrolled sideways passes behind its number, not through it", async () => {
+  const { page } = await openTab(browser, relay);
+  await page.getByTestId("example").selectOption("own");
+  await writeProgram(page, `// ${"long ".repeat(100)}\n`);
+  const paint = (selector: string) =>
+    page.locator(selector).evaluate((element) => getComputedStyle(element).backgroundColor);
+  expect(await paint(".cm-gutters")).toBe(await paint(".cm-editor"));
+  await page.context().close();
+});
+
 test("the editor knows the module's names, and imports what it completes", async () => {
   const { page } = await openTab(browser, relay);
   await page.getByTestId("example").selectOption("own");

@@ -51,7 +51,7 @@ const LOOK = EditorView.theme({
   "&.cm-focused": { outline: "2px solid var(--focus)", outlineOffset: "1px" },
   ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.5", maxHeight: "28rem", minHeight: "14rem" },
   ".cm-content": { caretColor: "var(--ink)", padding: "8px 0" },
-  ".cm-gutters": { background: "none", color: "var(--muted)", border: "0" },
+  ".cm-gutters": { backgroundColor: "var(--sunken)", color: "var(--muted)", border: "0" },
   ".cm-activeLine": { backgroundColor: "color-mix(in srgb, var(--ink) 5%, transparent)" },
   ".cm-cursor": { borderLeftColor: "var(--ink)" },
   "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": {
