@@ -11,6 +11,8 @@ import { decodeSavedJob, encodeSavedJob, type JobAtRest } from "./saved-job.ts";
 
 /** Between two moments that are kept, unless somebody waits for one. */
 const EVERY_MS = 250;
+/** After a failure, which is most often a store that is full; twice as long after each further one. */
+const RETRY_MS = { first: 4_000, most: 60_000 };
 /** Keeping takes at most one part in this many of the home's time. */
 const SHARE = 10;
 
@@ -29,6 +31,9 @@ export class JobKeeper {
   #planned = false;
   #running: Promise<void> = Promise.resolve();
   #over = false;
+  #waitMs = EVERY_MS;
+  /** Why it could not be kept, as it was said last. */
+  #said = "";
 
   constructor(store: Store, job: Job, clock: Clock, log: (sentence: string) => void) {
     this.#store = store;
@@ -42,8 +47,16 @@ export class JobKeeper {
   progress(): void {
     if (this.#planned || this.#over) return;
     this.#planned = true;
-    this.#clock.after(EVERY_MS, () => {
-      this.keep().catch((error) => this.#log(`the job could not be kept: ${String(error)}`));
+    this.#clock.after(this.#waitMs, () => {
+      this.keep().catch((error) => {
+        this.#waitMs = Math.min(Math.max(2 * this.#waitMs, RETRY_MS.first), RETRY_MS.most);
+        this.progress();
+        if (this.#said === String(error)) return;
+        this.#said = String(error);
+        this.#log(
+          `the job is not kept, and would end with this home, until that is possible again: ${this.#said}`,
+        );
+      });
     });
   }
 
@@ -79,6 +92,8 @@ export class JobKeeper {
         await this.#store.delete(key);
         this.#kept.delete(key);
       }
+    this.#waitMs = EVERY_MS;
+    this.#said = "";
     const tookMs = this.#clock.monotonic() - began;
     if (tookMs * SHARE > EVERY_MS) {
       this.#planned = true; // and a pause first

@@ -1,0 +1,79 @@
+/** Keeping a job in a store that does not take it: said once, and tried less and less often. */
+import { expect, test } from "vitest";
+import { baseId, imageId } from "../../fabric/base/ids.ts";
+import type { Store } from "../../fabric/base/ports.ts";
+import { Files } from "../../fabric/home/files.ts";
+import { saveHome } from "../../fabric/home/saved.ts";
+import type { Job } from "../../fabric/host/job.ts";
+import { JobKeeper } from "../../fabric/host/job-keeper.ts";
+
+import { MemoryDisk } from "../../fabric/io/memory-disk.ts";
+import { JOB, launched } from "./home.kit.ts";
+
+const MINUTE_MS = 60_000;
+
+/** Time that goes on when it is told to, with everything that is planned in it. */
+class Time {
+  #nowMs = 0;
+  #planned: { atMs: number; run: () => void }[] = [];
+  readonly clock = {
+    now: () => this.#nowMs,
+    monotonic: () => this.#nowMs,
+    after: (ms: number, run: () => void) => {
+      this.#planned.push({ atMs: this.#nowMs + ms, run });
+      return () => {};
+    },
+  };
+  async pass(ms: number): Promise<void> {
+    const untilMs = this.#nowMs + ms;
+    for (;;) {
+      await new Promise(setImmediate);
+      const next = this.#planned.toSorted((a, b) => a.atMs - b.atMs)[0];
+      if (!next || next.atMs > untilMs) break;
+      this.#planned = this.#planned.filter((planned) => planned !== next);
+      this.#nowMs = next.atMs;
+      next.run();
+    }
+    this.#nowMs = untilMs;
+  }
+}
+
+test("a store that is full is asked again, seldom, until it takes the job", async () => {
+  const time = new Time();
+  const said: string[] = [];
+  let full = true;
+  let asked = 0;
+  const store: Store = {
+    get: async () => undefined,
+    set: async () => {
+      asked++;
+      if (full) throw new Error("no room");
+    },
+    delete: async () => {},
+    keys: async () => [],
+  };
+  const atRest = {
+    job: {
+      ...{ base: baseId("base"), startedMs: 0, savedMs: 0, disk: undefined, output: [], lines: [] },
+      home: saveHome(launched().state),
+      files: new Files(new MemoryDisk()).save(),
+    },
+    images: new Map([[imageId("image"), new Uint8Array(1)]]),
+    contents: new Map<number, Uint8Array>(),
+  };
+  const job = { id: JOB, ended: new Promise(() => {}), atRest: () => atRest } as unknown as Job;
+  const keeper = new JobKeeper(store, job, time.clock, (sentence) => said.push(sentence));
+  for (let n = 0; n < 100; n++) {
+    keeper.progress();
+    await time.pass(MINUTE_MS / 50);
+  }
+  expect(said).toEqual([expect.stringContaining("no room")]);
+  expect(asked).toBeGreaterThan(3);
+  expect(asked).toBeLessThan(8);
+  full = false;
+  await time.pass(MINUTE_MS);
+  const before = asked;
+  keeper.progress();
+  await time.pass(1_000);
+  expect(asked).toBeGreaterThan(before);
+});
