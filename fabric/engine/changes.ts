@@ -43,36 +43,50 @@ class StretchWriter {
 
   /** False where nothing has changed: then the page counts for nothing. */
   page(now: Int32Array, before: Int32Array): boolean {
-    let first = 0;
-    while (first < PAGE_WORDS && now[first] === before[first]) first++;
-    if (first === PAGE_WORDS) return false;
-    this.#skip(first);
+    let at = 0;
+    while (at < PAGE_WORDS && now[at] === before[at]) at++;
+    if (at === PAGE_WORDS) return false;
     this.#room();
-    for (let i = first; i < PAGE_WORDS; i++) {
-      const difference = (now[i] ?? 0) ^ (before[i] ?? 0);
-      if (difference === 0) {
-        this.#skip(1);
-        continue;
+    const words = this.#words;
+    let count = this.#count;
+    for (let from = 0; ; ) {
+      this.#skip(at - from);
+      from = at;
+      while (at < PAGE_WORDS && now[at] !== before[at])
+        words[count++] = (now[at] as number) ^ (before[at++] as number);
+      this.#change(at - from);
+      if (at === PAGE_WORDS) break;
+      from = at;
+      while (at < PAGE_WORDS && now[at] === before[at]) at++;
+      if (at === PAGE_WORDS) {
+        this.#skip(at - from);
+        break;
       }
-      if (this.#changed === STRETCH_MAX) this.#end();
-      this.#changed++;
-      this.#words[this.#count++] = difference;
     }
+    this.#count = count;
     return true;
   }
 
   finish(): { stretches: Uint8Array; words: Uint8Array } {
     if (this.#changed > 0) this.#end();
     const stretches = new Uint8Array(Uint16Array.from(this.#stretches).buffer);
-    return { stretches, words: planes(new Uint8Array(this.#words.buffer, 0, 4 * this.#count), "apart") };
+    return { stretches, words: apart(this.#words.subarray(0, this.#count)) };
   }
 
   #skip(words: number): void {
+    if (words === 0) return;
     if (this.#changed > 0) this.#end();
     this.#same += words;
     while (this.#same > STRETCH_MAX) {
       this.#stretches.push(STRETCH_MAX, 0);
       this.#same -= STRETCH_MAX;
+    }
+  }
+  #change(words: number): void {
+    this.#changed += words;
+    for (; this.#changed > STRETCH_MAX; this.#changed -= STRETCH_MAX) {
+      this.#stretches.push(this.#same, STRETCH_MAX);
+      this.#same = 0;
     }
   }
   #end(): void {
@@ -102,7 +116,7 @@ export function withChanges(before: readonly Page[], changes: Changes, pagesMax:
   numbers.forEach((n, i) => {
     const words = differences.subarray(i * PAGE_WORDS, (i + 1) * PAGE_WORDS);
     const old = wordsOf(pages[n] ?? ZEROS);
-    for (let k = 0; k < PAGE_WORDS; k++) words[k] = (words[k] ?? 0) ^ (old[k] ?? 0);
+    for (let k = 0; k < PAGE_WORDS; k++) (words[k] as number) ^= old[k] as number;
     while (pages.length < n) pages.push(ZEROS);
     pages[n] = new Uint8Array(words.buffer, words.byteOffset, PAGE_BYTES);
   });
@@ -113,7 +127,7 @@ export function withChanges(before: readonly Page[], changes: Changes, pagesMax:
 function spread({ stretches, words }: Changes, total: number): Int32Array | Invalid {
   if (stretches.length % 4 || words.length % 4) return new Invalid("a list is cut short");
   const lengths = new Uint16Array(stretches.slice().buffer);
-  const from = new Int32Array(planes(words, "together").slice().buffer);
+  const from = together(words);
   const to = new Int32Array(total);
   let at = 0;
   let read = 0;
@@ -129,16 +143,29 @@ function spread({ stretches, words }: Changes, total: number): Int32Array | Inva
   return read === from.length ? to : new Invalid("words are left over");
 }
 
-/** Where there are many words: their bytes apart, by significance, or together again. */
-function planes(bytes: Uint8Array, which: "apart" | "together"): Uint8Array {
-  const count = bytes.length / 4;
+/** Where there are many words: their bytes apart, by significance. */
+function apart(words: Uint32Array): Uint8Array {
+  const count = words.length;
+  const bytes = new Uint8Array(words.buffer, words.byteOffset, 4 * count);
   if (count < PLANES_FROM_WORDS) return bytes;
   const moved = new Uint8Array(bytes.length);
-  for (let plane = 0; plane < 4; plane++)
-    for (let i = 0; i < count; i++) {
-      const [apart, together] = [plane * count + i, 4 * i + plane];
-      if (which === "apart") moved[apart] = bytes[together] ?? 0;
-      else moved[together] = bytes[apart] ?? 0;
-    }
+  for (let i = 0; i < count; i++) {
+    const word = words[i] as number;
+    moved[i] = word;
+    moved[i + count] = word >>> 8;
+    moved[i + 2 * count] = word >>> 16;
+    moved[i + 3 * count] = word >>> 24;
+  }
   return moved;
+}
+
+/** The same, back. */
+function together(bytes: Uint8Array): Int32Array {
+  const count = bytes.length / 4;
+  if (count < PLANES_FROM_WORDS) return new Int32Array(bytes.slice().buffer);
+  const words = new Int32Array(count);
+  const byte = (at: number) => bytes[at] as number;
+  for (let i = 0; i < count; i++)
+    words[i] = byte(i) | (byte(i + count) << 8) | (byte(i + 2 * count) << 16) | (byte(i + 3 * count) << 24);
+  return words;
 }

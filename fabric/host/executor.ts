@@ -278,7 +278,8 @@ export class Executor {
         poll: () => {
           if (++pollsHere === preemptEvery) return true;
           const ranMs = hostClock.monotonic() - sliceBeganMs;
-          return ranMs >= LIMITS.sliceMs || (ranMs >= LIMITS.sliceLeastMs && commandWaits());
+          const sliceMs = this.#saving.size > 0 ? LIMITS.sliceSavingMs : LIMITS.sliceMs;
+          return ranMs >= sliceMs || (ranMs >= LIMITS.sliceLeastMs && commandWaits());
         },
         beginSlice: () => {
           sliceBeganMs = hostClock.monotonic();
