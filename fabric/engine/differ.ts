@@ -7,7 +7,7 @@
 export type Differ = (at: number, end: number) => boolean;
 
 /**
- * What this makes (test/unit/differ.test.ts assembles it again):
+ * What this makes (test/unit/engine-memory.test.ts assembles it again):
  *
  *     (import "" "a" (memory $a 0)) (import "" "b" (memory $b 0))
  *     (func (export "differ") (param $at i32) (param $end i32) (result i32)

@@ -78,7 +78,7 @@ export class Segments {
     const segment = exports.malloc(size);
     if (segment === 0) {
       if (stackPointer < this.#limit - STACK_MARGIN_BYTES / 2)
-        throw new Halt("ENOMEM", "no memory was left to compile what is nested so deeply");
+        throw new Halt("ENOMEM", "no memory was left for a call stack so deep");
       this.#refuseBelow(stackPointer);
       return undefined;
     }

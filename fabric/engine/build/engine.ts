@@ -11,6 +11,7 @@ import { SEGMENT_BYTES } from "../memory-map.ts";
 import { splitFunctions } from "./frames.ts";
 import { shrink } from "./layout.ts";
 import { type Names, readNames } from "./names.ts";
+import { checkNestedFunctions } from "./nesting.ts";
 import { forms, head, type List, list, parse, print, unquote, word } from "./parse.ts";
 import { assertClosed, maySuspend } from "./reach.ts";
 import { FEATURES, markSites } from "./sites.ts";
@@ -71,10 +72,12 @@ export function buildEngine({ wasm, glue }: StockFiles): BuiltEngine {
     SUSPENDING.includes(names.imports.get(unquote(x[2])) ?? ""),
   );
   const imports = suspending.map((x) => word(list(x[3])[1]));
-  const functions = maySuspend(module, imports);
   const minified = (name: string) => [...names.exports].find(([, x]) => x === name)?.[0] ?? "";
+  const setMaxStackSize = minified("QTS_RuntimeSetMaxStackSize");
+  checkNestedFunctions(module, setMaxStackSize);
+  const functions = maySuspend(module, imports);
   const free = forms(module, "export").find((x) => unquote(x[1]) === minified("free"));
-  askBeforeOverflow(module, functions, minified("QTS_RuntimeSetMaxStackSize"));
+  askBeforeOverflow(module, functions, setMaxStackSize);
   imports.push(word(list(STACK_LOW[3])[1]));
   // Once more, on what is built: with the calls that were added, and whoever has changed the set in between.
   assertClosed(module, functions, imports);

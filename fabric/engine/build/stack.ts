@@ -18,7 +18,7 @@ import { callGraph, type Graph } from "./reach.ts";
 
 export const STACK_LOW: List = ["import", '"env"', '"stack_low"', ["func", "$stack_low", ["param", "i32"]]];
 
-const STACK_POINTER = "$global$0";
+export const STACK_POINTER = "$global$0";
 const MARK = "$stack_mark";
 
 /**
@@ -205,7 +205,7 @@ export function leaveSegment(free: string, data: List): List {
 }
 
 /** Where the runtime keeps the limit: what its setter sets to a difference, or to 0 for none. */
-function limitOffset(module: List, setMaxStackSize: string): Node {
+export function limitOffset(module: List, setMaxStackSize: string): Node {
   const exported = forms(module, "export").find((x) => unquote(x[1]) === setMaxStackSize);
   const name = exported && list(exported[2])[1];
   const found: Node[] = [];
@@ -221,7 +221,7 @@ function limitOffset(module: List, setMaxStackSize: string): Node {
 }
 
 /** Whether a function compares an address on its stack with the limit. */
-function checksStack(fn: List, limitOffset: Node): boolean {
+export function checksStack(fn: List, limitOffset: Node): boolean {
   const locals = new Set<string>();
   const isAddress = (x: Node | undefined): boolean =>
     (head(x) === "global.get" && list(x)[1] === STACK_POINTER) ||
