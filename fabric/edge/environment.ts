@@ -36,7 +36,7 @@ function spawn(): Endpoint {
     worker.on("exit", (code) => resolve(`exit ${code}`));
   });
   return {
-    post: (message, transfer) => worker.postMessage(message, transfer),
+    post: (message) => worker.postMessage(message),
     onMessage: (receive) => worker.on("message", receive),
     onEnd: (end) => void ended.then(end),
     terminate: () => void worker.terminate(),

@@ -35,8 +35,8 @@ export function receive(
   if (snapshot.chain.length === 0 || !snapshot.chain.every(isHere)) return false;
   for (const id of snapshot.chain) {
     const bytes = sent.get(id);
-    // One that is here stays as it is: others may be made of it.
-    if (bytes && !state.images.has(id)) state.images.set(id, bytes);
+    // One that is here stays as it is: others may be made of it. A copy, which outlives the message it came in.
+    if (bytes && !state.images.has(id)) state.images.set(id, bytes.slice());
     if (bytes) record?.images.add(id);
   }
   p.snapshot = snapshot;

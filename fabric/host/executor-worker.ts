@@ -1,18 +1,19 @@
 /**
  * The two ends of the pipe between a daemon and an executor in a worker: a Web Worker in a page, a worker thread
- * in Node. Plain messages; buffers are handed over, not copied.
+ * in Node. Plain messages; images cross once (crossed-images.ts).
  */
 import { RoostError } from "../base/errors.ts";
 import type { BaseId } from "../base/ids.ts";
 import type { Clock, Random } from "../base/ports.ts";
 import { bootBase, type Engine } from "../engine/index.ts";
 import type { Command, ExecutorPort, Report } from "../kernel/executor-messages.ts";
+import { CrossedImages, type Crossing, RememberedImages } from "./crossed-images.ts";
 import { engineMachines } from "./engine-machines.ts";
 import { Executor } from "./executor.ts";
 
 /** A worker, or what a worker sees of its owner. */
 export interface Endpoint {
-  post(message: unknown, transfer: ArrayBuffer[]): void;
+  post(message: unknown): void;
   onMessage(receive: (message: unknown) => void): void;
   /** The other end is gone, with a reason; only the owner of a worker learns this. */
   onEnd(end: (reason: string) => void): void;
@@ -24,7 +25,7 @@ interface Boot {
   /** How many messages with commands were posted and not yet received. Missing where threads cannot share memory. */
   readonly waiting: Int32Array<SharedArrayBuffer> | undefined;
 }
-type FromOwner = Boot | { readonly commands: readonly Command[] };
+type FromOwner = Boot | Crossing;
 type FromWorker =
   | { readonly ready: BaseId }
   | { readonly broken: string }
@@ -43,23 +44,25 @@ export function serveExecutor(
   random: Random,
   yieldThen: (run: () => void) => void = taskQueue(),
 ): void {
-  const say = (message: FromWorker, transfer: ArrayBuffer[] = []) => owner.post(message, transfer);
+  const say = (message: FromWorker) => owner.post(message);
+  const images = new RememberedImages();
   let executor: Executor | undefined;
   let waiting: Boot["waiting"];
   owner.onMessage((received) => {
     const message = received as FromOwner;
     if ("commands" in message) {
       if (waiting) Atomics.sub(waiting, 0, 1);
-      for (const command of message.commands) executor?.handle(command);
+      for (const command of images.whole(message)) executor?.handle(command);
       return;
     }
     const { engine, guestLibrary, hostName } = message.boot;
     waiting = message.waiting;
     bootBase(engine, { source: guestLibrary }).then(
       (base) => {
-        const report = together<Report>((reports) =>
-          say({ reports, atMs: sharedTimeMs() }, reports.flatMap(buffersOf)),
-        );
+        const report = together<Report>((reports) => {
+          for (const report of reports) images.said(report);
+          say({ reports, atMs: sharedTimeMs() });
+        });
         executor = new Executor({
           machines: engineMachines(base),
           hostName,
@@ -93,10 +96,11 @@ export async function startExecutors(
 function startExecutor(worker: Endpoint, boot: Boot["boot"]): Promise<{ port: ExecutorPort; base: BaseId }> {
   return new Promise((resolve, reject) => {
     const waiting = sharesMemory() ? new Int32Array(new SharedArrayBuffer(4)) : undefined;
+    const images = new CrossedImages();
     const port: ExecutorPort = {
       command: together<Command>((commands) => {
         if (waiting) Atomics.add(waiting, 0, 1); // first: a guest that runs sees this, and lets go for what follows
-        worker.post({ commands } satisfies FromOwner, []);
+        worker.post(images.cross(commands) satisfies FromOwner);
       }),
       onReport: () => {},
       onEnd: () => {},
@@ -106,7 +110,10 @@ function startExecutor(worker: Endpoint, boot: Boot["boot"]): Promise<{ port: Ex
       const message = received as FromWorker;
       if ("reports" in message) {
         const agoMs = Math.max(0, sharedTimeMs() - message.atMs);
-        for (const report of message.reports) port.onReport(report, agoMs);
+        for (const report of message.reports) {
+          images.heard(report);
+          port.onReport(report, agoMs);
+        }
       } else if ("ready" in message) resolve({ port, base: message.ready });
       else reject(new RoostError("EIO", `the engine did not start: ${message.broken}`));
     });
@@ -114,7 +121,7 @@ function startExecutor(worker: Endpoint, boot: Boot["boot"]): Promise<{ port: Ex
       reject(new RoostError("EIO", `the engine's worker ended: ${reason}`));
       port.onEnd(reason);
     });
-    worker.post({ boot, waiting } satisfies FromOwner, []);
+    worker.post({ boot, waiting } satisfies FromOwner);
   });
 }
 
@@ -133,14 +140,6 @@ function together<T>(cross: (all: readonly T[]) => void): (one: T) => void {
       cross(all);
     });
   };
-}
-
-/** Only images are large enough to be worth handing over. */
-function buffersOf(report: Report): ArrayBuffer[] {
-  if (!("images" in report)) return [];
-  return report.images.flatMap(({ bytes }) =>
-    bytes.byteLength === bytes.buffer.byteLength ? [bytes.buffer as ArrayBuffer] : [],
-  );
 }
 
 /** For pages: without the delays that timers have there. */

@@ -1,4 +1,4 @@
-/** What a host's daemon and its executors (workers that own interpreters) say to each other: plain data, cloned or transferred. */
+/** What a host's daemon and its executors (workers that own interpreters) say to each other: plain data, cloned. */
 import type { ErrorCode } from "../base/errors.ts";
 import type { CachedId, CallNumber, ImageId, JobId } from "../base/ids.ts";
 import type { EncodedImage, Learned, MessageOf, Snapshot, StayKey } from "../wire/messages.ts";
@@ -24,7 +24,12 @@ export type Command =
   | { readonly type: "interrupt"; readonly key: StayKey }
   | { readonly type: "drop"; readonly key: StayKey }
   /** A process will come that continues the last of these, a whole chain. Wants `prepared`. */
-  | { readonly type: "prepare"; readonly chain: readonly EncodedImage[]; readonly memoryBytesMax: number }
+  | {
+      readonly type: "prepare";
+      readonly job: JobId;
+      readonly chain: readonly EncodedImage[];
+      readonly memoryBytesMax: number;
+    }
   /** Nothing runs from here on until `go`; commands that take no guest steps are still carried out. */
   | { readonly type: "halt" }
   /** From here on it runs guests for this share of its time, in (0, 1], and rests for the others. */

@@ -427,7 +427,7 @@ function prepare(
   out({
     type: "command",
     executor,
-    command: { type: "prepare", chain, memoryBytesMax: message.memoryBytesMax },
+    command: { type: "prepare", job, chain, memoryBytesMax: message.memoryBytesMax },
   });
 }
 
@@ -448,7 +448,7 @@ function keep(home: Home, images: readonly EncodedImage[]): void {
       home.images.clear();
       home.imagesBytes = 0;
     }
-    home.images.set(id, bytes);
+    home.images.set(id, bytes.slice()); // it outlives its message
     home.imagesBytes += bytes.length;
   }
 }

@@ -4,7 +4,7 @@ import { systemClock } from "../io/clock.ts";
 import { systemRandom } from "../io/random.ts";
 
 const owner: Endpoint = {
-  post: (message, transfer) => self.postMessage(message, { transfer }),
+  post: (message) => self.postMessage(message),
   onMessage: (receive) => self.addEventListener("message", (event) => receive(event.data)),
   onEnd: () => {}, // a worker does not outlive its page
   terminate: () => self.close(),

@@ -31,7 +31,7 @@ async function fetchEngine(url: string | URL): Promise<Engine> {
 
 /** The page's end of a worker that runs `executor.worker.ts`. */
 export const endpointOf = (worker: Worker): Endpoint => ({
-  post: (message, transfer) => worker.postMessage(message, transfer),
+  post: (message) => worker.postMessage(message),
   onMessage: (receive) => worker.addEventListener("message", (event) => receive(event.data)),
   onEnd: (end) => worker.addEventListener("error", (event) => end(event.message || "it could not be loaded")),
   terminate: () => worker.terminate(),

@@ -188,7 +188,7 @@ async function spawner(skewMs: number): Promise<() => Endpoint> {
   return () => {
     const worker = new Worker(file, { workerData: { skewMs } });
     return {
-      post: (message, transfer) => worker.postMessage(message, transfer),
+      post: (message) => worker.postMessage(message),
       onMessage: (receive) => worker.on("message", receive),
       onEnd: (end) => {
         worker.on("error", (error) => end(error.message));

@@ -8,7 +8,7 @@ import { skewedClock } from "./skewed-clock.ts";
 const owner = must(parentPort, "owner: this file runs as a worker thread");
 serveExecutor(
   {
-    post: (message, transfer) => owner.postMessage(message, transfer),
+    post: (message) => owner.postMessage(message),
     onMessage: (receive) => owner.on("message", receive),
     onEnd: () => {},
     terminate: () => owner.close(),
