@@ -19,8 +19,13 @@ const spawn = () =>
 const log = (sentence: string) => console.info(`roost: ${sentence}`);
 
 /** The group named in the page's address, behind `#`: that part is sent to no server. */
-export const groupInAddress = (address: Location): string | undefined =>
-  new URLSearchParams(address.hash.slice(1)).get("group") ?? undefined;
+export const groupInAddress = (address: Location): string | undefined => named("group", address);
+
+/** `HOST.SECRET` of a job elsewhere, likewise. */
+export const jobInAddress = (address: Location): string | undefined => named("job", address);
+
+const named = (name: string, { hash }: Location): string | undefined =>
+  new URLSearchParams(hash.slice(1)).get(name) ?? undefined;
 
 /** `relay` is the address of the relay's page. */
 export function tabEnvironment(name: string, relay: URL): Environment {

@@ -6,7 +6,7 @@ import { systemRandom } from "../fabric/io/random.ts";
 import { browserStore } from "../fabric/io/store.ts";
 import { TabBudget } from "../fabric/io/tab-budget.ts";
 import { App } from "./components/app.tsx";
-import { tabEnvironment } from "./environment.ts";
+import { jobInAddress, tabEnvironment } from "./environment.ts";
 import { Model } from "./model.ts";
 import { birdName } from "./names.ts";
 import { keepForOffline } from "./offline.ts";
@@ -47,6 +47,7 @@ const model = await Model.open({
   budget: new TabBudget(),
   clock: systemClock,
   relayName: relay.host,
+  job: jobInAddress(location),
 }).catch((error) => {
   page?.append(error instanceof Error ? error.message : String(error)); // a group whose secret could be guessed
   throw error;
@@ -62,6 +63,6 @@ addEventListener("beforeunload", (event) => {
   if (jobs.length > 0 && !navigator.locks) event.preventDefault();
 });
 
-addEventListener("hashchange", () => location.reload()); // another group is another participant
+addEventListener("hashchange", () => location.reload()); // another group is another participant; or a job is to be shown
 if (page) render(<App model={model} />, page);
 void keepForOffline();

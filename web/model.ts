@@ -28,6 +28,7 @@ import { loadOwnerSettings } from "./owner-settings.ts";
 import { HostMarks } from "./places.ts";
 import { OWN } from "./programs.ts";
 import { forgetRecord, loadRecords, PastRun, recordOf, saveRecord } from "./records.ts";
+import { RemoteRun } from "./remote-run.ts";
 import type { Order, Run } from "./run.ts";
 import { loadFiles, loadSettings, type Settings, saveFiles, saveSettings } from "./settings.ts";
 
@@ -45,6 +46,8 @@ export interface ModelOptions {
   readonly clock: OwnerOptions["clock"];
   /** The relay's address, for people. */
   readonly relayName: string;
+  /** The address of a job elsewhere that is to be shown. */
+  readonly job?: string | undefined;
 }
 
 type MessageListener = (from: number, to: number) => void;
@@ -103,9 +106,12 @@ export class Model {
   #showsAtMs = 0;
   /** Jobs of participants this tab was before it was renamed: ended, and kept to be read. */
   #past: readonly JobView[] = [];
+  /** The address of a job that is to be come back to, once the relay is there. */
+  #wanted: string | undefined;
 
   private constructor(options: ModelOptions, kept: Kept, trouble: string) {
     this.#options = options;
+    this.#wanted = options.job;
     this.relayName = options.relayName;
     this.processors = options.processors;
     this.trouble = signal(trouble);
@@ -216,12 +222,22 @@ export class Model {
       });
   }
 
-  #show(launch: Launch): void {
+  #show(run: Run): void {
     batch(() => {
-      this.#runs.value = [launch, ...this.#runs.value.filter(({ id }) => id !== launch.id)];
-      this.#chosen.value = launch.id;
+      this.#runs.value = [run, ...this.#runs.value.filter(({ id }) => id !== run.id)];
+      this.#chosen.value = run.id;
     });
     this.#refresh();
+  }
+
+  #comeBackTo(address: string): Promise<void> {
+    return this.#attempt("The job of this page’s address cannot be shown", async () => {
+      const run = await RemoteRun.open(this.#fabric, address, {
+        change: () => this.#touchOutput(),
+        lost: () => void this.#comeBackTo(address), // once: where no home answers any more, that is said
+      });
+      this.#show(run);
+    });
   }
 
   readonly #listeners: Listeners = {
@@ -264,10 +280,14 @@ export class Model {
   /** Nothing happens to a job that has ended. */
   signal(run: Run, pid: number, signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
     if (run instanceof Launch) run.job.kill(asPid(pid), signal);
+    if (run instanceof RemoteRun)
+      void this.#attempt(`Process ${pid} was not told`, () => run.kill(pid, signal));
   }
 
   move(run: Run, pid: number, to: HostId): void {
     if (run instanceof Launch) run.job.migrate(asPid(pid), to);
+    if (run instanceof RemoteRun)
+      void this.#attempt(`Process ${pid} did not move`, () => run.migrate(pid, to));
   }
 
   /** The page is going away: tell the others now rather than let them find out. */
@@ -356,6 +376,10 @@ export class Model {
     for (const run of this.#runs.value) {
       const job = run instanceof Launch && run.view(view.jobs);
       if (job && job.endedMs === undefined) run.trace.look(job, Date.now());
+    }
+    if (this.#wanted !== undefined && view.relay.state === "online") {
+      void this.#comeBackTo(this.#wanted);
+      this.#wanted = undefined;
     }
     batch(() => {
       this.#nowMs.value = Date.now();

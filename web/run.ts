@@ -18,7 +18,7 @@ export interface WrittenFile {
 }
 
 export interface Run {
-  /** Whether its home is in this page, so that it can be steered. */
+  /** Whether its home is in this page. */
   readonly live: boolean;
   readonly id: JobId;
   readonly order: Order;

@@ -19,6 +19,8 @@ export type JobHandle = Pick<
   AsyncDisposable & {
     /** Where it can be reached from other machines, if that is known here. */
     readonly address?: string | undefined;
+    /** The relay's page, showing it. */
+    readonly page?: string | undefined;
   };
 
 export interface Where {
@@ -105,10 +107,15 @@ async function connect({ socket, secret, address, relay }: JobRecord): Promise<J
   await new Promise<void>((resolve, reject) => stream.once("connect", resolve).once("error", reject));
   const job = await RemoteJob.open(socketLink(stream), secret);
   return Object.assign(job, {
-    address: relay && address,
+    ...(relay ? reachedAt(relay, address) : {}),
     [Symbol.asyncDispose]: async () => job[Symbol.dispose](),
   });
 }
+
+const reachedAt = (relay: string | URL, address: string) => ({
+  address,
+  page: new URL(`/#job=${address}`, relay).href,
+});
 
 /** A job whose home is at a relay; joining it takes a moment, so it is done for addresses only. */
 async function openAt(relay: URL, address: string): Promise<JobHandle> {
@@ -118,7 +125,7 @@ async function openAt(relay: URL, address: string): Promise<JobHandle> {
   try {
     const job = await participant.fabric.steer(address);
     return Object.assign(job, {
-      address,
+      ...reachedAt(relay, address),
       [Symbol.asyncDispose]: async () => {
         job[Symbol.dispose]();
         await participant[Symbol.asyncDispose]();

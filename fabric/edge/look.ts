@@ -22,10 +22,11 @@ export function target(word: string | undefined, where: Where): Where & { readon
   return /^\d+$/.test(word) ? { ...where, pid: Number(word) } : { ...where, job: word };
 }
 
-export async function look(where: Where): Promise<JobReport & { address?: string }> {
+export async function look(where: Where): Promise<JobReport & { address?: string; page?: string }> {
   await using job = await findJob(where);
   const report = await job.look();
-  return job.address ? { ...report, address: job.address } : report;
+  const { address, page } = job;
+  return { ...report, ...(address ? { address } : {}), ...(page ? { page } : {}) };
 }
 
 function processOf(job: JobReport, pid: number) {
@@ -102,6 +103,7 @@ export async function inspect(options: LookOptions & { readonly pid?: number }):
         ["CPU", span(job.processes.reduce((sum, p) => sum + p.cpuMs, 0))],
         ["memory", `${Math.floor(job.memoryBytesMax / 2 ** 20)} MiB at most, each`],
         ["address", job.address], // a secret: shown to whoever asks for everything, and nowhere else
+        ["page", job.page],
       ]),
     );
     if (job.hosts.length > 0) print(`\n${hostTable(job)}`);

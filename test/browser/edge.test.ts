@@ -90,6 +90,52 @@ test("a job at a relay is steered from elsewhere by its address, and by nobody w
   rmSync(mine, { recursive: true });
 });
 
+test("a detached job is come back to in a page: what it wrote, its question, its end", async ({
+  onTestFinished,
+}) => {
+  const mine = mkdtempSync(join(tmpdir(), "roost-edge-"));
+  const file = join(mine, "echo.js");
+  writeFileSync(
+    file,
+    `import { fork, readline } from "roost"; console.log("before"); if (fork() === 0) for (;;); console.log("> " + readline());`,
+  );
+  const command = async (...args: string[]) => {
+    const { said, code } = roost(args, relay.url, { ROOST_STATE: mine });
+    expect(await code).toBe(0);
+    return said.stdout;
+  };
+  const { job } = JSON.parse(await command("run", file, "--detach", "--json"));
+  onTestFinished(async () => {
+    await roost(["kill", job, "--signal", "KILL"], relay.url, { ROOST_STATE: mine }).code; // it has ended, if all is well
+    rmSync(mine, { recursive: true, force: true });
+  });
+  const { address, page: shown } = JSON.parse(await command("inspect", "--json"));
+  expect(shown).toBe(`${new URL(relay.url).origin}/#job=${address}`);
+
+  const { page, errors } = await openTab(browser, relay);
+  await page.goto(`http://localhost:${relay.port}/#job=${address}`); // another hash: the page opens anew
+  const output = page.getByTestId("output");
+  await expect.poll(() => output.innerText(), { timeout: 30_000 }).toContain("before");
+  await page.getByTestId("process-2").getByRole("button").click();
+  await page.getByTestId("kill").click();
+  await expect
+    .poll(() => page.getByTestId("process-2").getAttribute("data-state"), { timeout: 30_000 })
+    .toBe("ended");
+  await page.getByTestId("input").fill("hello");
+  await page.getByTestId("input").press("Enter");
+  await expect.poll(() => output.innerText()).toContain("> hello");
+  await expect.poll(() => page.getByTestId("status").innerText(), { timeout: 30_000 }).toBe("exit 0");
+
+  await page.goto(
+    `http://localhost:${relay.port}/#job=${address.replace(/.$/, address.endsWith("a") ? "b" : "a")}`,
+  );
+  await expect
+    .poll(() => page.getByTestId("trouble").innerText(), { timeout: 30_000 })
+    .toMatch(/cannot be shown: /);
+  expect(errors).toEqual([]);
+  await page.context().close();
+});
+
 test("a host that is killed in the middle of a computation loses nothing and doubles nothing", async () => {
   const donors = [0, 1].map(() => roost(["donate", "--always", "--workers", "1", "--json"]));
   for (const { said } of donors)

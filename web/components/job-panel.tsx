@@ -50,9 +50,11 @@ function JobShown({ model, run, job, open }: { model: Model; run: Run; job: JobV
             </button>
           ) : (
             <>
-              <button type="button" class="second" data-testid="edit" onClick={() => model.edit(run)}>
-                Open in the editor
-              </button>
+              {run.order.source !== "" && (
+                <button type="button" class="second" data-testid="edit" onClick={() => model.edit(run)}>
+                  Open in the editor
+                </button>
+              )}
               <button
                 type="button"
                 class="second"

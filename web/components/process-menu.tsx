@@ -81,17 +81,15 @@ export function ProcessMenu({
             </li>
           ))}
           {elsewhere.length === 0 && <li class="label">No other host takes it now.</li>}
-          {run.live && (
-            <li>
-              <button
-                type="button"
-                data-testid={stopped ? "continue" : "stop"}
-                onClick={act(() => model.signal(run, process.pid, stopped ? "SIGCONT" : "SIGSTOP"))}
-              >
-                {stopped ? "Let it go on" : "Stop it for now"}
-              </button>
-            </li>
-          )}
+          <li>
+            <button
+              type="button"
+              data-testid={stopped ? "continue" : "stop"}
+              onClick={act(() => model.signal(run, process.pid, stopped ? "SIGCONT" : "SIGSTOP"))}
+            >
+              {stopped ? "Let it go on" : "Stop it for now"}
+            </button>
+          </li>
           <li>
             <button
               type="button"
