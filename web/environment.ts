@@ -10,6 +10,7 @@ import { systemClock } from "../fabric/io/clock.ts";
 import { systemRandom } from "../fabric/io/random.ts";
 import { connectRelay } from "../fabric/io/rendezvous.ts";
 import { endpointOf, engineAt } from "../fabric/tab/workers.ts";
+import { groupInAddress } from "./address.ts";
 import { platformOf } from "./names.ts";
 
 const engine = engineAt(engineUrl);
@@ -17,15 +18,6 @@ const spawn = () =>
   endpointOf(new Worker(new URL("../fabric/tab/executor.worker.ts", import.meta.url), { type: "module" }));
 
 const log = (sentence: string) => console.info(`roost: ${sentence}`);
-
-/** The group named in the page's address, behind `#`: that part is sent to no server. */
-export const groupInAddress = (address: Location): string | undefined => named("group", address);
-
-/** `HOST.SECRET` of a job elsewhere, likewise. */
-export const jobInAddress = (address: Location): string | undefined => named("job", address);
-
-const named = (name: string, { hash }: Location): string | undefined =>
-  new URLSearchParams(hash.slice(1)).get(name) ?? undefined;
 
 /** `relay` is the address of the relay's page. */
 export function tabEnvironment(name: string, relay: URL): Environment {

@@ -5,8 +5,10 @@ import { systemClock } from "../fabric/io/clock.ts";
 import { systemRandom } from "../fabric/io/random.ts";
 import { browserStore } from "../fabric/io/store.ts";
 import { TabBudget } from "../fabric/io/tab-budget.ts";
+import { jobInAddress } from "./address.ts";
 import { App } from "./components/app.tsx";
-import { jobInAddress, tabEnvironment } from "./environment.ts";
+import { DoesNotOpen } from "./components/does-not-open.tsx";
+import { tabEnvironment } from "./environment.ts";
 import { Model } from "./model.ts";
 import { birdName } from "./names.ts";
 import { keepForOffline } from "./offline.ts";
@@ -49,7 +51,7 @@ const model = await Model.open({
   relayName: relay.host,
   job: jobInAddress(location),
 }).catch((error) => {
-  page?.append(error instanceof Error ? error.message : String(error)); // a group whose secret could be guessed
+  if (page) render(<DoesNotOpen error={error} />, page); // a group whose secret could be guessed
   throw error;
 });
 

@@ -411,7 +411,7 @@ export class Model {
 }
 
 /** Codes are for programs. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   if (error instanceof RoostError) return error.message.slice(error.code.length + 2);
   return error instanceof Error ? error.message : String(error);
 }

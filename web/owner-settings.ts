@@ -1,13 +1,31 @@
-/** The owner's settings as this browser keeps them, for all its tabs. */
+/** The owner's settings as this browser keeps them, for all its tabs, which tell each other of every change. */
 import { defaultOwnerSettings, type OwnerSettings, type Store } from "../fabric/index.ts";
 
 const KEY = "owner";
+const CHANNEL = "roost-owner";
 
 export const loadOwnerSettings = async (store: Store, processors: number): Promise<OwnerSettings> =>
   ownerSettingsFrom(await store.get<unknown>(KEY), processors);
 
 export const saveOwnerSettings = (store: Store, settings: OwnerSettings): Promise<void> =>
   store.set(KEY, settings);
+
+/**
+ * Calls back with settings that another tab of this browser has changed. Returns what tells the others of a change
+ * here. Where tabs cannot talk to each other, each takes over what was kept when it is opened.
+ */
+export function shareOwnerSettings(
+  processors: number,
+  onChange: (settings: OwnerSettings) => void,
+): (settings: OwnerSettings) => void {
+  try {
+    const channel = new BroadcastChannel(CHANNEL);
+    channel.onmessage = ({ data }) => onChange(ownerSettingsFrom(data, processors));
+    return (settings) => channel.postMessage(settings);
+  } catch {
+    return () => {};
+  }
+}
 
 /** Another version of the page may have written it, so every field is looked at; what makes no sense is the default. */
 export function ownerSettingsFrom(found: unknown, processors: number): OwnerSettings {

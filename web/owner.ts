@@ -24,7 +24,7 @@ import {
   NOTHING_GIVEN,
   sentAwayBy,
 } from "./history.ts";
-import { saveOwnerSettings } from "./owner-settings.ts";
+import { saveOwnerSettings, shareOwnerSettings } from "./owner-settings.ts";
 import { timeReclaim } from "./timing.ts";
 
 /** A receipt, when it was given, and what for; the time is this tab's. */
@@ -46,6 +46,7 @@ export interface OwnerOptions {
   readonly fabric: Fabric;
   readonly store: Store;
   readonly settings: OwnerSettings;
+  readonly processors: number;
   readonly sensors: TabSensors;
   readonly budget: Budget;
   readonly clock: ConstructorParameters<typeof Steward>[0]["clock"];
@@ -76,6 +77,7 @@ export class OwnerModel {
   readonly #history = signal<readonly Day[]>([]);
   readonly #sinceMs = signal<number | undefined>(undefined);
   readonly #canAskForIdleness = signal(false);
+  readonly #tellOtherTabs: (settings: OwnerSettings) => void;
   readonly #meter = new Meter(Date.now());
   #unwritten: Given = NOTHING_GIVEN;
 
@@ -94,6 +96,7 @@ export class OwnerModel {
       onReceipt: (receipt, reason) => this.#received(receipt, reason),
       onTrouble: (error) => options.onTrouble("This tab cannot take work", error),
     });
+    this.#tellOtherTabs = shareOwnerSettings(options.processors, (settings) => this.#hold(settings));
     this.#state = signal(this.#steward.view);
     this.state = this.#state;
     this.settings = this.#settings;
@@ -130,8 +133,8 @@ export class OwnerModel {
   }
 
   change(change: Partial<OwnerSettings>): void {
-    this.#settings.value = { ...this.#settings.value, ...change };
-    this.#steward.settings = this.#settings.value;
+    this.#hold({ ...this.#settings.value, ...change });
+    this.#tellOtherTabs(this.#settings.value);
     saveOwnerSettings(this.#options.store, this.#settings.value).catch((error) =>
       this.#options.onTrouble(
         "This browser does not keep the change; it holds until you close the tab",
@@ -167,6 +170,12 @@ export class OwnerModel {
   close(): void {
     this.#write();
     this.#steward.close();
+  }
+
+  #hold(settings: OwnerSettings): void {
+    this.#settings.value = settings;
+    this.#steward.settings = settings;
+    this.#takeOver();
   }
 
   #takeOver(): void {

@@ -16,6 +16,9 @@ export interface Table {
 
 export type Result =
   | { readonly kind: "picture"; readonly picture: Picture }
+  /** A file of that type. */
+  | { readonly kind: "image"; readonly type: string; readonly bytes: Uint8Array }
+  | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "table"; readonly table: Table; readonly json: string }
   | { readonly kind: "data"; readonly json: string };
 
@@ -25,11 +28,23 @@ const ROWS_MAX = 1000;
 const COLUMNS_MAX = 40;
 const CHARACTERS_MAX = 200_000;
 
+/** How files of pictures begin. */
+const SIGNATURES: readonly (readonly [string, readonly number[]])[] = [
+  ["image/png", [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]],
+  ["image/jpeg", [0xff, 0xd8, 0xff]],
+  ["image/gif", [0x47, 0x49, 0x46, 0x38]],
+];
+
 /** Undefined: there is nothing to show. */
 export function resultOf(value: unknown): Result | undefined {
   if (value === undefined) return undefined;
   const picture = pictureOf(value);
   if (picture) return { kind: "picture", picture };
+  if (value instanceof Uint8Array) {
+    const [type] = SIGNATURES.find(([, start]) => start.every((byte, n) => value[n] === byte)) ?? [];
+    if (type) return { kind: "image", type, bytes: value };
+  }
+  if (typeof value === "string") return resultInText(value) ?? { kind: "text", text: cut(value) };
   const json = jsonOf(value);
   const table = tableOf(value);
   return table ? { kind: "table", table, json } : { kind: "data", json };
@@ -50,8 +65,9 @@ export function resultInText(text: string): Result | undefined {
   }
 }
 
-/** `{ width, height, data }` with three or four bytes a pixel. */
+/** `{ width, height, data }` with three or four bytes a pixel, or a portable pixmap. */
 function pictureOf(value: unknown): Picture | undefined {
+  if (value instanceof Uint8Array) return pixmap(value);
   if (typeof value !== "object" || value === null) return undefined;
   const { width, height, data } = value as Record<string, unknown>;
   const side = (n: unknown): n is number => Number.isInteger(n) && Number(n) > 0 && Number(n) <= SIDE_MAX;
@@ -150,10 +166,11 @@ function jsonOf(value: unknown, indent = 2): string {
       },
       indent,
     ) ?? String(value);
-  return text.length > CHARACTERS_MAX
-    ? `${text.slice(0, CHARACTERS_MAX)}\n… ${text.length} characters`
-    : text;
+  return cut(text);
 }
+
+const cut = (text: string) =>
+  text.length > CHARACTERS_MAX ? `${text.slice(0, CHARACTERS_MAX)}\n… ${text.length} characters` : text;
 
 const typedArray = (array: Uint8Array) => ({
   [array.constructor.name]: Array.from(array.subarray(0, 100), (n) => (typeof n === "bigint" ? `${n}n` : n)),

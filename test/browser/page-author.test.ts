@@ -1,6 +1,8 @@
 /** What the page promises to the author of a job. One tab: flights between tabs are tested elsewhere. */
-import { readFile } from "node:fs/promises";
-import type { Browser, Page } from "playwright";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, Locator, Page } from "playwright";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Relay } from "../../relay/index.ts";
 import { eventually, openTab as open, startChromium, startPageRelay, writeProgram } from "./harness.ts";
@@ -100,6 +102,10 @@ test("the editor knows the module's names, and imports what it completes", async
   await page.context().close();
 });
 
+/** One pixel. */
+const DOT_PNG =
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
 test("an exit value is shown as what it is: a picture, a table, data", async () => {
   const { page } = await openTab(browser, relay);
   const kind = () => page.getByTestId("result").getAttribute("data-kind");
@@ -127,16 +133,24 @@ test("an exit value is shown as what it is: a picture, a table, data", async () 
   await runOwn(page, 'import { exit } from "roost";\nexit(0, { nested: { deep: 7n } });\n');
   await eventually(kind).toBe("data");
   expect(await page.getByTestId("result").innerText()).toContain('"7n"');
+  await runOwn(page, 'import { exit } from "roost";\nexit(0, "two\\nlines");\n');
+  await eventually(kind).toBe("text");
+  expect(await page.getByTestId("result").locator("pre").innerText()).toBe("two\nlines");
+  await runOwn(
+    page,
+    `import { exit } from "roost";\nexit(0, Uint8Array.from(atob("${DOT_PNG}"), (c) => c.charCodeAt(0)));\n`,
+  );
+  await eventually(kind).toBe("image");
+  const image = page.getByTestId("result").locator("img");
+  await eventually(() => image.evaluate((img) => (img as HTMLImageElement).naturalWidth)).toBe(1);
   await page.context().close();
 });
 
 test("a picture that a job writes is seen", async () => {
   const { page } = await openTab(browser, relay);
-  const png =
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
   await runOwn(
     page,
-    `import { fs } from "roost";\nfs.writeFileSync("dot.png", Uint8Array.from(atob("${png}"), (c) => c.charCodeAt(0)));\n`,
+    `import { fs } from "roost";\nfs.writeFileSync("dot.png", Uint8Array.from(atob("${DOT_PNG}"), (c) => c.charCodeAt(0)));\n`,
   );
   await status(page).toBe("exit 0");
   const image = page.getByTestId("picture-dot.png").locator("img");
@@ -241,6 +255,39 @@ test("files given to the page reach the program, and what it writes can be saved
     page.getByTestId("file-upper.txt").click(),
   ]);
   expect(await readFile(await download.path(), "utf8")).toBe("WREN\nROOK\n");
+  await page.context().close();
+});
+
+test("files dropped anywhere are taken: a program opens in the editor, the rest is given to it", async () => {
+  const { page } = await openTab(browser, relay);
+  const directory = await mkdtemp(join(tmpdir(), "roost-drop-"));
+  const write = async (name: string, content: string) => {
+    const path = join(directory, name);
+    await writeFile(path, content);
+    return path;
+  };
+  const cdp = await page.context().newCDPSession(page);
+  const drop = async (target: Locator, path: string) => {
+    const box = await target.boundingBox();
+    const [x, y] = [(box?.x ?? 0) + 30, (box?.y ?? 0) + 10];
+    const data = { items: [], files: [path], dragOperationsMask: 1 };
+    await cdp.send("Input.dispatchDragEvent", { type: "dragEnter", x, y, data });
+    await cdp.send("Input.dispatchDragEvent", { type: "dragOver", x, y, data });
+    await page.locator(".launch-card[data-dragged=true]").waitFor();
+    await cdp.send("Input.dispatchDragEvent", { type: "drop", x, y, data });
+    await page.locator(".launch-card[data-dragged=false]").waitFor();
+  };
+  const source = 'import { fs } from "roost";\nconsole.log(fs.readFileSync("birds.txt", "utf8").length);\n';
+  await drop(page.getByRole("heading", { name: "The fabric" }), await write("count.js", source));
+  await eventually(() => page.getByTestId("source").innerText()).toContain("birds.txt");
+  const shown = await page.getByTestId("source").innerText();
+  await drop(page.getByTestId("source"), await write("birds.txt", "wren"));
+  await eventually(() => page.getByTestId("files").innerText()).toContain("1 file of yours");
+  expect(await page.getByTestId("source").innerText()).toBe(shown);
+  await page.getByTestId("run").click();
+  await status(page).toBe("exit 0");
+  expect(await output(page)).toBe("4");
+  await rm(directory, { recursive: true });
   await page.context().close();
 });
 

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { gzipSync } from "node:zlib";
-import type { Browser } from "playwright";
+import type { Browser, Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually, openTab, startChromium, startPageRelay } from "./harness.ts";
 
@@ -69,35 +69,54 @@ test("while four guests compute, the page answers", async () => {
     );
   await page.getByTestId("run").click();
   await eventually(() => page.getByTestId("process-5").getAttribute("data-state")).toBe("running");
-  const cdp = await page.context().newCDPSession(page);
-  await cdp.send("Performance.enable", { timeDomain: "threadTicks" });
-  /** Seconds of CPU that the page's own thread has used. */
-  const threadCpu = async () =>
-    (await cdp.send("Performance.getMetrics")).metrics.find(({ name }) => name === "TaskDuration")?.value ??
-    0;
-  const cpuBefore = await threadCpu();
-  const { blockedMs, longestMs, spanMs } = await page.evaluate(async () => {
-    const tasks: number[] = [];
-    const observer = new PerformanceObserver((list) => {
-      tasks.push(...list.getEntries().map(({ duration }) => duration));
-    });
-    observer.observe({ type: "longtask" });
-    const began = performance.now();
-    await new Promise((done) => setTimeout(done, 4_000));
-    observer.disconnect();
-    return {
-      blockedMs: tasks.reduce((sum, ms) => sum + ms, 0),
-      longestMs: Math.max(0, ...tasks),
-      spanMs: performance.now() - began,
-    };
-  });
-  const cpuMs = ((await threadCpu()) - cpuBefore) * 1000;
-  const facts = `${cpuMs.toFixed(0)} ms of CPU, long tasks: ${blockedMs.toFixed(0)} of ${spanMs.toFixed(0)} ms, the longest ${longestMs.toFixed(0)} ms`;
-  if (process.env.ROOST_FACTS) console.log(facts);
-  // Its thread has time to spare. Long tasks are told, not held to a limit: where tests share two processors with
-  // others, a task is long that waits for its processor.
-  expect(cpuMs / spanMs, facts).toBeLessThan(0.25);
+  const facts = await taskFacts(page, 4_000);
+  const told = `${facts.cpuMs.toFixed(0)} ms of CPU in 4 s, the longest task ${facts.longestMs.toFixed(1)} ms of it`;
+  if (process.env.ROOST_FACTS) console.log(told);
+  expect(facts.tasks, told).toBeGreaterThan(20); // it is this page's thread that was looked at
+  expect(facts.longestMs, told).toBeLessThanOrEqual(50);
+  expect(facts.cpuMs, told).toBeLessThan(1_000); // its thread has time to spare
   await page.getByTestId("cancel").click();
   await page.context().close();
   await relay.close();
 });
+
+interface TraceEvent {
+  readonly name: string;
+  readonly ph: string;
+  readonly tid: number;
+  readonly pid: number;
+  /** Of the thread's own processor time, in microseconds. */
+  readonly tdur?: number;
+  readonly args: { readonly name?: string };
+}
+
+/**
+ * The tasks of the page's own thread, by the processor time that they took: where tests share processors with others,
+ * a task that waits for one lasts long and holds nobody up.
+ */
+async function taskFacts(
+  page: Page,
+  ms: number,
+): Promise<{ tasks: number; cpuMs: number; longestMs: number }> {
+  await browser.startTracing(page, { categories: ["disabled-by-default-devtools.timeline"] });
+  await page.evaluate((ms) => new Promise((done) => setTimeout(done, ms)), ms);
+  const { traceEvents } = JSON.parse((await browser.stopTracing()).toString()) as {
+    traceEvents: TraceEvent[];
+  };
+  const threads = traceEvents.filter(
+    ({ name, args }) => name === "thread_name" && args.name === "CrRendererMain",
+  );
+  const costsMs =
+    threads
+      .map(({ pid, tid }) =>
+        traceEvents
+          .filter((event) => event.pid === pid && event.tid === tid && /RunTask$/.test(event.name))
+          .map(({ tdur = 0 }) => tdur / 1000),
+      )
+      .toSorted((a, b) => b.length - a.length)[0] ?? [];
+  return {
+    tasks: costsMs.length,
+    cpuMs: costsMs.reduce((sum, cost) => sum + cost, 0),
+    longestMs: Math.max(0, ...costsMs),
+  };
+}

@@ -117,3 +117,49 @@ test("an invitation: the address, and a code to photograph", async () => {
   );
   await page.context().close();
 });
+
+test("a group is made by a press: its address brings others in, and without it nobody is met", async () => {
+  const { page: outside } = await openTab(browser, relay);
+  const { page } = await openTab(browser, relay);
+  await page.getByTestId("invite").click();
+  await page.getByTestId("make-group").click();
+  await page.waitForURL(/#group=[0-9a-f]{32}$/);
+  await eventually(() => page.getByTestId("invite").innerText()).toBe("Invite to this group…");
+  await page.getByTestId("relay").and(page.locator("[data-state=online]")).waitFor();
+  await page.getByTestId("invite").click();
+  const address = await page.getByTestId("invite-address").innerText();
+  expect(address).toBe(page.url());
+
+  const member = await browser.newPage();
+  await member.goto(address);
+  await outside.getByTestId("donate").click();
+  await eventually(() => outside.getByTestId("donor-state").innerText()).toBe("Donating: nothing is here");
+  await page.keyboard.press("Escape");
+  await page.getByTestId("example").selectOption("own");
+  await writeProgram(
+    page,
+    'import { fork, wait } from "roost";\nif (fork({ on: "remote" }) === 0) process.exit(7);\nconsole.log(wait().status);\n',
+  );
+  await page.getByTestId("run").click();
+  await eventually(() => page.getByTestId("process-2").getAttribute("data-state")).toBe("unplaced");
+  await member.getByTestId("donate").click();
+  await eventually(() => page.getByTestId("status").innerText()).toBe("exit 0");
+  const name = await member.getByTestId("tab-name").innerText();
+  await eventually(() => page.getByTestId("process-2").innerText()).toContain(name);
+  expect(await page.getByTestId("process-2").getAttribute("data-moves")).toBe("0");
+
+  await page.getByTestId("invite").click();
+  await page.getByTestId("leave-group").click();
+  await eventually(() => page.getByTestId("invite").innerText()).toBe("Invite…");
+  await Promise.all([page, outside, member].map((tab) => tab.context().close()));
+});
+
+test("an address whose group's secret was cut off says so, and how to go on", async () => {
+  const page = await browser.newPage();
+  await page.goto(`http://localhost:${relay.port}/#group=short`);
+  await eventually(() => page.getByRole("alert").innerText()).toMatch(/secret has at least 20 characters/);
+  expect(await barriers(page)).toEqual([]);
+  await page.getByRole("link").click();
+  await page.getByTestId("donate").waitFor();
+  await page.close();
+});

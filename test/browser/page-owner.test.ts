@@ -108,6 +108,53 @@ test("other tabs see a donating tab come and go", async () => {
   await Promise.all([donor.page.context().close(), watcher.page.context().close()]);
 });
 
+test("a change of the limits holds at once in every tab of the browser, and is not undone by another", async () => {
+  const { page: first } = await openTab(browser, relay);
+  const second = await first.context().newPage();
+  await second.goto(first.url());
+  for (const page of [first, second]) await page.getByTestId("limits").locator("summary").click();
+  await first.getByTestId("workers-here").press("Home");
+  await eventually(() => second.getByTestId("limits").innerText()).toContain("only while you are away");
+  await second.getByTestId("donate").click();
+  await eventually(() => second.getByTestId("why").innerText()).toMatch(/^Nothing runs here: you are here; /);
+  await second.getByTestId("battery").selectOption("never");
+  await eventually(() => first.getByTestId("battery").inputValue()).toBe("never");
+  await eventually(() => kept(first, "owner")).toMatchObject({ here: { workers: 0 }, onBattery: "never" });
+  await first.context().close();
+});
+
+test("the tab's icon says what the tab does, with a sign for each; after a reload nothing is given", async () => {
+  const { page } = await openTab(browser, relay);
+  const icon = () => page.locator("link[rel=icon]").getAttribute("href");
+  const state = () => page.getByTestId("donor-state").innerText();
+  const signs: (string | null)[] = [];
+  const seen = async () => {
+    await eventually(async () => signs.includes(await icon())).toBe(false);
+    signs.push(await icon());
+  };
+  await eventually(icon).toContain("data:image/svg+xml");
+  await seen();
+  await page.getByTestId("donate").click();
+  await eventually(state).toBe("Donating: nothing is here");
+  await seen();
+  await page.getByTestId("pause").click();
+  await eventually(state).toBe("Paused");
+  await seen();
+  await page.getByTestId("reclaim").click();
+  await page.getByTestId("receipt").waitFor();
+  await seen();
+  /** Not told apart by their colours alone. */
+  const shapes = signs.map((sign) => decodeURIComponent(sign ?? "").replace(/color="#\w+"/, ""));
+  expect(new Set(shapes).size).toBe(4);
+
+  await page.getByTestId("donate").click();
+  await eventually(state).toBe("Donating: nothing is here");
+  await page.reload();
+  await eventually(() => page.getByTestId("why").innerText()).toBe("Nothing runs here before you press it.");
+  expect(page.workers()).toEqual([]);
+  await page.context().close();
+});
+
 test("settings survive a reload", async () => {
   const { page } = await openTab(browser, relay);
   await page.getByTestId("example").selectOption("pmake");
@@ -131,9 +178,17 @@ test("a lost relay is said in a sentence, and found again", async () => {
   let own = await startPageRelay();
   const { port } = own;
   const { page } = await openTab(browser, own);
+  await page.getByTestId("donate").click();
+  await eventually(() => page.getByTestId("why").innerText()).toMatch(
+    /No program on this relay wants a host/,
+  );
+  await eventually(() => page.getByTestId("donor-state").innerText()).toBe("Donating: nothing is here");
   await own.close();
+  await eventually(() => page.getByTestId("why").innerText()).toMatch(
+    /New work comes once the relay can be reached\.$/,
+  );
   await eventually(() => page.getByTestId("relay").innerText()).toMatch(
-    /^Relay lost .* ago – links that exist keep working; reconnecting$/,
+    /^Relay lost – links that exist keep working; reconnecting\s\(for .*\)$/,
   );
   own = await startPageRelay(port);
   await eventually(() => page.getByTestId("relay").innerText()).toBe("relay: online");

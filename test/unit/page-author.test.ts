@@ -55,6 +55,15 @@ describe("results", () => {
     expect(resultOf({ width: 1e9, height: 1e9, data: [] })?.kind).toBe("data");
   });
 
+  test("a picture's file is a picture; a string is text, or what it says", () => {
+    const png = new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 1, 2]);
+    expect(resultOf(png)).toEqual({ kind: "image", type: "image/png", bytes: png });
+    expect(resultOf(new Uint8Array([...utf8("P5 1 1 255\n"), 7]))).toMatchObject({ kind: "picture" });
+    expect(resultOf(png.subarray(1))).toMatchObject({ kind: "data" });
+    expect(resultOf("two\nlines")).toEqual({ kind: "text", text: "two\nlines" });
+    expect(resultOf('[{"a":1}]')).toMatchObject({ kind: "table" });
+  });
+
   test("portable pixmaps: printed, or as bytes", () => {
     expect(resultInText("P3\n# made by hand\n1 1\n255\n255 0 10\n")).toMatchObject({ kind: "picture" });
     expect([...(pixmap(utf8("P2 2 1 1 0 1 "))?.rgba ?? [])]).toEqual([0, 0, 0, 255, 255, 255, 255, 255]);

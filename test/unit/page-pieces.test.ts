@@ -1,6 +1,7 @@
 /** The parts of the page that need no browser: lines of a terminal, places, words. */
 import { expect, test } from "vitest";
 import type { JobView } from "../../fabric/index.ts";
+import { invitationTo } from "../../web/address.ts";
 import { platformOf } from "../../web/names.ts";
 import { treeOf } from "../../web/places.ts";
 import { TerminalLines } from "../../web/terminal.ts";
@@ -77,6 +78,13 @@ test("processes come as a tree, children after their parent", () => {
     [5, 3],
     [3, 1],
   ]);
+});
+
+test("an invitation names the relay and the group, and never a job that could be steered with it", () => {
+  const at = (hash: string) => invitationTo({ origin: "https://relay.example", pathname: "/", hash });
+  expect(at("")).toBe("https://relay.example/");
+  expect(at("#job=host.secret")).toBe("https://relay.example/");
+  expect(at("#group=a%26b&job=host.secret")).toBe("https://relay.example/#group=a%26b");
 });
 
 test("browsers that pretend to be each other are told apart", () => {

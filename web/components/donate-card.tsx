@@ -79,10 +79,11 @@ function Given({ model }: { model: Model }) {
   const resting = wish.kind === "paused" || wish.kind === "snoozed";
   return (
     <>
-      <div class="donor-now" role="status">
-        <p class="now" data-testid="donor-state">
+      <div class="donor-now">
+        <p class="now" data-testid="donor-state" role="status">
           {headline(model, guests.length)}
         </p>
+        {/* Not read out by itself: it counts seconds. */}
         <p class="why" data-testid="why">
           {reasonInWords(model, guests.length)}
         </p>
@@ -177,6 +178,8 @@ function reasonInWords(model: Model, guests: number): string {
   const taking = decision?.taking ?? donor.state === "donating";
   if (!taking && guests === 0) return `Nothing runs here: ${reason}.`;
   if (guests > 0) return `${capital(reason)}.`;
+  if (model.view.value.relay.state !== "online")
+    return `${capital(reason)}. New work comes once the relay can be reached.`;
   return `${capital(reason)}. No program on this relay wants a host right now.`;
 }
 

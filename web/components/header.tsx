@@ -16,16 +16,18 @@ export const Header = ({ model, mood }: { model: Model; mood: Mood }) => (
 const NO_ANSWER_MS = 4_000;
 
 function RelayChip({ model }: { model: Model }) {
-  const { state, sentence } = relayInWords(model);
+  const { state, sentence, agoInWords } = relayInWords(model);
   return (
     <p class="relay" data-testid="relay" data-state={state} role="status">
       <span class="dot" aria-hidden="true" />
       {sentence}
+      {/* Not read out each second. */}
+      {agoInWords && <span aria-hidden="true"> {agoInWords}</span>}
     </p>
   );
 }
 
-function relayInWords(model: Model): { state: string; sentence: string } {
+function relayInWords(model: Model): { state: string; sentence: string; agoInWords?: string } {
   const { relay } = model.view.value;
   switch (relay.state) {
     case "none":
@@ -41,10 +43,10 @@ function relayInWords(model: Model): { state: string; sentence: string } {
           sentence: `No relay answers at ${model.relayName}: programs run in this tab only. Is it running, and is there a network? Trying again`,
         };
       }
-      const gone = age(model.nowMs.value - relay.sinceMs);
       return {
         state: "lost",
-        sentence: `Relay lost ${gone} ago – links that exist keep working; reconnecting`,
+        sentence: "Relay lost – links that exist keep working; reconnecting",
+        agoInWords: `(for ${age(model.nowMs.value - relay.sinceMs)})`,
       };
     }
   }

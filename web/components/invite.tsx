@@ -1,15 +1,16 @@
-/** How others come here: the page's address, to copy, or to photograph. */
+/** How others come here: the page's address, to copy, or to photograph; and the way into a group, and out of it. */
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
+import { groupInAddress, invitationTo, newGroup } from "../address.ts";
 
-/** With the part after "#": it may name a group. */
-const ADDRESS = () => location.href;
+const ADDRESS = () => invitationTo(location);
 const isThisMachine = () => ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
 
 export function Invite() {
   const box = useRef<HTMLDivElement>(null);
   const code = useSignal("");
   const copied = useSignal(false);
+  const inGroup = groupInAddress(location) !== undefined;
   const open = async () => {
     copied.value = false;
     box.current?.showPopover();
@@ -19,11 +20,13 @@ export function Invite() {
   return (
     <>
       <button type="button" class="second quiet" data-testid="invite" onClick={open}>
-        Invite…
+        {inGroup ? "Invite to this group…" : "Invite…"}
       </button>
       <div ref={box} popover="auto" class="menu invite" role="dialog" aria-label="Invite others">
         <p>
-          Whoever opens this address can give a tab, or launch programs on those that are given.
+          {inGroup
+            ? "Whoever opens this address is in the group, and nobody else: its members serve each other alone. Keep it as a password."
+            : "Whoever opens this address can give a tab, or launch programs on those that are given."}
           {isThisMachine() &&
             " “localhost” is this machine alone: for others, open the page by its name or address."}
         </p>
@@ -39,6 +42,24 @@ export function Invite() {
             }}
           >
             {copied.value ? "Copied" : "Copy"}
+          </button>
+        </p>
+        <p class="row">
+          <span class="label">
+            {inGroup
+              ? "Outside of it you deal with everybody on this relay."
+              : "A group has an address of its own, and deals with nobody who does not have it."}{" "}
+            The page opens anew: jobs go on, donating ends.
+          </span>
+          <button
+            type="button"
+            class="second"
+            data-testid={inGroup ? "leave-group" : "make-group"}
+            onClick={() => {
+              location.hash = inGroup ? "" : newGroup(); // the page opens anew with it
+            }}
+          >
+            {inGroup ? "Leave it" : "Make a group"}
           </button>
         </p>
       </div>

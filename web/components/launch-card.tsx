@@ -1,6 +1,6 @@
 /** The author's side: a program, its arguments, the files it works on, and Run. */
-import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { type ReadonlySignal, useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
 import { type Fault, faultIn } from "../faults.ts";
 import { filesDropped, filesPicked, type GivenFiles } from "../given-files.ts";
 import type { Model } from "../model.ts";
@@ -35,19 +35,17 @@ export function LaunchCard({ model }: { model: Model }) {
     else model.giveFiles(files);
   };
 
+  const dragged = useDroppedFiles((data) => {
+    filesDropped(data).then(take, (error) => complain(model, error));
+  });
+
   return (
-    <section class="card launch-card" aria-labelledby="launch-title">
+    <section class="card launch-card" aria-labelledby="launch-title" data-dragged={dragged.value}>
       <h2 id="launch-title">Run a program</h2>
       <form
         onSubmit={(event) => {
           event.preventDefault();
           run();
-        }}
-        onDragOver={(event) => event.preventDefault()}
-        onDrop={(event) => {
-          event.preventDefault();
-          if (event.dataTransfer)
-            filesDropped(event.dataTransfer).then(take, (error) => complain(model, error));
         }}
         onKeyDown={(event) => {
           if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.currentTarget.requestSubmit();
@@ -99,13 +97,56 @@ export function LaunchCard({ model }: { model: Model }) {
         ) : (
           <OwnProgram model={model} run={run} />
         )}
-        {(program?.sample || !program) && <Files model={model} program={program} take={take} />}
+        {(program?.sample || !program || model.files.value.size > 0) && (
+          <Files model={model} program={program} take={take} />
+        )}
         <button type="submit" class="big run" data-testid="run" disabled={busy.value}>
           {busy.value ? "Starting…" : "Run"}
         </button>
       </form>
     </section>
   );
+}
+
+/**
+ * Files may be dropped anywhere: a browser would leave the page for one that misses its place, and the editor would
+ * write it into the program. Whether some are held over the page.
+ */
+function useDroppedFiles(take: (data: DataTransfer) => void): ReadonlySignal<boolean> {
+  const dragged = useSignal(false);
+  const latest = useRef(take);
+  latest.current = take;
+  useEffect(() => {
+    const end = new AbortController();
+    const on = (
+      type: "dragover" | "dragleave" | "drop",
+      act: (event: DragEvent, data: DataTransfer) => void,
+    ) =>
+      addEventListener(
+        type,
+        (event) => {
+          const { dataTransfer } = event;
+          if (dataTransfer?.types.includes("Files")) act(event, dataTransfer);
+        },
+        { signal: end.signal, capture: true },
+      );
+    on("dragover", (event, data) => {
+      event.preventDefault();
+      data.dropEffect = "copy";
+      dragged.value = true;
+    });
+    on("dragleave", (event) => {
+      if (event.relatedTarget === null) dragged.value = false;
+    });
+    on("drop", (event, data) => {
+      event.preventDefault();
+      event.stopPropagation();
+      dragged.value = false;
+      latest.current(data);
+    });
+    return () => end.abort();
+  }, [dragged]);
+  return dragged;
 }
 
 async function orderOf(model: Model, program: Program | undefined, args: readonly string[]): Promise<Order> {

@@ -88,8 +88,7 @@ export function OwnerLimits({ model }: { model: Model }) {
         />
         <p class="label">
           A name is what somebody calls himself, and anybody can take any. To deal only with people you know,
-          share a secret with them: all open this page with <code>#group=</code> and the same twenty or more
-          random characters behind its address.
+          make a group (under <i>Invite…</i>) and give them its address.
         </p>
         {missing.map((sentence) => (
           <p key={sentence} class="label missing">

@@ -1,6 +1,6 @@
 /** What a job has come to: its exit value, or output that is data, as a picture, a table or JSON. */
 import { useSignal } from "@preact/signals";
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Model } from "../model.ts";
 import { type Picture, type Result, resultInText, resultOf, type Table } from "../result.ts";
 import type { Run } from "../run.ts";
@@ -44,11 +44,14 @@ function Shown({ result }: { result: Result }) {
         )}
       </div>
       {result.kind === "picture" && <PictureView picture={result.picture} />}
+      {result.kind === "image" && (
+        <ImageView bytes={result.bytes} type={result.type} alt="What the job came to" />
+      )}
       {isTable && !asJson.value && <TableView table={result.table} />}
-      {(result.kind === "data" || (isTable && asJson.value)) && (
+      {(result.kind === "data" || result.kind === "text" || (isTable && asJson.value)) && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         <pre class="json scroll" tabIndex={0}>
-          {result.json}
+          {result.kind === "text" ? result.text : result.json}
         </pre>
       )}
     </>
@@ -82,6 +85,23 @@ export function PictureView({ picture }: { picture: Picture }) {
           Save as PNG
         </button>
       </figcaption>
+    </figure>
+  );
+}
+
+/** A file that the browser knows how to show. */
+export function ImageView({ bytes, type, alt }: { bytes: Uint8Array; type: string; alt: string }) {
+  const [address, setAddress] = useState("");
+  useEffect(() => {
+    const made = URL.createObjectURL(new Blob([bytes.slice()], { type }));
+    setAddress(made);
+    return () => URL.revokeObjectURL(made);
+  }, [type, bytes.length]);
+  if (!address) return null;
+  return (
+    <figure class="picture">
+      <img src={address} alt={alt} />
+      <figcaption class="label">{alt}</figcaption>
     </figure>
   );
 }

@@ -1,10 +1,10 @@
 /** Files the job has written, to be taken home; pictures among them are shown. */
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import type { Model } from "../model.ts";
 import { pixmap } from "../result.ts";
 import type { Run, WrittenFile } from "../run.ts";
 import { bytes, count } from "../words.ts";
-import { PictureView, saveBlob } from "./result.tsx";
+import { ImageView, PictureView, saveBlob } from "./result.tsx";
 
 const PICTURES_SHOWN = 4;
 const TYPES: Readonly<Record<string, string>> = {
@@ -59,20 +59,12 @@ const typeOf = (path: string) => TYPES[path.slice(path.lastIndexOf(".") + 1).toL
 function WrittenPicture({ file }: { file: WrittenFile }) {
   const { path, content } = file;
   const drawn = useMemo(() => (NETPBM.test(path) ? pixmap(content) : undefined), [path, content.length]);
-  const [address, setAddress] = useState("");
-  const type = typeOf(path);
-  useEffect(() => {
-    if (!type) return;
-    const made = URL.createObjectURL(new Blob([content.slice()], { type }));
-    setAddress(made);
-    return () => URL.revokeObjectURL(made);
-  }, [type, content.length]);
   if (drawn) return <PictureView picture={drawn} />;
-  if (!address) return null;
+  const type = typeOf(path);
+  if (!type) return null;
   return (
-    <figure class="picture" data-testid={`picture-${path}`}>
-      <img src={address} alt={`What the job wrote to ${path}`} />
-      <figcaption class="label">{path}</figcaption>
-    </figure>
+    <div data-testid={`picture-${path}`}>
+      <ImageView bytes={content} type={type} alt={`What the job wrote to ${path}`} />
+    </div>
   );
 }
