@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import { Component } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import type { HostId, ProcessView } from "../../fabric/index.ts";
+import { invitationTo } from "../address.ts";
 import type { Model } from "../model.ts";
 import { type Guest, type Place, placesOf } from "../places.ts";
 import { type Box, heightFor, type Scale, scaleFor, spotIn } from "../sky/layout.ts";
@@ -103,7 +104,7 @@ export function FabricPanel({ model, open }: { model: Model; open: OpenProcess }
         {alone && (
           <p class="place invitation">
             No other host is here. Open this page{" "}
-            <a href={location.href} target="_blank" rel="noopener" data-testid="another-tab">
+            <a href={invitationTo(location)} target="_blank" rel="noopener" data-testid="another-tab">
               in another tab
             </a>
             , or on another machine, and donate it.
