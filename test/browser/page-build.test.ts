@@ -23,6 +23,7 @@ test("the first load is small, and the editor and the engine are not in it", () 
   >;
   const sizeOf = (path: string) =>
     gzipSync(readFileSync(resolve(BUILT, path === "/" ? "index.html" : path.slice(1)))).length;
+  for (const path of all ?? []) expect(sizeOf(path), path).toBeGreaterThan(0); // one that is not there keeps the rest from offline use
   const bytes = (shell ?? []).reduce((sum, path) => sum + sizeOf(path), 0);
   if (process.env.ROOST_FACTS) console.log(`first load: ${bytes} bytes, compressed`);
   expect(bytes).toBeLessThanOrEqual(FIRST_LOAD_BYTES);
@@ -53,6 +54,32 @@ test("what was used once works again without the relay", async () => {
   await eventually(() => page.getByTestId("relay").innerText()).toMatch(/^No relay answers at localhost/);
   await solve("5");
   expect(await page.getByTestId("output").innerText()).toContain("10 solutions");
+  await page.context().close();
+});
+
+test("an installed app opens without a network what was never opened before: the editor, the engine", async () => {
+  const relay = await startPageRelay();
+  const { page } = await openTab(browser, relay, {}, () => {
+    const ask = window.matchMedia.bind(window);
+    window.matchMedia = (query) => ask(query === "(display-mode: standalone)" ? "all" : query);
+  });
+  const { all = [] } = JSON.parse(readFileSync(resolve(BUILT, "files.json"), "utf8")) as Record<
+    string,
+    string[]
+  >;
+  await eventually(() =>
+    page.evaluate(async (paths) => {
+      const kept = await Promise.all(paths.map((path) => caches.match(path, { ignoreVary: true })));
+      return paths.filter((_, n) => !kept[n]);
+    }, all),
+  ).toEqual([]);
+  await relay.close();
+  await page.reload();
+  await page.getByTestId("example").selectOption("own");
+  await page.getByTestId("snippet").selectOption("fork and wait");
+  await page.getByTestId("source").waitFor();
+  await page.getByTestId("run").click();
+  await eventually(() => page.getByTestId("status").innerText()).toBe("exit 0");
   await page.context().close();
 });
 

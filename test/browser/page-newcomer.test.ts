@@ -107,6 +107,53 @@ test.each([
   await page.context().close();
 });
 
+test.each([
+  ["dark", 1280],
+  ["light", 390],
+] as const)("no serious barrier in what is not daily: %s, %i pixels wide", async (colorScheme, width) => {
+  const { page } = await openTab(browser, relay, { colorScheme, viewport: { width, height: 800 } });
+  const status = () => page.getByTestId("status").innerText();
+  const runs = async (source: string) => {
+    await writeProgram(page, source);
+    await page.getByTestId("run").click();
+  };
+  await page.getByTestId("invite").click();
+  await page.getByAltText("The address as a QR code").waitFor();
+  expect(await barriers(page), "the invitation").toEqual([]);
+  await page.keyboard.press("Escape");
+  await page.getByTestId("donate").click();
+  await eventually(() => page.getByTestId("donor-state").innerText()).toBe("Donating: nothing is here");
+  await page.getByTestId("pause").click();
+  await eventually(() => page.getByTestId("donor-state").innerText()).toBe("Paused");
+  expect(await barriers(page), "paused").toEqual([]);
+  await page.getByTestId("reclaim").click();
+  await page.getByTestId("receipt").waitFor();
+  await page.getByTestId("example").selectOption("own");
+  await runs('import { fork, wait } from "roost";\nif (fork({ on: "remote" }) === 0) for (;;);\nwait();\n');
+  await page.getByTestId("why-job").waitFor();
+  await page.getByTestId("waiting").waitFor();
+  expect(await barriers(page), "a receipt, and a job that waits for a host").toEqual([]);
+  await page.getByTestId("cancel").click();
+  await eventually(status).toBe("ended by SIGKILL");
+  await runs('throw new TypeError("bad seed");\n');
+  await page.locator(".cm-lintRange-error").waitFor();
+  expect(await barriers(page), "an error, marked").toEqual([]);
+  const ends = {
+    picture: "{ width: 1, height: 1, data: [1, 2, 3] }",
+    data: "{ nested: [1] }",
+    text: '"words"',
+  };
+  for (const [kind, value] of Object.entries(ends)) {
+    await runs(`import { exit } from "roost";\nexit(0, ${value});\n`);
+    await page
+      .getByTestId("result")
+      .and(page.locator(`[data-kind=${kind}]`))
+      .waitFor();
+    expect(await barriers(page), `a result: ${kind}`).toEqual([]);
+  }
+  await page.context().close();
+});
+
 test("an invitation: the address, and a code to photograph", async () => {
   const { page } = await openTab(browser, relay);
   await page.getByTestId("invite").click();

@@ -2,7 +2,7 @@
 import type { Browser, Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Relay } from "../../relay/index.ts";
-import { eventually, openTab, startChromium, startPageRelay } from "./harness.ts";
+import { eventually, openTab, startChromium, startPageRelay, writeProgram } from "./harness.ts";
 
 let browser: Browser;
 let relay: Relay;
@@ -20,6 +20,7 @@ interface Fakes {
   pressure(state: string): void;
   battery(charging: boolean, level: number): void;
   saveData(on: boolean): void;
+  hidden(on: boolean): void;
 }
 declare global {
   var fakes: Fakes;
@@ -52,7 +53,13 @@ function fakeSensors(): void {
   Object.assign(globalThis, { IdleDetector: Idle, PressureObserver: Pressure });
   Object.defineProperty(navigator, "getBattery", { value: async () => battery });
   Object.defineProperty(navigator, "connection", { value: connection });
+  let hidden = false;
+  Object.defineProperty(document, "visibilityState", { get: () => (hidden ? "hidden" : "visible") });
   globalThis.fakes = {
+    hidden(on) {
+      hidden = on;
+      document.dispatchEvent(new Event("visibilitychange"));
+    },
     user(state, screen = "unlocked") {
       Object.assign(idle, { userState: state, screenState: screen });
       idle.dispatchEvent(new Event("change"));
@@ -198,5 +205,70 @@ test("a blocked author is served no more, and what was here waits for another ho
   await donor.getByRole("button", { name: /^Block / }).click();
   await state(donor).toBe("Donating: nothing is here");
   await eventually(() => author.getByTestId("process-2").getAttribute("data-state")).toBe("unplaced");
+  await Promise.all([donor.context().close(), author.context().close()]);
+});
+
+/** A process of `author` that comes to the donor and does this there. */
+async function sendGuest(author: Page, program: string): Promise<void> {
+  await author.locator("[data-here=false]").first().waitFor();
+  await author.getByTestId("example").selectOption("own");
+  await writeProgram(
+    author,
+    `import { fork, recv, send, wait } from "roost";\nif (fork({ on: "remote" }) === 0) { ${program} for (;;); }\nwait();\n`,
+  );
+  await author.getByTestId("run").click();
+}
+
+test("with a guest here: pause holds it still, resuming goes on, finishing waits for its end and is over", async () => {
+  const donor = await openDonor();
+  await donor.getByTestId("donate").click();
+  const author = (await openTab(browser, relay)).page;
+  await sendGuest(author, "");
+  await state(donor).toBe("Donating: 1 guest here");
+  await donor.getByTestId("pause").click();
+  await state(donor).toBe("Paused: 1 guest stands still");
+  await why(donor).toMatch(/^Paused by its owner; what is here moves on in \d+ s\.$/);
+  await donor.getByTestId("donate").click();
+  await state(donor).toBe("Donating: 1 guest here");
+  await donor.getByTestId("finish").click();
+  await state(donor).toBe("Finishing: 1 guest here");
+  await author.getByTestId("cancel").click();
+  await why(donor).toBe("Nothing runs here: finished, as you asked.");
+  await eventually(() => donor.title()).toBe("Roost");
+  await Promise.all([donor.context().close(), author.context().close()]);
+});
+
+test("only in the background: this page in front stops it", async () => {
+  const donor = await openDonor();
+  await donor.getByLabel("Only while this tab is in the background").check();
+  await donor.evaluate(() => fakes.hidden(true));
+  await donor.getByTestId("donate").click();
+  await state(donor).toBe("Donating: nothing is here");
+  await donor.evaluate(() => fakes.hidden(false));
+  await why(donor).toBe("Nothing runs here: this page is in front.");
+  await donor.context().close();
+});
+
+test("traffic that is used up takes nothing more, after a reload too; what was given stays written down", async () => {
+  const donor = await openDonor();
+  await donor.getByTestId("traffic").fill("1");
+  await donor.getByTestId("traffic").press("Tab");
+  await donor.getByTestId("donate").click();
+  const author = (await openTab(browser, relay)).page;
+  await sendGuest(
+    author,
+    'const bytes = new Uint8Array(2 ** 21); for (let n = 0; n < bytes.length; n++) bytes[n] = Math.random() * 256; send(1, "much", bytes);',
+  );
+  await why(donor).toBe("Today’s traffic of 1 MiB is used up.");
+  await author.getByTestId("cancel").click();
+  await why(donor).toBe("Nothing runs here: today’s traffic of 1 MiB is used up.");
+  const given = () => donor.getByTestId("history").innerText();
+  await eventually(given).toMatch(/to 1 process/);
+  await donor.reload();
+  await eventually(given).toMatch(/to 1 process/);
+  await donor.getByTestId("history").locator("summary").click();
+  expect(await given()).toMatch(/\d MiB/);
+  await donor.getByTestId("donate").click();
+  await why(donor).toBe("Nothing runs here: today’s traffic of 1 MiB is used up.");
   await Promise.all([donor.context().close(), author.context().close()]);
 });

@@ -54,6 +54,7 @@ export const storyOf = (process: ProcessView, moments?: Marks): string[] => [
 function inShort({ stays }: ProcessView, moments?: Marks): string[] {
   const before = stays.length - STAYS_TOLD;
   const latest = stays.slice(-STAYS_TOLD).map(storyOfStay);
+  if (stays.length === 0) return ["on no host so far"];
   return [...(before > 0 ? [`${count(before, "stay")} before`] : []), ...latest, ...storyOfMoments(moments)];
 }
 
