@@ -301,6 +301,23 @@ test("a program that asks is answered", async () => {
   await page.context().close();
 });
 
+test("a process's line says in words where it was, and what it sent and received", async () => {
+  const { page } = await openTab(browser, relay);
+  await runOwn(
+    page,
+    'import { fork, recv, send } from "roost";\nif (fork() === 0) { send(1, "x", 1); send(1, "x", 2); process.exit(0); }\nrecv(); recv();\n',
+  );
+  await status(page).toBe("exit 0");
+  const life = (pid: number) =>
+    page.getByTestId(`process-${pid}`).getByRole("img").getAttribute("aria-label");
+  const name = await page.getByTestId("tab-name").innerText();
+  await eventually(() => life(2)).toMatch(
+    new RegExp(`^on ${name}: forked, .*; 2 messages sent, 0 received$`),
+  );
+  expect(await life(1)).toMatch(/0 messages sent, 2 received$/);
+  await page.context().close();
+});
+
 test("Cancel ends the job and everything it forked", async () => {
   const { page } = await openTab(browser, relay);
   await runOwn(page, 'import { fork } from "roost";\nfork();\nfor (;;);\n');

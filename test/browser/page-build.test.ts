@@ -33,6 +33,21 @@ test("the first load is small, and the editor and the engine are not in it", () 
   }
 });
 
+test("what a browser really loads to open the page is as small as the list says", async () => {
+  const relay = await startPageRelay();
+  const { page } = await openTab(browser, relay, { serviceWorkers: "block" });
+  const loaded = await page.evaluate(() =>
+    [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")].reduce(
+      (sum, entry) => sum + (entry as PerformanceResourceTiming).transferSize,
+      0,
+    ),
+  );
+  expect(loaded).toBeGreaterThan(20_000); // sizes are told
+  expect(loaded).toBeLessThanOrEqual(FIRST_LOAD_BYTES);
+  await page.context().close();
+  await relay.close();
+});
+
 test("what was used once works again without the relay", async () => {
   const relay = await startPageRelay();
   const { page } = await openTab(browser, relay);
