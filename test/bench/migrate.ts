@@ -5,7 +5,13 @@
  */
 import type { Page } from "playwright";
 import { join } from "../../fabric/edge/index.ts";
-import type { HostId, ProcessReport, RemoteJob, Roost } from "../../fabric/index.ts";
+import {
+  type HostId,
+  type ProcessReport,
+  type RemoteJob,
+  type Roost,
+  RoostError,
+} from "../../fabric/index.ts";
 import { openTab, startChromium, startPageRelay } from "../browser/harness.ts";
 import { percentile } from "./statistics.ts";
 
@@ -102,9 +108,9 @@ interface Moves {
 }
 
 async function moved(launcher: Page, roost: Roost, source: string, times: number): Promise<Moves> {
-  using job = await launched(launcher, roost, source);
-  const totals = await toAndFro(job.remote, FIRST_MOVES + times);
-  const stays = (await childOf(job.remote)).stays.filter(({ why }) => why === "recalled").slice(-times);
+  const job = await launched(launcher, roost, source);
+  const totals = await toAndFro(job, FIRST_MOVES + times);
+  const stays = (await childOf(job)).stays.filter(({ why }) => why === "recalled").slice(-times);
   await job.end();
   return {
     freezes: stays.map(({ freezeMs }) => freezeMs ?? Number.POSITIVE_INFINITY),
@@ -115,11 +121,10 @@ async function moved(launcher: Page, roost: Roost, source: string, times: number
 
 /** How much longer than usual the slowest letter took of those that were under way during each move. */
 async function stalled(launcher: Page, roost: Roost): Promise<number[]> {
-  using job = await launched(launcher, roost, LETTERS);
-  const moves = await toAndFro(job.remote, FIRST_MOVES + MOVES);
+  const job = await launched(launcher, roost, LETTERS);
+  const moves = await toAndFro(job, FIRST_MOVES + MOVES);
   const lines: number[][] = [];
-  let text = "";
-  for await (const { data } of job.remote.output({ follow: false })) text += new TextDecoder().decode(data);
+  const text = await job.said();
   await job.end();
   for (const line of text.trim().split("\n")) if (line !== "full") lines.push(line.split(" ").map(Number));
   const usual = percentile(
@@ -133,31 +138,72 @@ async function stalled(launcher: Page, roost: Roost): Promise<number[]> {
 }
 
 /** Moves the child from one host to the other and back, `times` in all. By the time of day. */
-async function toAndFro(remote: RemoteJob, times: number): Promise<{ began: number; ended: number }[]> {
+async function toAndFro(job: Steered, times: number): Promise<{ began: number; ended: number }[]> {
   const moves = [];
   for (let n = 0; n < times; n++) {
-    const { hosts } = await remote.look();
-    const { pid, host } = await childOf(remote);
+    const { hosts } = await job.by((remote) => remote.look());
+    const { pid, host } = await childOf(job);
     const elsewhere = hosts.find(({ id }) => id !== host)?.id as HostId;
     const began = Date.now();
-    await remote.migrate(pid, elsewhere).catch((error) => {
-      if (error.code !== "ETIMEDOUT") throw error; // the first copy of a large one, on a machine that does much else
-    });
-    while ((await childOf(remote)).host !== elsewhere)
-      await new Promise((resolve) => setTimeout(resolve, 100));
+    await job
+      .by((remote) => remote.migrate(pid, elsewhere))
+      .catch((error) => {
+        if (error.code !== "ETIMEDOUT") throw error; // the first copy of a large one, on a machine that does much else
+      });
+    while ((await childOf(job)).host !== elsewhere) await new Promise((resolve) => setTimeout(resolve, 100));
     moves.push({ began, ended: Date.now() });
   }
   return moves;
 }
 
-async function childOf(remote: RemoteJob): Promise<ProcessReport> {
-  const { processes } = await remote.look();
+async function childOf(job: Steered): Promise<ProcessReport> {
+  const { processes } = await job.by((remote) => remote.look());
   const child = processes.find(({ ppid, endedMs }) => ppid === 1 && endedMs === undefined);
   if (!child) throw new Error("the benchmark's program has no child");
   return child;
 }
 
-async function launched(launcher: Page, roost: Roost, source: string) {
+/** A job of the page, steered by its address, and again if the page was too busy to say that it is there. */
+class Steered {
+  readonly #launcher: Page;
+  readonly #roost: Roost;
+  readonly #address: string;
+  #remote: RemoteJob | undefined;
+
+  constructor(launcher: Page, roost: Roost, address: string) {
+    this.#launcher = launcher;
+    this.#roost = roost;
+    this.#address = address;
+  }
+
+  async by<T>(act: (remote: RemoteJob) => Promise<T>): Promise<T> {
+    for (;;)
+      try {
+        this.#remote ??= await this.#roost.steer(this.#address);
+        return await act(this.#remote);
+      } catch (error) {
+        if (!(error instanceof RoostError) || error.code !== "EIO") throw error;
+        this.#remote = undefined;
+      }
+  }
+
+  said(): Promise<string> {
+    return this.by(async (remote) => {
+      let text = "";
+      for await (const { data } of remote.output({ follow: false })) text += new TextDecoder().decode(data);
+      return text;
+    });
+  }
+
+  async end(): Promise<void> {
+    await this.by((remote) => remote.kill(1, "SIGKILL"));
+    await this.#launcher.getByTestId("status").and(this.#launcher.locator("[data-running=false]")).waitFor();
+    this.#remote?.[Symbol.dispose]();
+  }
+}
+
+/** Runs a program in the page, until it says that it is as large as it gets. */
+async function launched(launcher: Page, roost: Roost, source: string): Promise<Steered> {
   await launcher.getByTestId("example").selectOption("own");
   await launcher.getByTestId("source").fill(source);
   await launcher.getByTestId("run").click();
@@ -165,14 +211,7 @@ async function launched(launcher: Page, roost: Roost, source: string) {
   await launcher.getByTestId("steer").click();
   const command = (await launcher.getByTestId("steer-command").textContent()) ?? "";
   await launcher.keyboard.press("Escape");
-  const remote = await roost.steer(command.split(" ")[3] ?? "");
-  for await (const { data } of remote.output()) if (new TextDecoder().decode(data).includes("full")) break;
-  return {
-    remote,
-    async end() {
-      await remote.kill(1, "SIGKILL");
-      await launcher.getByTestId("status").and(launcher.locator("[data-running=false]")).waitFor();
-    },
-    [Symbol.dispose]: () => remote[Symbol.dispose](),
-  };
+  const job = new Steered(launcher, roost, command.split(" ")[3] ?? "");
+  while (!(await job.said()).includes("full")) await new Promise((resolve) => setTimeout(resolve, 200));
+  return job;
 }
