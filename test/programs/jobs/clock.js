@@ -17,7 +17,11 @@ function watch() {
   for (let round = 0; round < ROUNDS; round++)
     for (const { id } of hosts()) {
       look();
-      migrate(id);
+      try {
+        migrate(id);
+      } catch (error) {
+        if (error.code !== "ENOHOST") throw error; // it has left meanwhile
+      }
       look();
       sleep(2);
     }
