@@ -41,6 +41,8 @@ export const LIMITS = {
   checkpointEveryMs: 2_000,
   /** A process of at least so much memory is copied before it is frozen for a move; a smaller one travels in a few milliseconds. */
   precopyBytes: 4 * MIB,
+  /** A host tells what a process uses when it has computed so long since it last did. */
+  usageEveryMs: 200,
   /** What was made ready for a process that was to come, and did not, is dropped after this. */
   preparedMs: 10_000,
   /** What may be left to travel while it is frozen. */

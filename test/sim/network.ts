@@ -109,7 +109,7 @@ export class SimulatedEnd implements Link {
   close(reason: string): void {
     if (this.#ended) return;
     this.#give({ reason });
-    this.end({ reason });
+    this.#finish({ reason }); // at once: what has come and waits is not heard any more
   }
 
   block(untilMs: number, silenceMs: number): void {
@@ -136,11 +136,13 @@ export class SimulatedEnd implements Link {
   }
 
   end(how: LinkEnd): void {
-    this.party.enter(() => {
-      if (this.#ended) return;
-      this.#ended = true;
-      this.onEnd(how);
-    });
+    this.party.enter(() => this.#finish(how));
+  }
+
+  #finish(how: LinkEnd): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.onEnd(how);
   }
 
   #give(message: Uint8Array | LinkEnd): void {

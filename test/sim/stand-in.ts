@@ -19,6 +19,7 @@ import {
 } from "../../fabric/base/codec.ts";
 import { type ImageId, imageId } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
+import type { Breathe } from "../../fabric/engine/index.ts";
 import type { Machines, RunningMachine, Stop, World } from "../../fabric/host/machines.ts";
 import type { EncodedImage } from "../../fabric/wire/messages.ts";
 import { type Doing, type Given, Guest, type Want } from "./guest.ts";
@@ -37,6 +38,8 @@ const image = struct({ inputs: list(given, 1 << 20), polls: varint, atPoll: bool
 
 /** A slice ends after so many polls. */
 const SLICE_POLLS = 3;
+/** In which an image is written, and between which others run. */
+const STEPS = 8;
 
 /** Of an image that others have, to be continued. */
 interface Last {
@@ -88,7 +91,7 @@ class StandIn implements RunningMachine {
   }
 
   /** As the real one does (host/engine-machines.ts): a chain, each image the changes since the one before. */
-  async encodeImage(): Promise<{ chain: ImageId[]; images: EncodedImage[] }> {
+  async encodeImage(breathe?: Breathe): Promise<{ chain: ImageId[]; images: EncodedImage[] }> {
     const since = this.#sinceWhich();
     const inputs = this.#inputs.slice(since?.inputs ?? 0);
     const plain = {
@@ -101,8 +104,10 @@ class StandIn implements RunningMachine {
     const missing = this.#outside.imageBytes(since !== undefined) - bytes.length;
     if (missing > 0) bytes = encode(image, { ...plain, filling: new Uint8Array(missing) });
     const id = nameOf(bytes, since?.chain.at(-1));
-    this.#last = continued(since, id, bytes, this.#inputs.length);
-    return { chain: this.#last.chain, images: [{ id, bytes }] };
+    const last = continued(since, id, bytes, this.#inputs.length);
+    this.#last = last;
+    for (let step = 0; step < STEPS; step++) await breathe?.();
+    return { chain: last.chain, images: [{ id, bytes }] };
   }
 
   /** A long chain goes on from its first; a heavy one is begun anew. */

@@ -56,8 +56,10 @@ export function cause(history: History, what: Trouble): void {
     case "relay restart":
       return history.relay.restart(world.between(10, 4_000));
     case "leave":
-      host.daemon.close();
-      world.after(5, () => host.die());
+      host.party.enter(() => {
+        host.daemon.close();
+        world.after(5, () => host.die());
+      });
       return void world.after(world.between(100, 2_000), () => history.join());
   }
 }

@@ -80,8 +80,15 @@ const KNOBS: Record<string, (world: World) => Knobs> = {
   impatience: (world) => ({ patienceMs: world.whole(300, 5_000) }),
   "evictions in a hurry": (world) => ({ evictionMs: world.whole(500, 3_000) }),
   "short memory": (world) => ({ endedKept: world.whole(30, 60), staysKept: world.whole(2, 5) }),
-  "copied while it runs": (world) => ({ precopyBytes: 1, precopyRestBytes: world.whole(1, 200) }),
-  "checkpoints often": (world) => ({ checkpointEveryMs: world.whole(1, 30) }),
+  "copied while it runs": (world) => ({
+    precopyBytes: 1,
+    precopyRestBytes: world.whole(1, 200),
+    usageEveryMs: world.whole(1, 5),
+  }),
+  "checkpoints often": (world) => ({
+    checkpointEveryMs: world.whole(1, 30),
+    usageEveryMs: world.whole(1, 5),
+  }),
   "few processes a host": (world) => ({ processesPerHost: world.whole(1, 4) }),
 };
 
