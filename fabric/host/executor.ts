@@ -12,13 +12,13 @@ import type { Command, Report, SnapshotReason } from "../kernel/executor-message
 import { CALLS, type Call, decodeCall, encodeAnswer, encodeError } from "../wire/calls.ts";
 import {
   type EncodedImage,
-  type Learned,
   type MessageOf,
   NOTHING_LEARNED,
   type Snapshot,
   type StayKey,
 } from "../wire/messages.ts";
 import { KeptAnswers } from "./kept-answers.ts";
+import { Learnings } from "./learnings.ts";
 import type { Machines, RunningMachine, Stop, World } from "./machines.ts";
 import { ProcessClock } from "./process-clock.ts";
 
@@ -65,11 +65,7 @@ interface Resident {
   queued: boolean;
   announced: boolean;
   calls: number;
-  /** Answers given here, which the home does not know yet. */
-  answeredHere: Learned["answers"];
-  answeredHereBytes: number;
-  /** The same, of answers that were kept. */
-  answeredKept: Learned["cached"];
+  readonly learned: Learnings;
   /** The request it waits with, if its answer may be kept. */
   asked: Uint8Array | undefined;
   sliceBeganMs: number;
@@ -89,8 +85,6 @@ const NOT_NEEDED: Taken = { snapshot: undefined, images: [] };
 
 /** Calls that are posted have nothing to say. */
 const POSTED = encodeAnswer("print", undefined);
-
-const USAGE_EVERY_MS = 200;
 
 export class Executor {
   readonly #options: ExecutorOptions;
@@ -175,7 +169,8 @@ export class Executor {
     const image = must(command.chain.at(-1), "image").id;
     const done = () => {
       this.#cancelDrop();
-      this.#cancelDrop = clock.after(LIMITS.preparedMs, () => machines.dropPrepared());
+      const waitMs = this.#halted ? 0 : LIMITS.preparedMs; // the machine is its owner's again
+      this.#cancelDrop = clock.after(waitMs, () => machines.dropPrepared());
       report({ type: "prepared", image });
     };
     machines.prepare(command.chain, command).then(done, done);
@@ -190,20 +185,8 @@ export class Executor {
   /** What was given of it is told in full: the home will not have it. */
   #forget(job: JobId, cached: readonly CachedId[]): void {
     const dropped = this.#kept.drop(job, cached);
-    for (const p of this.#residents.values()) {
-      if (p.job !== job) continue;
-      for (const { call, id } of p.answeredKept) {
-        const answer = dropped.get(id);
-        if (answer) this.#noteAnswer(p, call, answer);
-      }
-      p.answeredKept = p.answeredKept.filter(({ id }) => !dropped.has(id));
-    }
+    for (const p of this.#residents.values()) if (p.job === job) p.learned.dropped(dropped);
     this.#options.report({ type: "forgotten", job, cached });
-  }
-
-  #noteAnswer(p: Resident, call: CallNumber, answer: Uint8Array): void {
-    p.answeredHere.push({ call, answer });
-    p.answeredHereBytes += answer.length;
   }
 
   #withResident(key: StayKey, act: (p: Resident) => void | Promise<void>): void {
@@ -297,9 +280,7 @@ export class Executor {
       queued: false,
       announced: false,
       calls: place.snapshot?.calls ?? 0,
-      answeredHere: [],
-      answeredHereBytes: 0,
-      answeredKept: [],
+      learned: new Learnings(clock),
       asked: undefined,
       sliceBeganMs: 0,
       cpuMs: 0,
@@ -404,7 +385,7 @@ export class Executor {
       });
     else if (preempted) this.#enqueue(p); // after it is known how long the worker rests
     this.#shortenLearned(p);
-    if (p.cpuMs - p.cpuReportedMs >= USAGE_EVERY_MS) this.#reportUsage(p);
+    if (p.cpuMs - p.cpuReportedMs >= LIMITS.usageEveryMs) this.#reportUsage(p);
   }
 
   /** What it is resumed with may be a stranger's invention: nonsense ends this process and no other. */
@@ -420,13 +401,10 @@ export class Executor {
 
   /** A process that looks at the clock or draws randomness for ever without a call the home sees: a snapshot has all that in it. */
   #shortenLearned(p: Resident): void {
-    const isLong = () =>
-      p.answeredHere.length + p.answeredKept.length + p.clock.learned.length > LIMITS.logEntries ||
-      p.answeredHereBytes > LIMITS.logBytes;
-    if (!isLong()) return;
+    if (!p.learned.isLong) return;
     this.#withResident(p.key, async () => {
       await this.#saving.get(p.key); // it learns faster than it is written down, and has to wait
-      if (isLong()) this.#save(p);
+      if (p.learned.isLong) this.#save(p);
     });
   }
 
@@ -450,14 +428,14 @@ export class Executor {
     const where = CALLS[call.name].where;
     if (where === "here") {
       const answer = this.#answerHere(call);
-      this.#noteAnswer(p, number, answer);
+      p.learned.answered(number, answer);
       return answer;
     }
     p.asked = undefined;
     if (where === "cached") {
       const kept = this.#kept.find(p.job, request);
       if (kept) {
-        p.answeredKept.push({ call: number, id: kept.id });
+        p.learned.answeredAgain(number, kept.id);
         return kept.answer;
       }
       p.asked = request;
@@ -506,15 +484,6 @@ export class Executor {
     }
   }
 
-  #takeLearned(p: Resident): Learned {
-    const learned = { answers: p.answeredHere, cached: p.answeredKept, clock: p.clock.learned };
-    p.answeredHere = [];
-    p.answeredKept = [];
-    p.answeredHereBytes = 0;
-    p.clock.learned = [];
-    return learned;
-  }
-
   #reportCall(
     p: Resident,
     call: CallNumber,
@@ -523,7 +492,7 @@ export class Executor {
     taken = NOT_NEEDED,
     tookMs = 0,
   ) {
-    const learned = this.#takeLearned(p);
+    const learned = p.learned.take();
     this.#options.report({ type: "call", key: p.key, call, request, waits, learned, ...taken, tookMs });
   }
 
@@ -561,19 +530,11 @@ export class Executor {
       .then((taken) => {
         const times = { tookMs: clock.monotonic() - began - othersMs, stoppedMs };
         report({ type: "snapshot", key, why: "save", ...taken, learned: NOTHING_LEARNED, ...times });
-        if (taken.snapshot) this.#forgetLearned(p, taken.snapshot);
+        if (taken.snapshot) p.learned.forgetBefore(taken.snapshot);
       })
       .catch((error) => this.#failed(key, error))
       .finally(() => this.#saving.delete(key));
     this.#saving.set(key, done);
-  }
-
-  /** What it learned before a snapshot that has left is in that; not sooner, for calls made meanwhile go out before it. */
-  #forgetLearned(p: Resident, { calls, moment }: Snapshot): void {
-    p.answeredHere = p.answeredHere.filter(({ call }) => call >= calls);
-    p.answeredHereBytes = p.answeredHere.reduce((sum, { answer }) => sum + answer.length, 0);
-    p.answeredKept = p.answeredKept.filter(({ call }) => call >= calls);
-    p.clock.learned = p.clock.learned.filter((reading) => reading.moment >= moment); // it may be read once more
   }
 
   async #sendSnapshot(p: Resident, why: Exclude<SnapshotReason, "save">): Promise<void> {
@@ -598,7 +559,7 @@ export class Executor {
       key: p.key,
       why,
       ...taken,
-      learned: this.#takeLearned(p),
+      learned: p.learned.take(),
       ...times,
     });
   }

@@ -1,0 +1,61 @@
+/**
+ * What a process has learned on this host that its home does not know yet: answers given here, and, with its clock, when it was.
+ * It rides on the next call, so that nothing the process does depends on something that a second run would not be told.
+ */
+import type { CachedId, CallNumber } from "../base/ids.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { Learned, Snapshot } from "../wire/messages.ts";
+import type { ProcessClock } from "./process-clock.ts";
+
+export class Learnings {
+  readonly #clock: ProcessClock;
+  #answers: Learned["answers"] = [];
+  #answersBytes = 0;
+  /** Answers that were kept, and given again. */
+  #cached: Learned["cached"] = [];
+
+  constructor(clock: ProcessClock) {
+    this.#clock = clock;
+  }
+
+  answered(call: CallNumber, answer: Uint8Array): void {
+    this.#answers.push({ call, answer });
+    this.#answersBytes += answer.length;
+  }
+
+  answeredAgain(call: CallNumber, id: CachedId): void {
+    this.#cached.push({ call, id });
+  }
+
+  /** The home will not have these any more: what was given of them is told in full. */
+  dropped(answers: ReadonlyMap<CachedId, Uint8Array>): void {
+    for (const { call, id } of this.#cached) {
+      const answer = answers.get(id);
+      if (answer) this.answered(call, answer);
+    }
+    this.#cached = this.#cached.filter(({ id }) => !answers.has(id));
+  }
+
+  get isLong(): boolean {
+    const entries = this.#answers.length + this.#cached.length + this.#clock.learned.length;
+    return entries > LIMITS.logEntries || this.#answersBytes > LIMITS.logBytes;
+  }
+
+  /** To be told now. */
+  take(): Learned {
+    const learned = { answers: this.#answers, cached: this.#cached, clock: this.#clock.learned };
+    this.#answers = [];
+    this.#answersBytes = 0;
+    this.#cached = [];
+    this.#clock.learned = [];
+    return learned;
+  }
+
+  /** A snapshot that has left has what came before it. Not sooner: calls made meanwhile go out before it. */
+  forgetBefore({ calls, moment }: Snapshot): void {
+    this.#answers = this.#answers.filter(({ call }) => call >= calls);
+    this.#answersBytes = this.#answers.reduce((sum, { answer }) => sum + answer.length, 0);
+    this.#cached = this.#cached.filter(({ call }) => call >= calls);
+    this.#clock.learned = this.#clock.learned.filter((reading) => reading.moment >= moment); // it may be read once more
+  }
+}
