@@ -3,8 +3,8 @@
  * as a person would use them. Read from the page's own user timings (web/timing.ts).
  */
 import type { Page } from "playwright";
-import { openTab, startChromium, startPageRelay } from "../browser/harness.ts";
 import { percentile } from "./statistics.ts";
+import { launch, twoBrowsers } from "./two-browsers.ts";
 
 const FORKS = 60;
 const RECLAIMS = 12;
@@ -33,57 +33,41 @@ interface Span {
 }
 
 export async function flightSuite(): Promise<Record<string, number>> {
-  const relay = await startPageRelay();
-  const [near, far] = await Promise.all([startChromium(), startChromium()]);
-  try {
-    const launcher = (await openTab(near, relay)).page;
-    const donor = (await openTab(far, relay)).page;
+  await using scene = await twoBrowsers();
+  const { launcher, donor } = scene;
+  await launch(launcher, FORKING);
+  await ended(launcher);
+  const forks = await spans(launcher, "roost:fork");
+
+  await launcher.getByTestId("example").selectOption("queens");
+  await launcher.getByTestId("args").fill("8");
+  await launcher.getByTestId("run").click();
+  await ended(launcher);
+  const queens = (await spans(launcher, "roost:fork")).slice(forks.length);
+  const queensBytes = queens.map(({ detail }) => detail.imageBytes ?? 0).filter((bytes) => bytes > 0);
+
+  await launch(launcher, BUSY);
+  for (let n = 0; n < RECLAIMS; n++) {
+    await donor.locator("[data-testid^=guest-]").nth(3).waitFor();
+    await donor.getByTestId("reclaim").click();
+    await donor.waitForFunction(
+      (count) => performance.getEntriesByName("roost:reclaim.off-host").length > count,
+      n,
+    );
     await donor.getByTestId("donate").click();
-    await launcher.locator("section[data-name]").nth(1).waitFor();
-
-    await run(launcher, FORKING);
-    await ended(launcher);
-    const forks = await spans(launcher, "roost:fork");
-
-    await launcher.getByTestId("example").selectOption("queens");
-    await launcher.getByTestId("args").fill("8");
-    await launcher.getByTestId("run").click();
-    await ended(launcher);
-    const queens = (await spans(launcher, "roost:fork")).slice(forks.length);
-    const queensBytes = queens.map(({ detail }) => detail.imageBytes ?? 0).filter((bytes) => bytes > 0);
-
-    await run(launcher, BUSY);
-    for (let n = 0; n < RECLAIMS; n++) {
-      await donor.locator("[data-testid^=guest-]").nth(3).waitFor();
-      await donor.getByTestId("reclaim").click();
-      await donor.waitForFunction(
-        (count) => performance.getEntriesByName("roost:reclaim.off-host").length > count,
-        n,
-      );
-      await donor.getByTestId("donate").click();
-    }
-    const cpuBack = (await spans(donor, "roost:reclaim.cpu-back")).map((s) => s.duration);
-    const offHost = (await spans(donor, "roost:reclaim.off-host")).map((s) => s.duration);
-    const times = forks.map((s) => s.duration);
-    return {
-      "fork.remote_p50_ms": percentile(times, 50),
-      "fork.remote_p99_ms": percentile(times, 99),
-      "image.queens_first_fork_wire_bytes": Math.max(...queensBytes),
-      "image.queens_later_fork_p50_wire_bytes": percentile(queensBytes, 50),
-      "evict.cpu_back_p50_ms": percentile(cpuBack, 50),
-      "evict.cpu_back_p99_ms": percentile(cpuBack, 99),
-      "evict.off_host_p50_ms": percentile(offHost, 50),
-    };
-  } finally {
-    await Promise.all([near.close(), far.close()]);
-    await relay.close();
   }
-}
-
-async function run(page: Page, source: string): Promise<void> {
-  await page.getByTestId("example").selectOption("own");
-  await page.getByTestId("source").fill(source);
-  await page.getByTestId("run").click();
+  const cpuBack = (await spans(donor, "roost:reclaim.cpu-back")).map((s) => s.duration);
+  const offHost = (await spans(donor, "roost:reclaim.off-host")).map((s) => s.duration);
+  const times = forks.map((s) => s.duration);
+  return {
+    "fork.remote_p50_ms": percentile(times, 50),
+    "fork.remote_p99_ms": percentile(times, 99),
+    "image.queens_first_fork_wire_bytes": Math.max(...queensBytes),
+    "image.queens_later_fork_p50_wire_bytes": percentile(queensBytes, 50),
+    "evict.cpu_back_p50_ms": percentile(cpuBack, 50),
+    "evict.cpu_back_p99_ms": percentile(cpuBack, 99),
+    "evict.off_host_p50_ms": percentile(offHost, 50),
+  };
 }
 
 async function ended(page: Page): Promise<void> {

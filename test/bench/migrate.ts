@@ -12,8 +12,8 @@ import {
   type Roost,
   RoostError,
 } from "../../fabric/index.ts";
-import { openTab, startChromium, startPageRelay } from "../browser/harness.ts";
 import { percentile } from "./statistics.ts";
+import { launch, twoBrowsers } from "./two-browsers.ts";
 
 const MOVES = 100;
 /** Of the large one, each of which may take seconds: its 99th percentile is the worst. */
@@ -21,11 +21,11 @@ const LARGE_MOVES = 12;
 /** Moves before it counts: they carry what both sides have from then on. */
 const FIRST_MOVES = 10;
 
-/** A child with `mib` MiB of live heap, a part of which it keeps changing. Programs say when they are as large as they get. */
-const busy = (mib: number) => `
+/** A child with a mebibyte of live heap, a part of which it keeps changing. Programs say when they are as large as they get. */
+const BUSY = `
 import { fork, wait } from "roost";
 if (fork({ on: "remote" }) > 0) wait();
-const live = Array.from({ length: ${mib} * 9000 }, (_, i) => ({ i, text: "item " + i }));
+const live = Array.from({ length: 9000 }, (_, i) => ({ i, text: "item " + i }));
 console.log("full");
 for (let i = 0, x = 1; ; i++) { x = (x * 48271) % 2147483647; live[x % 200].i += i; }`;
 
@@ -70,32 +70,23 @@ for (let n = 0; ; ) {
 }`;
 
 export async function migrateSuite(): Promise<Record<string, number>> {
-  const relay = await startPageRelay();
-  const [near, far] = await Promise.all([startChromium(), startChromium()]);
-  try {
-    const launcher = (await openTab(near, relay)).page;
-    const donor = (await openTab(far, relay)).page;
-    await donor.getByTestId("donate").click();
-    await launcher.locator("section[data-name]").nth(1).waitFor();
-    await using roost = await join(relay.url);
-    const small = await moved(launcher, roost, busy(1), MOVES);
-    const large = await moved(launcher, roost, LARGE, LARGE_MOVES);
-    const stalls = await stalled(launcher, roost);
-    return {
-      "migrate.freeze_p50_ms": percentile(small.freezes, 50),
-      "migrate.freeze_p99_ms": percentile(small.freezes, 99),
-      "migrate.total_p50_ms": percentile(small.totals, 50),
-      "migrate.wire_bytes_p50": percentile(small.bytes, 50),
-      "migrate.freeze_64mib_p50_ms": percentile(large.freezes, 50),
-      "migrate.freeze_64mib_p99_ms": percentile(large.freezes, 99),
-      "migrate.total_64mib_p50_ms": percentile(large.totals, 50),
-      "message.stall_during_move_p50_ms": percentile(stalls, 50),
-      "message.stall_during_move_p99_ms": percentile(stalls, 99),
-    };
-  } finally {
-    await Promise.all([near.close(), far.close()]);
-    await relay.close();
-  }
+  await using scene = await twoBrowsers();
+  const { launcher, relayUrl } = scene;
+  await using roost = await join(relayUrl);
+  const small = await moved(launcher, roost, BUSY, MOVES);
+  const large = await moved(launcher, roost, LARGE, LARGE_MOVES);
+  const stalls = await stalled(launcher, roost);
+  return {
+    "migrate.freeze_p50_ms": percentile(small.freezes, 50),
+    "migrate.freeze_p99_ms": percentile(small.freezes, 99),
+    "migrate.total_p50_ms": percentile(small.totals, 50),
+    "migrate.wire_bytes_p50": percentile(small.bytes, 50),
+    "migrate.freeze_64mib_p50_ms": percentile(large.freezes, 50),
+    "migrate.freeze_64mib_p99_ms": percentile(large.freezes, 99),
+    "migrate.total_64mib_p50_ms": percentile(large.totals, 50),
+    "message.stall_during_move_p50_ms": percentile(stalls, 50),
+    "message.stall_during_move_p99_ms": percentile(stalls, 99),
+  };
 }
 
 interface Moves {
@@ -204,9 +195,7 @@ class Steered {
 
 /** Runs a program in the page, until it says that it is as large as it gets. */
 async function launched(launcher: Page, roost: Roost, source: string): Promise<Steered> {
-  await launcher.getByTestId("example").selectOption("own");
-  await launcher.getByTestId("source").fill(source);
-  await launcher.getByTestId("run").click();
+  await launch(launcher, source);
   await launcher.getByTestId("status").and(launcher.locator("[data-running=true]")).waitFor();
   await launcher.getByTestId("steer").click();
   const command = (await launcher.getByTestId("steer-command").textContent()) ?? "";
