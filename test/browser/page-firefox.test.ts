@@ -57,7 +57,8 @@ test.skipIf(executable === undefined)(
       const { sum, places } = JSON.parse(lines.at(-1) ?? "") as { sum: number; places: string[] };
       expect(sum).toBe(expectedSum());
       expect(places).toHaveLength(2);
-      expect(Number(await page.getByTestId("process-2").getAttribute("data-moves"))).toBeGreaterThan(0);
+      const moves = () => page.getByTestId("process-2").getAttribute("data-moves").then(Number);
+      await eventually(moves).toBeGreaterThan(0);
     } finally {
       await Promise.all([chromium.close(), firefox.close()]);
     }
