@@ -22,7 +22,7 @@ import { imagesFor, receive } from "./images.ts";
 import { complain, end, fireTimer, interrupt, leave, newProcess, signal } from "./lives.ts";
 import { choose, loads, rebalance } from "./placement.ts";
 import type { HomeState, JobSpec, PlacedWhy, Process } from "./state.ts";
-import { newTally, nextDueMs, settle, takeDue, touch, who } from "./tally.ts";
+import { newTally, nextDueMs, settle, takeDue, takeFreed, touch, who } from "./tally.ts";
 
 /** How often the home looks whether a host stands idle while another is crowded. */
 const BALANCE_EVERY_MS = 250;
@@ -170,6 +170,7 @@ function lost(state: HomeState, p: Process, reason: string, out: Out, nowMs: num
 // ---- placing and moving ----
 
 function placeAll(state: HomeState, out: Out, nowMs: number): void {
+  if (takeFreed(state)) hopeAgain(state);
   for (const p of [...who(state, "nowhere", true)]) {
     if (p.where.kind !== "nowhere") continue; // it ended with another
     const host = choose(state, p, loads(state));
@@ -181,7 +182,7 @@ function placeAll(state: HomeState, out: Out, nowMs: number): void {
   }
 }
 
-/** A host takes something: perhaps what nobody took. */
+/** A host takes something, or has room again: perhaps for what nobody took. */
 function hopeAgain(state: HomeState): void {
   for (const p of [...who(state, "nowhere", false)]) {
     if (p.where.kind === "nowhere") p.where.inVain = false;
@@ -354,6 +355,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
         last.cpuMs = message.cpuMs;
       }
       p.memoryBytes = message.memoryBytes;
+      touch(state, p);
       return checkpointIfWorthIt(state, p, out);
     default: // what only hosts are sent
       return;

@@ -8,7 +8,7 @@
 import type { HostId } from "../base/ids.ts";
 import { askedBytes } from "../base/limits.ts";
 import type { HomeState, HostRecord, Process } from "./state.ts";
-import { who } from "./tally.ts";
+import { bytesAt, who } from "./tally.ts";
 
 /** A process that just arrived is left alone this long before it is moved for balance's sake. */
 const DWELL_MS = 500;
@@ -48,8 +48,15 @@ export function choose(state: HomeState, p: Process, load: ReadonlyMap<HostId, n
 export const neededBytes = (jobBytesMax: number, hasBytes: number): number =>
   Math.max(askedBytes(jobBytesMax), hasBytes);
 
-export const fits = ({ spec }: HomeState, p: Process, host: HostRecord): boolean =>
-  neededBytes(spec.memoryBytesMax, p.memoryBytes) <= host.memoryBytes;
+/** Beside what is there of its job: a host that has too much sends the newest back. */
+export function fits(state: HomeState, p: Process, host: HostRecord): boolean {
+  const isThere = p.where.kind === "at" && p.where.host === host.id;
+  const togetherBytes = bytesAt(state, host.id) + (isThere ? 0 : p.memoryBytes);
+  return (
+    neededBytes(state.spec.memoryBytesMax, p.memoryBytes) <= host.memoryBytes &&
+    togetherBytes <= host.memoryBytes
+  );
+}
 
 /** One that is not idle comes after all that are. */
 const idleSince = (state: HomeState, { id, leftMs }: HostRecord): number =>

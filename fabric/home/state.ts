@@ -193,7 +193,7 @@ export interface HostRecord {
   /** The launcher's own. */
   readonly local: boolean;
   slots: number;
-  /** What it gives to one process. */
+  /** What it gives to this job's processes together, the largest of them included. */
   memoryBytes: number;
   /** Why it takes nothing, in words. */
   reason: string;

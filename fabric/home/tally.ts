@@ -30,10 +30,12 @@ const KEYS = {
 type Index = keyof typeof KEYS;
 type Key<I extends Index> = NonNullable<ReturnType<(typeof KEYS)[I]>>;
 const INDEXES = Object.keys(KEYS) as Index[];
+const AT = INDEXES.indexOf("at");
 
 /** What a process is counted as. */
 interface Counted {
   readonly keys: readonly unknown[];
+  readonly bytes: number;
   readonly chain: readonly ImageId[];
   dueMs: number;
 }
@@ -47,6 +49,10 @@ export interface Tally {
   readonly touched: Set<Process>;
   readonly counted: Map<Process, Counted>;
   readonly found: { readonly [I in Index]: Map<unknown, Set<Process>> };
+  /** By host: the memory of what is there. */
+  readonly bytesAt: Map<unknown, number>;
+  /** Whether a remote host that takes something has less than before: perhaps room for who waits. */
+  freed: boolean;
   /** How many snapshots are made of each image. */
   readonly uses: Map<ImageId, number>;
   /** A heap, the earliest first. One that its process is not counted with is out of date. */
@@ -65,6 +71,8 @@ export const newTally = (): Tally => ({
     reaped: new Map(),
     sending: new Map(),
   },
+  bytesAt: new Map(),
+  freed: false,
   uses: new Map(),
   due: [],
 });
@@ -78,6 +86,20 @@ const NOBODY: ReadonlySet<Process> = new Set();
 export function who<I extends Index>(state: HomeState, index: I, key: Key<I>): ReadonlySet<Process> {
   settle(state);
   return state.tally.found[index].get(key) ?? NOBODY;
+}
+
+/** The memory of what is on a host. */
+export function bytesAt(state: HomeState, host: HostId): number {
+  settle(state);
+  return state.tally.bytesAt.get(host) ?? 0;
+}
+
+/** Whether there may be room where there was none, since this was asked last. */
+export function takeFreed(state: HomeState): boolean {
+  settle(state);
+  const { freed } = state.tally;
+  state.tally.freed = false;
+  return freed;
 }
 
 /** Forgets the process itself. */
@@ -126,12 +148,18 @@ export function settle(state: HomeState): void {
 }
 
 /** Gives the images that the process is not made of any more. */
-function recount({ tally, processes }: HomeState, p: Process): readonly ImageId[] {
+function recount({ tally, processes, hosts }: HomeState, p: Process): readonly ImageId[] {
   const before = tally.counted.get(p);
   const known = processes.get(p.pid) === p;
   const chain = (known && p.snapshot?.chain) || [];
   const dueMs = known ? dueOf(p) : Number.POSITIVE_INFINITY;
   const keys = INDEXES.map((index) => (known ? KEYS[index](p) : undefined));
+  const bytes = p.memoryBytes;
+  const left = before && (before.keys[AT] !== keys[AT] ? before.bytes : before.bytes - bytes);
+  const host = left && left > 0 ? hosts.get(before.keys[AT] as HostId) : undefined;
+  if (host && !host.local && host.slots > 0) tally.freed = true;
+  weigh(tally.bytesAt, before?.keys[AT], -(before?.bytes ?? 0));
+  weigh(tally.bytesAt, keys[AT], bytes);
   INDEXES.forEach((index, n) => {
     if (before?.keys[n] === keys[n]) return;
     take(tally.found[index], before?.keys[n], p);
@@ -139,7 +167,7 @@ function recount({ tally, processes }: HomeState, p: Process): readonly ImageId[
   });
   if (dueMs < Number.POSITIVE_INFINITY && dueMs !== before?.dueMs)
     push(tally.due, { atMs: dueMs, process: p });
-  if (known) tally.counted.set(p, { keys, chain, dueMs });
+  if (known) tally.counted.set(p, { keys, bytes, chain, dueMs });
   else tally.counted.delete(p);
   if (chain === before?.chain) return [];
   for (const id of chain) tally.uses.set(id, (tally.uses.get(id) ?? 0) + 1);
@@ -163,6 +191,13 @@ function take(found: Map<unknown, Set<Process>>, key: unknown, p: Process): void
   const set = found.get(key);
   set?.delete(p);
   if (set?.size === 0) found.delete(key);
+}
+
+function weigh(weights: Map<unknown, number>, key: unknown, bytes: number): void {
+  if (key === undefined || bytes === 0) return;
+  const sum = (weights.get(key) ?? 0) + bytes;
+  if (sum === 0) weights.delete(key);
+  else weights.set(key, sum);
 }
 
 // ---- a binary heap ----

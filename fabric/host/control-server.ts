@@ -146,7 +146,10 @@ class Visit {
       throw new RoostError("ENOHOST", `no host ${host} is linked to this job; \`roost hosts\` lists them`);
     if (there?.slots === 0) throw new RoostError("ENOHOST", `that host takes nothing: ${there.reason}`);
     if (there && !fits(state, process, there))
-      throw new RoostError("ENOHOST", "that host gives less memory than the process, or its job, needs");
+      throw new RoostError(
+        "ENOHOST",
+        "that host has less memory to give than the process, or its job, needs",
+      );
     if (process.where.kind === "at" && process.where.host === target) return this.#say({ type: "done", id });
     const before = process.epoch;
     const settle = (answer: () => void) => {

@@ -105,10 +105,15 @@ function whyUnplaced(job: JobReport, p: ProcessReport): string[] {
   const open = allowed.filter((h) => h.slots > 0);
   const needed = neededBytes(job.memoryBytesMax, p.memoryBytes);
   const large = open.filter((h) => h.memoryBytes >= needed);
-  if (large.length > 0) return [...wish, `A host takes it in a moment: ${names(large)}.`];
+  const used = (h: HostReport) =>
+    job.processes.reduce((sum, q) => sum + (q.host === h.id && q.state !== "ended" ? q.memoryBytes : 0), 0);
+  const left = (h: HostReport) => h.memoryBytes - used(h);
+  const roomy = large.filter((h) => left(h) >= p.memoryBytes);
+  if (roomy.length > 0) return [...wish, `A host takes it in a moment: ${names(roomy)}.`];
   return [
     ...wish,
-    ...(open.length > 0 ? [whyTooSmall(p, needed, open)] : []),
+    ...(large.length > 0 ? [whyNoRoom(p, large, left)] : []),
+    ...(large.length === 0 && open.length > 0 ? [whyTooSmall(p, needed, open)] : []),
     ...(closed.length > 0 ? [`${whyClosed(closed)}.`] : []),
   ];
 }
@@ -120,11 +125,24 @@ function whyTooSmall(p: ProcessReport, neededBytes: number, hosts: readonly Host
     p.memoryBytes >= neededBytes
       ? `It has ${needed} MiB of memory`
       : `Its job asks for ${needed} MiB of memory for each process`;
-  const given = [...groups(hosts, (h) => `${Math.floor(h.memoryBytes / MIB)} MiB`)].map(
-    ([offer, alike]) => `${offer} (${names(alike)})`,
-  );
-  return `${has}, and no host that takes something gives so much: ${given.join(", ")}; \`roost donate --memory ${needed}\` adds one.`;
+  const given = offers(hosts, (h) => h.memoryBytes);
+  return `${has}, and no host that takes something gives so much: ${given}; \`roost donate --memory ${needed}\` adds one.`;
 }
+
+/** `It has 70 MiB of memory, and others of its job leave less of what hosts give: 40 MiB (anna)`. */
+function whyNoRoom(
+  { memoryBytes }: ProcessReport,
+  hosts: readonly HostReport[],
+  left: (host: HostReport) => number,
+): string {
+  const has = Math.ceil(memoryBytes / MIB);
+  return `It has ${has} MiB of memory, and others of its job leave less of what hosts give: ${offers(hosts, left)}; it waits until one of them ends or moves, and \`roost donate\` adds a host.`;
+}
+
+const offers = (hosts: readonly HostReport[], bytes: (host: HostReport) => number): string =>
+  [...groups(hosts, (h) => `${Math.floor(Math.max(bytes(h), 0) / MIB)} MiB`)]
+    .map(([offer, alike]) => `${offer} (${names(alike)})`)
+    .join(", ");
 
 const MIB = 2 ** 20;
 

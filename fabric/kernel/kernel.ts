@@ -44,6 +44,8 @@ export interface Home {
   /** The launcher's own host always serves its own jobs. */
   readonly own: boolean;
   readonly name: string;
+  /** What it was told last of what it may send. */
+  told: Status | undefined;
   /** Images of its processes that came through here. */
   readonly images: Map<ImageId, Uint8Array>;
   imagesBytes: number;
@@ -52,6 +54,8 @@ export interface Home {
   /** Of which images the home waits to hear that they have been read. */
   readonly preparing: Map<ImageId, { readonly job: JobId; readonly executor: number }>;
 }
+
+type Status = MessageOf<"status">;
 
 /** What a reclaim (or a plain eviction) came to, for the owner. */
 export interface Receipt {
@@ -130,19 +134,19 @@ export type KernelEffect =
 export function step(state: KernelState, event: KernelEvent, nowMs: number): KernelEffect[] {
   const effects: KernelEffect[] = [];
   const out = (effect: KernelEffect) => effects.push(effect);
-  const wasFull = isFull(state);
   switch (event.type) {
     case "linked": {
       const home: Home = {
         own: event.own,
         name: event.name,
+        told: undefined,
         images: new Map(),
         imagesBytes: 0,
         prepared: new Map(),
         preparing: new Map(),
       };
       state.homes.set(event.link, home);
-      out({ type: "send", link: event.link, message: statusFor(state, home) });
+      tell(event.link, home, statusFor(state, event.link, home), out);
       break;
     }
     case "unlinked":
@@ -191,24 +195,60 @@ export function step(state: KernelState, event: KernelEvent, nowMs: number): Ker
       unreachable(event);
   }
   settleReclaim(state, out, nowMs);
-  if (wasFull !== isFull(state)) tellHomes(state, out);
+  tellWhatChanged(state, out);
   return effects;
 }
 
 type Out = (effect: KernelEffect) => void;
 
-function statusFor(state: KernelState, home: Home): MessageOf<"status"> {
-  const memoryBytes = memoryFor(state, home);
+function statusFor(state: KernelState, link: HomeLink, home: Home, load = loadOf(state)): Status {
+  const memoryBytes = leftFor(state, link, home, load);
   const none = (reason: string) => ({ type: "status", slots: 0, memoryBytes, reason }) as const;
   if (state.executors.size === 0) return none("no worker is running");
   if (home.own) return { type: "status", slots: state.executors.size, memoryBytes, reason: "" };
   const { taking, reason, workers } = state.terms;
   if (!taking) return none(reason);
-  if (isFull(state)) return none("full");
+  if (isFull(state, load)) return none("full");
   return { type: "status", slots: Math.min(workers, state.executors.size), memoryBytes, reason: "" };
 }
 
-/** For one process. */
+/** What others' processes are here, those aside that are leaving; and of their memory, what is whose. */
+interface Load {
+  readonly count: number;
+  readonly bytes: number;
+  readonly bytesOf: ReadonlyMap<HomeLink, number>;
+}
+
+/** Asked at every event, with thousands of guests; which most often are all the owner's own. */
+function loadOf(state: KernelState): Load {
+  const bytesOf = new Map<HomeLink, number>();
+  let count = 0;
+  let bytes = 0;
+  if ([...state.homes.values()].every(({ own }) => own)) return { count, bytes, bytesOf };
+  for (const { home, departure, memoryBytes } of state.guests.values()) {
+    if (state.homes.get(home)?.own) continue;
+    count++;
+    if (departure) continue;
+    bytes += memoryBytes;
+    bytesOf.set(home, (bytesOf.get(home) ?? 0) + memoryBytes);
+  }
+  return { count, bytes, bytesOf };
+}
+
+const isFull = ({ terms }: KernelState, { count, bytes }: Load): boolean =>
+  count >= LIMITS.processesPerHost || bytes >= terms.memoryBytes;
+
+/**
+ * What a home's processes may have here together: what the owner gives, without what other homes have of it. So no home
+ * sends what would be sent back at once, and sends it again.
+ */
+function leftFor({ terms }: KernelState, link: HomeLink, { own }: Home, load: Load): number {
+  if (own) return Number.MAX_SAFE_INTEGER;
+  const others = load.bytes - (load.bytesOf.get(link) ?? 0);
+  return Math.min(Math.max(Math.floor(terms.memoryBytes - others), 0), Number.MAX_SAFE_INTEGER);
+}
+
+/** For one process, if it is alone. */
 const memoryFor = ({ terms }: KernelState, { own }: Home): number =>
   own
     ? LIMITS.guestMemoryBytesMost
@@ -217,19 +257,6 @@ const memoryFor = ({ terms }: KernelState, { own }: Home): number =>
 /** What is here for others, in the order in which it came. */
 const strangers = (state: KernelState): Guest[] =>
   [...state.guests.values()].filter((g) => !state.homes.get(g.home)?.own);
-
-/** Asked at every event, with thousands of guests; which most often are all the owner's own. */
-function isFull(state: KernelState): boolean {
-  if ([...state.homes.values()].every(({ own }) => own)) return false;
-  let count = 0;
-  let bytes = 0;
-  for (const { home, departure, memoryBytes } of state.guests.values()) {
-    if (state.homes.get(home)?.own) continue;
-    count++;
-    if (!departure) bytes += memoryBytes;
-  }
-  return count >= LIMITS.processesPerHost || bytes >= state.terms.memoryBytes;
-}
 
 const memoryOf = (state: KernelState): number =>
   strangers(state).reduce((sum, g) => sum + (g.departure ? 0 : g.memoryBytes), 0);
@@ -309,8 +336,30 @@ function giveUp(guest: Guest, reason: string, out: Out, code: "EIO" | "EAGAIN" =
 }
 
 function tellHomes(state: KernelState, out: Out): void {
-  for (const [link, home] of state.homes) out({ type: "send", link, message: statusFor(state, home) });
+  const load = loadOf(state);
+  for (const [link, home] of state.homes) tell(link, home, statusFor(state, link, home, load), out);
   out({ type: "changed" });
+}
+
+function tell(link: HomeLink, home: Home, status: Status, out: Out): void {
+  home.told = status;
+  out({ type: "send", link, message: status });
+}
+
+/** Others' processes came, went or grew: each home hears what that leaves it, if it is something else. */
+function tellWhatChanged(state: KernelState, out: Out): void {
+  const load = loadOf(state);
+  for (const [link, home] of state.homes) {
+    if (home.own) continue;
+    const status = statusFor(state, link, home, load);
+    const { told } = home;
+    if (
+      told?.slots !== status.slots ||
+      told.memoryBytes !== status.memoryBytes ||
+      told.reason !== status.reason
+    )
+      tell(link, home, status, out);
+  }
 }
 
 function onMessage(state: KernelState, link: HomeLink, message: Message, out: Out, nowMs: number): void {
@@ -361,7 +410,7 @@ function place(
 ): void {
   const refuse = (reason: string, code: "EAGAIN" | "ENOENT" = "EAGAIN") =>
     out({ type: "send", link, message: { type: "refuse", ...stayOf(message), code, reason } });
-  const { slots, reason } = statusFor(state, home);
+  const { slots, reason } = statusFor(state, link, home);
   if (slots === 0) return refuse(reason);
   if (state.reclaim && !home.own) return refuse("its owner is back");
   if ((message.program === undefined) === (message.snapshot === undefined))

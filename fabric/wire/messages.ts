@@ -174,8 +174,8 @@ const message = union({
 
   // host → home
   /**
-   * What the host takes; sent after hello and when it changes. `reason` says in words why it takes nothing; one process
-   * may have `memoryBytes` of linear memory, if it is alone.
+   * What the host takes; sent after hello and when it changes. `reason` says in words why it takes nothing; this home's
+   * processes may have `memoryBytes` of linear memory there together.
    */
   status: [30, struct({ slots: varint, memoryBytes: varint, reason: words })],
   refuse: [31, struct({ ...stay, code: oneOf(ERROR_CODES), reason: words })],

@@ -325,6 +325,22 @@ describe("why", () => {
       ],
     ],
     [
+      "hosts whose memory others of its job have",
+      {
+        processes: [
+          { ...process, memoryBytes: 70.5 * MIB },
+          { ...process, pid: 3, state: "running", host: "a", memoryBytes: 60 * MIB },
+          { ...process, pid: 4, state: "ended", host: "a", memoryBytes: 60 * MIB },
+        ],
+        hosts: [host("a", 1, "", false, 100 * MIB), host("b", 1, "", false, 64 * MIB)],
+      },
+      [
+        "No host has it.",
+        'It is to run on another host than its launcher\'s (`on: "remote"`).',
+        "It has 71 MiB of memory, and others of its job leave less of what hosts give: 40 MiB (a); it waits until one of them ends or moves, and `roost donate` adds a host.",
+      ],
+    ],
+    [
       "one host of several has the memory",
       {
         memoryBytesMax: 512 * MIB,

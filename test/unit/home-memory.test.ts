@@ -87,3 +87,28 @@ test("neither balance nor a wish moves it where it has no room", () => {
   isSentAway(b, large);
   expect(b.placed(large).host).toBe("home");
 });
+
+test("a host gets no more than it gives to all together; the rest goes where there is room", () => {
+  const b = withHosts({ one: 100, two: 100 });
+  grows(b, 1, 40);
+  const children = Array.from({ length: 6 }, () => b.fork(1));
+  const at = (host: string) => children.filter((child) => b.placed(child).host === host).length;
+  expect([at("one"), at("two")]).toEqual([2, 2]);
+});
+
+test("what was sent back waits for room, and comes when another ends, leaves or is smaller", () => {
+  const b = withHosts({ host: 100 });
+  const [first, ...others] = [b.fork(1, "remote"), b.fork(1, "remote"), b.fork(1, "remote")];
+  grows(b, first ?? 0, 60);
+  for (const child of others) {
+    grows(b, child, 50);
+    isSentAway(b, child);
+  }
+  const waiting = () => others.filter((child) => isNowhere(b, child)).length;
+  b.do({ type: "tick" });
+  expect(waiting()).toBe(2);
+  grows(b, first ?? 0, 45);
+  expect(waiting()).toBe(1);
+  b.call(first ?? 0, "exit", { status: 0, value: new Uint8Array() });
+  expect(waiting()).toBe(0);
+});

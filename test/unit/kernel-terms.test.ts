@@ -1,7 +1,6 @@
 /** What an owner allows, carried out by the kernel: on what is here, and on what homes are told. */
 import { expect, test } from "vitest";
 import { epoch, jobId, pid } from "../../fabric/base/ids.ts";
-import { LIMITS } from "../../fabric/base/limits.ts";
 import {
   type HomeLink,
   type KernelEffect,
@@ -131,17 +130,33 @@ test("a job that asks for more memory a process than the owner gives is told bot
   expect([ask(STRANGER, 3, 128), ask(OWN, 4, 512)]).toEqual([[], []]);
 });
 
-test("homes are told how much memory one process may have: what the owner gives, or as much as any; his own jobs that", () => {
+const memoryTold = (effects: KernelEffect[], link: HomeLink) =>
+  effects.flatMap((e) =>
+    e.type === "send" && e.link === link && e.message.type === "status" ? [e.message.memoryBytes] : [],
+  );
+
+test("homes are told how much memory their processes may have: what the owner gives, where he says; his own jobs as much as there is", () => {
   const bench = new Bench();
-  const told = (effects: KernelEffect[], link: HomeLink) =>
-    effects.flatMap((e) =>
-      e.type === "send" && e.link === link && e.message.type === "status" ? [e.message.memoryBytes] : [],
-    );
-  const most = LIMITS.guestMemoryBytesMost;
+  const most = Number.MAX_SAFE_INTEGER;
   const freely = bench.allow({ memoryBytes: Number.POSITIVE_INFINITY });
-  expect([told(freely, STRANGER), told(freely, OWN)]).toEqual([[most], [most]]);
+  expect([memoryTold(freely, STRANGER), memoryTold(freely, OWN)]).toEqual([[most], [most]]);
   const less = bench.allow({ memoryBytes: 1000.5 });
-  expect([told(less, STRANGER), told(less, OWN)]).toEqual([[1000], [most]]);
+  expect([memoryTold(less, STRANGER), memoryTold(less, OWN)]).toEqual([[1000], [most]]);
+});
+
+test("what one home's processes have is not offered to another, which hears of it before it gets anything back", () => {
+  const bench = new Bench();
+  const OTHER = 3 as HomeLink;
+  bench.do({ type: "linked", link: OTHER, own: false, name: "other" });
+  bench.allow({ memoryBytes: 100 });
+  bench.place(STRANGER, 1);
+  bench.place(OTHER, 2);
+  expect(memoryTold(bench.usage(STRANGER, 1, 30), OTHER)).toEqual([70]);
+  expect(memoryTold(bench.usage(OTHER, 2, 50), STRANGER)).toEqual([50]);
+  const beyond = bench.usage(STRANGER, 1, 60);
+  expect(commands(beyond)).toEqual([{ type: "snapshot", key: keyOf(OTHER, 2), why: "reclaimed" }]);
+  expect([memoryTold(beyond, OTHER), memoryTold(beyond, STRANGER)]).toEqual([[40], [100]]);
+  expect(memoryTold(bench.do({ type: "unlinked", link: STRANGER }), OTHER)).toEqual([100]);
 });
 
 test("a share of the time goes to every worker, and to those that start later", () => {
