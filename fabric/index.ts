@@ -3,7 +3,7 @@ export { ERROR_CODES, type ErrorCode, RoostError } from "./base/errors.ts";
 export type { HostId, JobId } from "./base/ids.ts";
 export { pid } from "./base/ids.ts";
 export { LIMITS } from "./base/limits.ts";
-export type { Disk, Store } from "./base/ports.ts";
+export type { Disk, Signer, Store } from "./base/ports.ts";
 export { decodeValue } from "./guest/value.ts";
 export type { JobEvent } from "./home/effects.ts";
 export { RemoteJob, type RemoteOutput } from "./host/control-client.ts";
@@ -37,6 +37,7 @@ export {
 } from "./library.ts";
 export { type Decision, DWELL_MS, type Wish } from "./policy/decide.ts";
 export type { Sensors } from "./policy/readings.ts";
-export { defaultOwnerSettings, type Hours, type OwnerSettings } from "./policy/settings.ts";
+export { defaultOwnerSettings, type Hours, type OwnerSettings, type Person } from "./policy/settings.ts";
 export type { SignalName } from "./wire/calls.ts";
 export type { HostReport, JobReport, ProcessReport } from "./wire/control.ts";
+export { isHostId } from "./wire/directory.ts";

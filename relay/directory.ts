@@ -102,10 +102,15 @@ function receive(state: Directory, id: ConnectionId, connection: Connection, mes
   }
   if (!host) return refuse(state, id, "EINVAL", `"${message.type}" before hello`);
   if (message.type === "announce") {
-    const { name, platform, taking } = message;
+    const { name, platform, taking, group } = message;
     const before = connection.entry;
-    if (before?.name === name && before.platform === platform && before.taking === taking) return [];
-    connection.entry = { host: host.id, name, platform, taking };
+    const same =
+      before?.name === name &&
+      before.platform === platform &&
+      before.taking === taking &&
+      before.group === group;
+    if (same) return [];
+    connection.entry = { host: host.id, name, platform, taking, group };
     state.changed.add(host.id);
   }
   return [];

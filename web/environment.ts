@@ -11,6 +11,7 @@ import { systemRandom } from "../fabric/io/random.ts";
 import { connectRelay } from "../fabric/io/rendezvous.ts";
 import { endpointOf, engineAt } from "../fabric/tab/workers.ts";
 import { groupInAddress } from "./address.ts";
+import type { KeptIdentity } from "./kept-identity.ts";
 import { platformOf } from "./names.ts";
 
 const engine = engineAt(engineUrl);
@@ -19,8 +20,8 @@ const spawn = () =>
 
 const log = (sentence: string) => console.info(`roost: ${sentence}`);
 
-/** `relay` is the address of the relay's page. */
-export function tabEnvironment(name: string, relay: URL): Environment {
+/** `relay` is the address of the relay's page. `identity` undefined: somebody new. */
+export function tabEnvironment(name: string, relay: URL, identity?: KeptIdentity): Environment {
   return {
     name,
     platform: platformOf(navigator.userAgent),
@@ -36,8 +37,11 @@ export function tabEnvironment(name: string, relay: URL): Environment {
     },
     // Without WebRTC there is no way to any other host; this one is left.
     rendezvous: (host) =>
-      globalThis.RTCPeerConnection ? connectRelay({ url: relay, host, log }) : undefined,
+      globalThis.RTCPeerConnection
+        ? connectRelay({ url: relay, host, secret: identity?.relaySecret, log })
+        : undefined,
     log,
     group: groupInAddress(location),
+    signer: identity?.signer,
   };
 }

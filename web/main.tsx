@@ -9,6 +9,7 @@ import { jobInAddress } from "./address.ts";
 import { App } from "./components/app.tsx";
 import { DoesNotOpen } from "./components/does-not-open.tsx";
 import { tabEnvironment } from "./environment.ts";
+import { keptIdentity } from "./kept-identity.ts";
 import { Model } from "./model.ts";
 import { birdName } from "./names.ts";
 import { keepForOffline } from "./offline.ts";
@@ -17,14 +18,20 @@ import "./styles/page.css";
 
 const NAME_KEY = "roost-name";
 
+/** Of a tab that is somebody new each time. */
 function rememberedName(): string {
   // A tab that was duplicated copies its session: then two have one name, which people can tell apart by their places.
-  const name = session(() => sessionStorage.getItem(NAME_KEY)) ?? birdName(systemRandom.bytes(2));
-  saveName(name);
+  const name = session(() => sessionStorage.getItem(NAME_KEY)) ?? newName();
+  session(() => sessionStorage.setItem(NAME_KEY, name));
   return name;
 }
 
-const saveName = (name: string) => session(() => sessionStorage.setItem(NAME_KEY, name));
+const newName = () => birdName(systemRandom.bytes(2));
+
+function saveName(name: string): void {
+  if (identity) identity.saveName(name);
+  else session(() => sessionStorage.setItem(NAME_KEY, name));
+}
 
 /** Where storage is denied the tab has another name the next time, and that is all. */
 function session<T>(use: () => T): T | undefined {
@@ -37,12 +44,15 @@ function session<T>(use: () => T): T | undefined {
 
 const page = document.getElementById("page");
 const relay = new URL(location.origin);
+const store = browserStore("roost");
+const identity = await keptIdentity(store, newName);
 const processors = navigator.hardwareConcurrency || 2;
 const model = await Model.open({
-  environment: (name) => tabEnvironment(name, relay),
-  name: rememberedName(),
+  environment: (name) => tabEnvironment(name, relay, identity),
+  name: identity?.name ?? rememberedName(),
   saveName,
-  store: browserStore("roost"),
+  identityIsKept: identity !== undefined,
+  store,
   defaults: DEFAULT_SETTINGS,
   processors,
   sensors: new BrowserSensors(),

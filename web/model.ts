@@ -38,6 +38,8 @@ export interface ModelOptions {
   readonly name: string;
   /** Keeps the name for this tab alone. */
   readonly saveName: (name: string) => void;
+  /** Whether this tab is the same participant the next time. */
+  readonly identityIsKept: boolean;
   readonly store: Store;
   readonly defaults: Settings;
   readonly processors: number;
@@ -87,6 +89,7 @@ export class Model {
   readonly owner: OwnerModel;
   readonly relayName: string;
   readonly processors: number;
+  readonly identityIsKept: boolean;
 
   readonly #options: ModelOptions;
   readonly #view: Signal<FabricView>;
@@ -114,6 +117,7 @@ export class Model {
     this.#wanted = options.job;
     this.relayName = options.relayName;
     this.processors = options.processors;
+    this.identityIsKept = options.identityIsKept;
     this.trouble = signal(trouble);
     this.#settings = signal(kept.settings);
     this.#files.value = kept.files;
@@ -306,7 +310,7 @@ export class Model {
     return fabric;
   }
 
-  /** A participant's name is fixed for its life, so a renamed one is another participant. */
+  /** What stands on a name is made anew with it. Where an identity is kept, it is the same participant all the same. */
   #replaceFabric(name: string): void {
     if (!this.canRename()) return;
     this.#unsubscribe();

@@ -1,5 +1,11 @@
 /** The owner's settings as this browser keeps them, for all its tabs, which tell each other of every change. */
-import { defaultOwnerSettings, type OwnerSettings, type Store } from "../fabric/index.ts";
+import {
+  defaultOwnerSettings,
+  isHostId,
+  type OwnerSettings,
+  type Person,
+  type Store,
+} from "../fabric/index.ts";
 
 const KEY = "owner";
 const CHANNEL = "roost-owner";
@@ -27,6 +33,12 @@ export function shareOwnerSettings(
   }
 }
 
+/** Each is there once, under the name that was heard last. */
+export const withPerson = (people: readonly Person[], { id, name }: Person): Person[] => [
+  ...people.filter((one) => one.id !== id || (id === undefined && one.name !== name)),
+  { id, name },
+];
+
 /** Another version of the page may have written it, so every field is looked at; what makes no sense is the default. */
 export function ownerSettingsFrom(found: unknown, processors: number): OwnerSettings {
   const otherwise = defaultOwnerSettings(processors);
@@ -35,8 +47,6 @@ export function ownerSettingsFrom(found: unknown, processors: number): OwnerSett
     workers: Math.round(number(bag(value).workers, 0, processors, workers)),
     share: number(bag(value).share, 0.1, 1, share),
   });
-  const names = (value: unknown) =>
-    Array.isArray(value) ? value.filter((name): name is string => typeof name === "string") : [];
   const { onBattery, trafficBytesPerDay } = kept;
   return {
     here: allowance(kept.here, otherwise.here),
@@ -52,9 +62,18 @@ export function ownerSettingsFrom(found: unknown, processors: number): OwnerSett
     memoryBytes: number(kept.memoryBytes, 2 ** 20, 2 ** 40, otherwise.memoryBytes),
     trafficBytesPerDay:
       typeof trafficBytesPerDay === "number" && trafficBytesPerDay > 0 ? trafficBytesPerDay : undefined,
-    servedOnly: names(kept.servedOnly),
-    blocked: names(kept.blocked),
+    servedOnly: peopleFrom(kept.servedOnly),
+    blocked: peopleFrom(kept.blocked),
   };
+}
+
+function peopleFrom(value: unknown): Person[] {
+  return (Array.isArray(value) ? value : []).flatMap((one): Person[] => {
+    const { id, name } = bag(one);
+    if (typeof name !== "string") return [];
+    if (id === undefined) return [{ id, name }];
+    return typeof id === "string" && isHostId(id) ? [{ id, name }] : [];
+  });
 }
 
 function hoursFrom(value: unknown): OwnerSettings["hours"] {

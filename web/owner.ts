@@ -8,6 +8,7 @@ import {
   type Fabric,
   type FabricView,
   type OwnerSettings,
+  type Person,
   type Receipt,
   type Sensors,
   Steward,
@@ -24,7 +25,7 @@ import {
   NOTHING_GIVEN,
   sentAwayBy,
 } from "./history.ts";
-import { saveOwnerSettings, shareOwnerSettings } from "./owner-settings.ts";
+import { saveOwnerSettings, shareOwnerSettings, withPerson } from "./owner-settings.ts";
 import { timeReclaim } from "./timing.ts";
 
 /** A receipt, when it was given, and what for; the time is this tab's. */
@@ -143,10 +144,9 @@ export class OwnerModel {
     );
   }
 
-  /** Nothing of this participant is served any more, and what it had here starts elsewhere. */
-  block(homeName: string): void {
-    const { blocked } = this.#settings.value;
-    if (!blocked.includes(homeName)) this.change({ blocked: [...blocked, homeName] });
+  /** Nothing of this participant is served any more, whatever it is called, and what it had here starts elsewhere. */
+  block(person: Person): void {
+    this.change({ blocked: withPerson(this.#settings.value.blocked, person) });
   }
 
   async askForIdleness(): Promise<void> {

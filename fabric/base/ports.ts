@@ -13,6 +13,14 @@ export interface Random {
   bytes(length: number): Uint8Array;
 }
 
+/** The secret half of an Ed25519 key pair (RFC 8032): used here, and perhaps to be read by nobody. */
+export interface Signer {
+  /** The public half: 32 bytes. */
+  readonly key: Uint8Array;
+  /** 64 bytes. */
+  sign(words: Uint8Array): Promise<Uint8Array>;
+}
+
 /** Why a link ended, in words for a person. */
 export type LinkEnd = { readonly reason: string };
 

@@ -7,7 +7,8 @@ import { systemClock } from "../io/clock.ts";
 import { NodeSensors } from "../io/node-sensors.ts";
 import type { Receipt } from "../kernel/kernel.ts";
 import type { Sensors } from "../policy/readings.ts";
-import { defaultOwnerSettings, type Hours, type OwnerSettings } from "../policy/settings.ts";
+import { defaultOwnerSettings, type Hours, type OwnerSettings, type Person } from "../policy/settings.ts";
+import { isHostId } from "../wire/directory.ts";
 import { err } from "./colors.ts";
 import { join } from "./index.ts";
 import { StatusLine } from "./terminal.ts";
@@ -88,10 +89,13 @@ function settingsFrom(options: DonateCommand): OwnerSettings {
     ...(hours ? { hours } : {}),
     ...(battery ? { onBattery: battery } : {}),
     ...(traffic === undefined ? {} : { trafficBytesPerDay: traffic * 2 ** 20 }),
-    ...(only ? { servedOnly: only } : {}),
-    ...(block ? { blocked: block } : {}),
+    ...(only ? { servedOnly: only.map(personFrom) } : {}),
+    ...(block ? { blocked: block.map(personFrom) } : {}),
   };
 }
+
+/** As typed: an id, or else a name, which anybody can take. */
+const personFrom = (word: string): Person => ({ id: isHostId(word) ? word : undefined, name: word });
 
 /** Tells nothing of the machine, so that nothing speaks against work. */
 const NO_SENSORS: Sensors = {

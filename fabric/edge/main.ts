@@ -135,8 +135,11 @@ function takingPart(roost: Command): void {
     .addOption(new Option("--hours <from-to>", "only then, like 22:00-7:00").argParser(hours))
     .addOption(new Option("--battery <when>", "on battery (charged)").choices(["never", "charged", "always"]))
     .option("--traffic <MiB>", "in and out together, in a day", count(1))
-    .option("--only <name...>", "serve only jobs of these participants")
-    .option("--block <name...>", "serve no jobs of these participants")
+    .option(
+      "--only <who...>",
+      "serve only jobs of these participants, by id (or by name, which anybody can take)",
+    )
+    .option("--block <who...>", "serve no jobs of these participants")
     .option("--always", "whatever else this machine does: for servers")
     .option("--json", "print what happens as JSON lines")
     .addHelpText("after", "\nExample:\n  roost donate --relay http://localhost:9000 --workers 2")

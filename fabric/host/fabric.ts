@@ -6,7 +6,7 @@ import { utf8Encode } from "../base/codec.ts";
 import { must, RoostError } from "../base/errors.ts";
 import { type BaseId, FIRST_PID, type HostId, hostId, idFromRandom, jobId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { Clock, Disk, Link, Random, Store } from "../base/ports.ts";
+import type { Clock, Disk, Link, Random, Signer, Store } from "../base/ports.ts";
 import type { JobEvent } from "../home/effects.ts";
 import { specOf } from "../home/saved.ts";
 import type { JobSpec } from "../home/state.ts";
@@ -20,7 +20,7 @@ import { RemoteJob } from "./control-client.ts";
 import { type Homes, serveControl } from "./control-server.ts";
 import { readable, type Self } from "./greeting.ts";
 import { type Admission, HostDaemon } from "./host-daemon.ts";
-import { groupKey, type Identity, identityFrom } from "./identity.ts";
+import { groupKey, groupName, type Identity, identityFrom, identityOf } from "./identity.ts";
 import { Job, type Terminal } from "./job.ts";
 import { JobKeeper } from "./job-keeper.ts";
 import type { JobAtRest } from "./saved-job.ts";
@@ -32,6 +32,8 @@ export interface Presence {
   readonly name: string;
   readonly platform: string;
   readonly taking: boolean;
+  /** What its group is known by; empty: none. */
+  readonly group: string;
 }
 
 export type RelayState =
@@ -69,6 +71,8 @@ export interface Environment {
   log(sentence: string): void;
   /** The secret of a group, of at least 20 characters: then this participant deals with nobody who does not know it. */
   readonly group?: string | undefined;
+  /** Who it is, also the next time; by nobody else at the same time. Undefined: somebody new. */
+  readonly signer?: Signer | undefined;
 }
 
 /** A program, and what it is given. */
@@ -115,8 +119,10 @@ export interface FabricView {
   readonly self: { readonly id: HostId; readonly name: string };
   readonly relay: RelayState;
   readonly donor: DonorView;
-  /** Hosts in the relay's directory, this one included while it donates. */
+  /** Hosts in the relay's directory that this one deals with, itself included once it has donated. */
   readonly directory: readonly Presence[];
+  /** How many others there are, of other groups or of none where this one has a group. */
+  readonly strangers: number;
   readonly jobs: readonly JobView[];
   /** With all other participants, since this one began. */
   readonly traffic: Readonly<Traffic>;
@@ -132,6 +138,8 @@ export class Fabric {
   readonly #env: Environment;
   readonly #identity: Identity;
   readonly #group: Uint8Array | undefined;
+  /** In the directory. */
+  readonly #groupName: string;
   readonly #workers: number;
   readonly #rendezvous: Rendezvous | undefined;
   readonly #jobs: Job[] = [];
@@ -153,8 +161,9 @@ export class Fabric {
   constructor(env: Environment, options: { workers: number }) {
     this.#env = env;
     this.#workers = options.workers;
-    this.#identity = identityFrom(env.random.bytes(32));
+    this.#identity = env.signer ? identityOf(env.signer) : identityFrom(env.random.bytes(32));
     this.#group = env.group === undefined ? undefined : groupKey(env.group);
+    this.#groupName = this.#group ? groupName(this.#group) : "";
     this.id = this.#identity.id;
     this.name = readable(env.name);
     this.#rendezvous = env.rendezvous(this.id);
@@ -181,14 +190,21 @@ export class Fabric {
       guests: [],
       receipts: [],
     };
+    const directory = this.#peers();
     return {
       self: { id: this.id, name: this.name },
       relay: this.#rendezvous?.relay ?? { state: "none" },
       donor: this.#daemon ? viewOfDonor(this.#daemon, this.#workers, this.#env.clock.monotonic()) : off,
-      directory: this.#rendezvous?.hosts ?? [],
+      directory,
+      strangers: (this.#rendezvous?.hosts.length ?? 0) - directory.length,
       jobs: this.#jobs.map(viewOfJob),
       traffic: { ...this.#traffic },
     };
+  }
+
+  /** Who is there and may be dealt with: others would refuse, or be refused. */
+  #peers(): readonly Presence[] {
+    return this.#rendezvous?.hosts.filter(({ group }) => group === this.#groupName) ?? [];
   }
 
   /** Takes a link that somebody made to this participant. Its first message tells a controller from a job's home. */
@@ -416,7 +432,7 @@ export class Fabric {
   #announce(): void {
     const { name, platform } = this.#env;
     const taking = this.#daemon?.state.terms.taking === true;
-    this.#rendezvous?.announce({ host: this.id, name, platform, taking });
+    this.#rendezvous?.announce({ host: this.id, name, platform, taking, group: this.#groupName });
     this.#changed();
   }
 
@@ -427,7 +443,7 @@ export class Fabric {
     const now = this.#env.clock.monotonic();
     for (const job of this.#jobs) {
       if (job.endedMs !== undefined) continue;
-      for (const { host, taking } of rendezvous.hosts) {
+      for (const { host, taking } of this.#peers()) {
         const key = `${job.id} ${host}`;
         const { notBeforeMs, waitMs } = this.#connecting.get(key) ?? {
           notBeforeMs: now,

@@ -11,7 +11,7 @@ import {
   type MessageOf,
   PROTOCOL_VERSION,
 } from "../wire/messages.ts";
-import { type Identity, prove, proveMember, proves, provesMember } from "./identity.ts";
+import { type Identity, type Proof, prove, proveMember, proves, provesMember } from "./identity.ts";
 
 export interface Self {
   readonly id: HostId;
@@ -44,7 +44,7 @@ export interface GreetOptions {
 }
 
 /**
- * Says hello and waits for the other's; then everything decoded goes to what `welcome` returns. A peer that speaks
+ * Says hello, as the first thing on this link, and waits for the other's; then everything decoded goes to what `welcome` returns. A peer that speaks
  * another version, is not who it says or not of the group, sends bytes that are no message, or does not greet in time, is
  * cut off with a sentence to the peer. `log` hears every refusal, and the end of a link that was never greeted: once, whatever it was.
  */
@@ -56,6 +56,9 @@ export function greet(
 ): void {
   let greeted: Greeted | undefined;
   let refused = false;
+  let ended = false;
+  /** What the other end said before this one has said hello; undefined: it has. */
+  let early: Uint8Array[] | undefined = [];
   const { id, base, identity, group } = self;
   const { binding } = link;
   const name = readable(self.name);
@@ -64,11 +67,13 @@ export function greet(
     refuse(`it did not say hello within ${LIMITS.greetingMs / 1000} s`),
   );
   link.onEnd = ({ reason }) => {
+    ended = true;
     cancel();
     if (greeted) greeted.onEnd(reason);
     else if (!refused) log(`a link ended before the greeting: ${reason}`);
   };
-  link.onMessage = (bytes) => {
+  link.onMessage = (bytes) => (early ? early.push(bytes) : hear(bytes));
+  const hear = (bytes: Uint8Array) => {
     const message = decodeMessage(bytes);
     if (message instanceof Invalid) return refuse(`it sent something that is no message (${message.reason})`);
     if (greeted) return greeted.onMessage(message);
@@ -95,18 +100,27 @@ export function greet(
     log(`refused ${greeted ? "a message" : "a peer"}: ${sentence}`);
     link.close(sentence);
   };
-  link.send(
-    encodeMessage({
-      type: "hello",
-      protocol: PROTOCOL_VERSION,
-      base,
-      host: id,
-      name,
-      platform,
-      proof: identity && binding && prove(identity, binding),
-      member: group && binding && proveMember(group, binding),
-    }),
-  );
+  const sayHello = (proof?: Proof) => {
+    if (ended) return;
+    link.send(
+      encodeMessage({
+        type: "hello",
+        protocol: PROTOCOL_VERSION,
+        base,
+        host: id,
+        name,
+        platform,
+        proof,
+        member: group && binding && proveMember(group, binding),
+      }),
+    );
+    const heard = early ?? [];
+    early = undefined;
+    for (const bytes of heard) if (!ended) hear(bytes);
+  };
+  if (identity && binding)
+    prove(identity, binding).then(sayHello, (error) => refuse(`this host cannot sign (${String(error)})`));
+  else sayHello();
 }
 
 /** Why the other end is not to be believed, in words; undefined where there is nobody in between who could be it. */

@@ -112,7 +112,7 @@ export class HostDaemon {
         if (!own) this.#guestHomes.set(link, peer);
         const id = this.#nextLink++ as HomeLink;
         this.#links.set(id, link);
-        this.#step({ type: "linked", link: id, own, name: peer.name });
+        this.#step({ type: "linked", link: id, own, host: peer.id, name: peer.name });
         return {
           onMessage: (message) => this.#step({ type: "message", link: id, message }),
           onEnd: () => {

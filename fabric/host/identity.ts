@@ -3,7 +3,8 @@
  * and a signature over what both ends of a connection see of that very connection (channel binding, RFC 5056). A relay that
  * put itself in the middle would be two connections with other certificates, and could sign for neither.
  *
- * In JavaScript rather than WebCrypto, which pages that came over plain HTTP do not have.
+ * Checked in JavaScript rather than by WebCrypto, which pages that came over plain HTTP do not have. The platform may keep
+ * the secret half where nobody can read it, and sign by itself (base/ports.ts, Signer).
  */
 import { getPublicKey, hashes, sign, verify } from "@noble/ed25519";
 import { hmac } from "@noble/hashes/hmac.js";
@@ -12,23 +13,24 @@ import { bytesToHex } from "@noble/hashes/utils.js";
 import { utf8Encode } from "../base/codec.ts";
 import { RoostError } from "../base/errors.ts";
 import { type HostId, hostId, idFromRandom } from "../base/ids.ts";
-import type { Binding } from "../base/ports.ts";
+import type { Binding, Signer } from "../base/ports.ts";
 
 hashes.sha512 = (message) => sha512(message) as Uint8Array<ArrayBuffer>;
 
-export interface Identity {
+export interface Identity extends Signer {
   readonly id: HostId;
-  /** 32 bytes. */
-  readonly key: Uint8Array;
-  /** 64 bytes. */
-  sign(words: Uint8Array): Uint8Array;
 }
 
+/** Whoever has that signer is this participant, for ever. */
+export const identityOf = (signer: Signer): Identity => ({
+  id: idOf(signer.key),
+  key: signer.key,
+  sign: (words) => signer.sign(words),
+});
+
 /** `secret`: 32 random bytes, kept for as long as this participant is to be the same. */
-export function identityFrom(secret: Uint8Array): Identity {
-  const key = getPublicKey(secret);
-  return { id: idOf(key), key, sign: (words) => sign(words, secret) };
-}
+export const identityFrom = (secret: Uint8Array): Identity =>
+  identityOf({ key: getPublicKey(secret), sign: async (words) => sign(words, secret) });
 
 /** 130 bits of the key's hash: as many as nobody finds another key for. */
 const idOf = (key: Uint8Array): HostId => hostId(idFromRandom(sha256(key)));
@@ -39,9 +41,9 @@ export interface Proof {
 }
 
 /** Shows to the other end of this connection, and to nobody else, that this end has the identity's secret half. */
-export const prove = ({ key, sign }: Identity, binding: Binding): Proof => ({
+export const prove = async ({ key, sign }: Identity, binding: Binding): Promise<Proof> => ({
   key,
-  signature: sign(wordsOf("identity", binding.ours, binding.theirs)),
+  signature: await sign(wordsOf("identity", binding.ours, binding.theirs)),
 });
 
 /** Whether the other end is that host. Bytes are hostile. */
@@ -66,6 +68,10 @@ export function groupKey(secret: string): Uint8Array {
     );
   return sha256(utf8Encode(secret));
 }
+
+/** What members know their group by in a relay's directory: it leads to nobody's secret, and proves nothing. */
+export const groupName = (group: Uint8Array): string =>
+  idFromRandom(hmac(sha256, group, utf8Encode("roost directory 1\n")));
 
 /** Shows to the other end that this end knows the group's secret, without telling it. */
 export const proveMember = (group: Uint8Array, { ours, theirs }: Binding): Uint8Array =>

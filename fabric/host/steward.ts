@@ -138,7 +138,7 @@ export class Steward {
 
   #admit(): void {
     const settings = this.#settings;
-    this.#fabric.admit((home) => refusalOf(settings, home.name));
+    this.#fabric.admit((home) => refusalOf(settings, home));
   }
 
   #tick(): void {

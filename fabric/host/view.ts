@@ -71,6 +71,8 @@ export interface DonorView {
   readonly guests: readonly {
     readonly job: JobId;
     readonly jobName: string;
+    /** Whose it is. */
+    readonly home: HostId | undefined;
     readonly homeName: string;
     readonly pid: number;
     readonly leaving: boolean;
@@ -214,6 +216,7 @@ export function viewOfDonor(daemon: HostDaemon, workers: number, nowMonotonicMs:
     guests: Array.from(state.guests.values(), (g) => ({
       job: g.job,
       jobName: g.jobName,
+      home: state.homes.get(g.home)?.host,
       homeName: state.homes.get(g.home)?.name ?? "",
       pid: g.pid,
       leaving: g.departure !== undefined,

@@ -27,6 +27,8 @@ export interface RelayOptions {
   /** Of the relay's page. */
   readonly url: URL;
   readonly host: HostId;
+  /** What the relay knows this host by while it is connected: who is to be the same in the next page says it again there. */
+  readonly secret?: string | undefined;
   /** STUN and TURN servers, as for RTCPeerConnection. None by default: nobody else is asked. */
   readonly iceServers?: RTCIceServer[];
   readonly clock?: Clock;
@@ -86,7 +88,7 @@ class RelayRendezvous implements Rendezvous {
     this.#directory = new DirectoryClient({
       url: options.url,
       host: options.host,
-      secret: idFromRandom((options.random ?? systemRandom).bytes(26)),
+      secret: options.secret ?? idFromRandom((options.random ?? systemRandom).bytes(26)),
       clock: this.#clock,
       events: {
         onWelcome: (ticket) => {
@@ -102,8 +104,8 @@ class RelayRendezvous implements Rendezvous {
     });
   }
 
-  announce({ name, platform, taking }: Entry): void {
-    this.#directory.announce({ name: fitting(name, 64), platform: fitting(platform, 128), taking });
+  announce({ name, platform, taking, group }: Entry): void {
+    this.#directory.announce({ name: fitting(name, 64), platform: fitting(platform, 128), taking, group });
   }
 
   async connect(host: HostId): Promise<Link> {

@@ -7,7 +7,7 @@
  * reclaimed, no process runs until the owner starts again; nothing of a process stays after its release.
  */
 import { unreachable } from "../base/errors.ts";
-import type { ImageId, JobId } from "../base/ids.ts";
+import type { HostId, ImageId, JobId } from "../base/ids.ts";
 import { askedBytes, LIMITS } from "../base/limits.ts";
 import { type Departure, freeze, offer, overdue } from "../migrate/departure.ts";
 import {
@@ -43,6 +43,7 @@ export interface Guest extends Stay {
 export interface Home {
   /** The launcher's own host always serves its own jobs. */
   readonly own: boolean;
+  readonly host: HostId;
   readonly name: string;
   /** What it was told last of what it may send. */
   told: Status | undefined;
@@ -106,7 +107,13 @@ export const newKernel = (executors: Iterable<number>): KernelState => ({
 });
 
 export type KernelEvent =
-  | { readonly type: "linked"; readonly link: HomeLink; readonly own: boolean; readonly name: string }
+  | {
+      readonly type: "linked";
+      readonly link: HomeLink;
+      readonly own: boolean;
+      readonly host: HostId;
+      readonly name: string;
+    }
   | { readonly type: "unlinked"; readonly link: HomeLink }
   | { readonly type: "message"; readonly link: HomeLink; readonly message: Message }
   /** `agoMs`: how long the report took to be heard; what is measured is measured without that. */
@@ -138,6 +145,7 @@ export function step(state: KernelState, event: KernelEvent, nowMs: number): Ker
     case "linked": {
       const home: Home = {
         own: event.own,
+        host: event.host,
         name: event.name,
         told: undefined,
         images: new Map(),

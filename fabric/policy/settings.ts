@@ -1,4 +1,5 @@
 /** What an owner allows, as kept and shown: plain data. */
+import type { HostId } from "../base/ids.ts";
 
 /** How much of the machine is given. `share`: of each worker's time, in (0, 1]; no workers: nothing. */
 export interface Allowance {
@@ -13,6 +14,16 @@ export interface Hours {
 }
 
 /** What an owner allows, and when. */
+/**
+ * Whom a rule is about: one participant by its id, whatever it calls itself, and nobody who calls himself the same. Without
+ * an id, whoever is called so: anybody can take any name.
+ */
+export interface Person {
+  readonly id: HostId | undefined;
+  /** For people, as last heard; what counts only without an id. */
+  readonly name: string;
+}
+
 export interface OwnerSettings {
   /** While somebody uses the machine, as far as it can be told. */
   readonly here: Allowance;
@@ -31,9 +42,9 @@ export interface OwnerSettings {
   readonly memoryBytes: number;
   /** In and out together, in bytes; undefined: any. */
   readonly trafficBytesPerDay: number | undefined;
-  /** Names of participants: only these are served; none: everyone. Names are what people say they are called. */
-  readonly servedOnly: readonly string[];
-  readonly blocked: readonly string[];
+  /** Only these are served; none: everyone. */
+  readonly servedOnly: readonly Person[];
+  readonly blocked: readonly Person[];
 }
 
 /** `processors` as the platform reports them: half of them while the owner is here, all otherwise. */
@@ -51,10 +62,14 @@ export const defaultOwnerSettings = (processors: number): OwnerSettings => ({
   blocked: [],
 });
 
-/** Why a home of this name is not served; undefined: it is. */
-export function refusalOf({ servedOnly, blocked }: OwnerSettings, homeName: string): string | undefined {
-  if (blocked.includes(homeName)) return "its owner does not serve you";
-  if (servedOnly.length > 0 && !servedOnly.includes(homeName))
+/** Why a home is not served; undefined: it is. */
+export function refusalOf(
+  { servedOnly, blocked }: OwnerSettings,
+  home: { readonly id: HostId; readonly name: string },
+): string | undefined {
+  const isHome = ({ id, name }: Person) => (id === undefined ? name === home.name : id === home.id);
+  if (blocked.some(isHome)) return "its owner does not serve you";
+  if (servedOnly.length > 0 && !servedOnly.some(isHome))
     return "its owner serves only people on a list, and you are not on it";
   return undefined;
 }

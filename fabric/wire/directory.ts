@@ -19,7 +19,7 @@ import {
 import type { HostId } from "../base/ids.ts";
 
 /** Raised whenever a message changes its form or meaning. */
-export const DIRECTORY_VERSION = 2;
+export const DIRECTORY_VERSION = 3;
 
 /** Where on the relay things are. PeerJS appends a `peerjs` of its own to the path it is given. */
 export const DIRECTORY_PATH = "/directory";
@@ -37,7 +37,8 @@ export const DIRECTORY_LIMITS = {
 } as const;
 
 const id = branded<HostId>(text(26));
-const presence = { name: text(64), platform: text(128), taking: bool };
+/** `group`: what its members know it by (host/identity.ts); empty without one. Anybody can claim it; links prove it. */
+const presence = { name: text(64), platform: text(128), taking: bool, group: text(26) };
 
 const entry = struct({ host: id, ...presence });
 /** What the directory says of a host that is reachable. */

@@ -50,7 +50,13 @@ export class SimulatedRelay {
     let connection: Connection | undefined;
     const listed = new Map<HostId, Entry>();
     const announce = () =>
-      connection?.toRelay({ type: "announce", name: self.id, platform: "simulated", taking: self.taking() });
+      connection?.toRelay({
+        type: "announce",
+        name: self.id,
+        platform: "simulated",
+        taking: self.taking(),
+        group: "",
+      });
     const again = () => world.after(RETRY_MS * world.between(0.5, 1.5), () => self.party.enter(connect));
     const connect = () => {
       if (!self.party.alive) return;

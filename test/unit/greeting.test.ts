@@ -1,5 +1,6 @@
 /** The first words on a link: who is let in, and who is cut off with a sentence. */
 import { expect, test } from "vitest";
+import { must } from "../../fabric/base/errors.ts";
 import { type BaseId, type HostId, hostId } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
 import type { Binding, Clock, Link } from "../../fabric/base/ports.ts";
@@ -126,6 +127,32 @@ test("who has the key of its id is believed", async () => {
   const met = await meeting(ann, bob, connected(), bob.id);
   expect(met.ann.met).toEqual([{ id: bob.id, name: "bob", platform: "test" }]);
   expect(met.bob.met).toEqual([{ id: ann.id, name: "ann", platform: "test" }]);
+});
+
+test("who takes long to sign says hello first all the same, and then hears what came meanwhile", async () => {
+  const [ann, bob] = [keyed("ann", 1), keyed("bob", 2)];
+  let signNow = () => {};
+  const permitted = new Promise<void>((resolve) => {
+    signNow = resolve;
+  });
+  const identity = must(ann.identity, "key");
+  const slow = {
+    ...ann,
+    identity: { ...identity, sign: (words: Uint8Array) => permitted.then(() => identity.sign(words)) },
+  };
+  const [a, b] = connected();
+  const heard: string[] = [];
+  const one = greeting(a, slow, new TestClock());
+  greet(b, bob, () => ({ onMessage: ({ type }) => heard.push(type), onEnd: () => {} }), {
+    clock: new TestClock(),
+    log: (sentence) => heard.push(sentence),
+  });
+  await new Promise((done) => setImmediate(done)); // bob has signed, and has been heard
+  expect(one.met).toEqual([]);
+  signNow();
+  await expect.poll(() => one.met.map(({ name }) => name)).toEqual(["bob"]);
+  a.send(encodeMessage({ type: "status", slots: 1, memoryBytes: LIMITS.guestMemoryBytesMost, reason: "" }));
+  await expect.poll(() => heard).toEqual(["status"]);
 });
 
 test("somebody in the middle who passes everything on is noticed on both sides", async () => {

@@ -464,8 +464,8 @@ function placeOf(n: number, changes: Partial<MessageOf<"place">> = {}): MessageO
 function host(): KernelBench {
   const k = new KernelBench();
   k.do({ type: "terms", terms: FREELY });
-  k.do({ type: "linked", link: A, own: false, name: "a" });
-  k.do({ type: "linked", link: B, own: false, name: "b" });
+  k.do({ type: "linked", link: A, own: false, host: hostId("a"), name: "a" });
+  k.do({ type: "linked", link: B, own: false, host: hostId("b"), name: "b" });
   return k;
 }
 

@@ -1,6 +1,6 @@
 /** What an owner allows, carried out by the kernel: on what is here, and on what homes are told. */
 import { expect, test } from "vitest";
-import { epoch, jobId, pid } from "../../fabric/base/ids.ts";
+import { epoch, hostId, jobId, pid } from "../../fabric/base/ids.ts";
 import {
   type HomeLink,
   type KernelEffect,
@@ -18,8 +18,8 @@ class Bench {
   readonly state = newKernel([0, 1]);
   constructor() {
     this.do({ type: "terms", terms: FREELY });
-    this.do({ type: "linked", link: STRANGER, own: false, name: "stranger" });
-    this.do({ type: "linked", link: OWN, own: true, name: "own" });
+    this.do({ type: "linked", link: STRANGER, own: false, host: hostId("s".repeat(26)), name: "stranger" });
+    this.do({ type: "linked", link: OWN, own: true, host: hostId("o".repeat(26)), name: "own" });
   }
   do(event: KernelEvent): KernelEffect[] {
     return step(this.state, event, 0);
@@ -147,7 +147,7 @@ test("homes are told how much memory their processes may have: what the owner gi
 test("what one home's processes have is not offered to another, which hears of it before it gets anything back", () => {
   const bench = new Bench();
   const OTHER = 3 as HomeLink;
-  bench.do({ type: "linked", link: OTHER, own: false, name: "other" });
+  bench.do({ type: "linked", link: OTHER, own: false, host: hostId("t".repeat(26)), name: "other" });
   bench.allow({ memoryBytes: 100 });
   bench.place(STRANGER, 1);
   bench.place(OTHER, 2);

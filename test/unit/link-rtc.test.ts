@@ -78,9 +78,11 @@ const ended = (link: Link) =>
 
 test("hosts find each other in the directory and link up", async () => {
   const { a, b, ours, theirs } = await linked();
-  b.rendezvous.announce({ host: b.id, name: "bee", platform: "Node", taking: true });
+  b.rendezvous.announce({ host: b.id, name: "bee", platform: "Node", taking: true, group: "" });
   await a.until(() => a.rendezvous.hosts.some(({ name }) => name === "bee"));
-  expect(a.rendezvous.hosts).toEqual([{ host: b.id, name: "bee", platform: "Node", taking: true }]);
+  expect(a.rendezvous.hosts).toEqual([
+    { host: b.id, name: "bee", platform: "Node", taking: true, group: "" },
+  ]);
   const message = received(theirs);
   ours.send(new TextEncoder().encode("hello"));
   expect(new TextDecoder().decode(await message)).toBe("hello");
@@ -139,7 +141,7 @@ test("a goodbye ends both ends at once, with the reason, once", async () => {
 
 test("a host that leaves says goodbye on its links and vanishes from the directory", async () => {
   const { a, b, ours } = await linked();
-  b.rendezvous.announce({ host: b.id, name: "bee", platform: "Node", taking: true });
+  b.rendezvous.announce({ host: b.id, name: "bee", platform: "Node", taking: true, group: "" });
   await a.until(() => a.rendezvous.hosts.length === 1);
   const reason = ended(ours);
   b.rendezvous.close();

@@ -57,7 +57,7 @@ class Scene {
       if (ownOf !== undefined && ownOf !== link) continue;
       const local = ownOf === link;
       this.#atHome(link, { type: "hostLinked", host: hostId(name), name, platform: "", local });
-      this.#atHost(name, { type: "linked", link, own: local, name: "" });
+      this.#atHost(name, { type: "linked", link, own: local, host: hostId(`home ${link}`), name: "" });
     }
     this.settle();
   }

@@ -1,12 +1,20 @@
 /** What the page keeps for an owner: settings of any age, and what was given, day by day. */
 import { expect, test } from "vitest";
+import { hostId } from "../../fabric/base/ids.ts";
 import { defaultOwnerSettings, type FabricView } from "../../fabric/index.ts";
 import { daysFrom, Meter, NOTHING_GIVEN, withMore } from "../../web/history.ts";
 import { ownerSettingsFrom } from "../../web/owner-settings.ts";
 
 test("settings of another version, or of nobody: what makes sense is kept, the rest is the default", () => {
   const defaults = defaultOwnerSettings(4);
-  for (const found of [undefined, null, "x", 7, [], { here: 3, hours: "always", blocked: "ann" }])
+  for (const found of [
+    undefined,
+    null,
+    "x",
+    7,
+    [],
+    { here: 3, hours: "always", blocked: ["ann", { id: "x", name: "ann" }, null] },
+  ])
     expect(ownerSettingsFrom(found, 4)).toEqual(defaults);
   const kept = {
     ...defaults,
@@ -14,7 +22,10 @@ test("settings of another version, or of nobody: what makes sense is kept, the r
     onBattery: "never" as const,
     hours: { fromMinute: 60, toMinute: 30 },
     trafficBytesPerDay: 1e6,
-    blocked: ["ann"],
+    blocked: [
+      { id: hostId("a".repeat(26)), name: "ann" },
+      { id: undefined, name: "bob" },
+    ],
   };
   expect(ownerSettingsFrom(structuredClone(kept), 4)).toEqual(kept);
   const wild = { here: { workers: 99, share: -1 }, away: { workers: Number.NaN }, memoryBytes: 0 };

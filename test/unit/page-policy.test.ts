@@ -1,5 +1,6 @@
 /** The owner's policy, rule by rule: what stops work, what starts it again, and the words for it. */
 import { expect, test } from "vitest";
+import { hostId } from "../../fabric/base/ids.ts";
 import { type Decision, DWELL_MS, decide, HOLD_MS, type Wish } from "../../fabric/policy/decide.ts";
 import type { Readings } from "../../fabric/policy/readings.ts";
 import { defaultOwnerSettings, type OwnerSettings, refusalOf } from "../../fabric/policy/settings.ts";
@@ -228,8 +229,20 @@ test("readings that hover at a threshold do not make it flap", () => {
 
 test("whom an owner serves", () => {
   const settings = defaultOwnerSettings(4);
-  expect(refusalOf(settings, "ann")).toBeUndefined();
-  expect(refusalOf({ ...settings, blocked: ["ann"] }, "ann")).toMatch(/does not serve you/);
-  expect(refusalOf({ ...settings, servedOnly: ["bob"] }, "ann")).toMatch(/not on it/);
-  expect(refusalOf({ ...settings, servedOnly: ["bob"] }, "bob")).toBeUndefined();
+  const ann = { id: hostId("a".repeat(26)), name: "ann" };
+  const bob = { id: hostId("b".repeat(26)), name: "bob" };
+  const refusal = (rules: Partial<OwnerSettings>, home: typeof ann) =>
+    refusalOf({ ...settings, ...rules }, home);
+  expect(refusal({}, ann)).toBeUndefined();
+  expect(refusal({ blocked: [ann] }, ann)).toMatch(/does not serve you/);
+  expect(refusal({ servedOnly: [bob] }, ann)).toMatch(/not on it/);
+  expect(refusal({ servedOnly: [bob] }, bob)).toBeUndefined();
+  // Another name changes nothing, and the same name helps nobody.
+  expect(refusal({ blocked: [ann] }, { ...ann, name: "zoe" })).toMatch(/does not serve you/);
+  expect(refusal({ blocked: [ann] }, { ...bob, name: "ann" })).toBeUndefined();
+  expect(refusal({ servedOnly: [bob] }, { ...ann, name: "bob" })).toMatch(/not on it/);
+  // A rule without an id is about whoever is called so.
+  expect(refusal({ blocked: [{ id: undefined, name: "ann" }] }, { ...bob, name: "ann" })).toMatch(
+    /serve you/,
+  );
 });

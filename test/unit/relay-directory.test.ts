@@ -27,7 +27,7 @@ const hello = (
   return say(connection, { type: "hello", version, host: id(name), secret });
 };
 const announce = (connection: number, name: string, taking = true) =>
-  say(connection, { type: "announce", name, platform: "test", taking });
+  say(connection, { type: "announce", name, platform: "test", taking, group: "" });
 const tick = (ms: number = RELAY_LIMITS.tickMs) => {
   now += ms;
   return step(directory, { type: "tick" }, now);
@@ -129,7 +129,7 @@ test("nobody takes another host's place without its secret", () => {
 test("another version is refused, and both are named", () => {
   const [effect] = hello(1, "b", "secret", 99);
   expect(effect).toMatchObject({ type: "refuse", to: 1, code: "EVERSION" });
-  expect(effect).toHaveProperty("reason", expect.stringMatching(/version 2 .* you speak 99/));
+  expect(effect).toHaveProperty("reason", expect.stringMatching(/version 3 .* you speak 99/));
   expect(directory.connections.size).toBe(0);
 });
 

@@ -88,14 +88,14 @@ const stillServes = async () => {
 test("hosts see each other come and go", async () => {
   const a = await connect("/directory");
   a.say(hello(A));
-  a.say({ type: "announce", name: "ann", platform: "test", taking: true });
+  a.say({ type: "announce", name: "ann", platform: "test", taking: true, group: "" });
   await a.find("welcome");
   const b = await connect("/directory");
   b.say(hello(B));
   // The announcement may have been here before, or be on its way.
   const { hosts } = await b.find("hosts");
   const entries = hosts.length > 0 ? hosts : (await b.find("changes")).entries;
-  expect(entries).toEqual([{ host: A, name: "ann", platform: "test", taking: true }]);
+  expect(entries).toEqual([{ host: A, name: "ann", platform: "test", taking: true, group: "" }]);
   expect(await (await fetch(`${relay.url}/health`)).json()).toMatchObject({
     ok: true,
     connections: 2,

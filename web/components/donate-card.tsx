@@ -216,7 +216,7 @@ const GuestList = ({ model, guests }: { model: Model; guests: Guests }) => (
           class="quiet block"
           title={`Never serve ${guest.homeName} again; what it has here starts again elsewhere.`}
           aria-label={`Block ${guest.homeName}`}
-          onClick={() => model.owner.block(guest.homeName)}
+          onClick={() => model.owner.block({ id: guest.home, name: guest.homeName })}
         >
           Block
         </button>

@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import { Component } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import type { HostId, ProcessView } from "../../fabric/index.ts";
-import { invitationTo } from "../address.ts";
+import { groupInAddress, invitationTo } from "../address.ts";
 import type { Model } from "../model.ts";
 import { type Guest, type Place, placesOf } from "../places.ts";
 import { type Box, heightFor, type Scale, scaleFor, spotIn } from "../sky/layout.ts";
@@ -40,6 +40,7 @@ export function FabricPanel({ model, open }: { model: Model; open: OpenProcess }
   const container = useRef<HTMLDivElement>(null);
   const width = useSignal(0);
   const job = model.job.value;
+  const { strangers } = model.view.value;
   const { waiting, resting, ...active } = placesOf(model.view.value, job);
   // In the order of their letters, so that a place never jumps.
   const places = active.places.toSorted((a, b) => model.marks.orderOf(a.id) - model.marks.orderOf(b.id));
@@ -136,6 +137,11 @@ export function FabricPanel({ model, open }: { model: Model; open: OpenProcess }
           {resting.length > 60 && ` and ${resting.length - 60} more`}
         </p>
       )}
+      {strangers > 0 && (
+        <p class="resting label" data-testid="strangers">
+          {strangersInWords(strangers)}
+        </p>
+      )}
     </section>
   );
 }
@@ -143,6 +149,14 @@ export function FabricPanel({ model, open }: { model: Model; open: OpenProcess }
 function takersInWords(places: readonly Place[]): string {
   const takers = places.filter((place) => !place.here && place.taking).length;
   return takers === 0 ? "" : `${count(takers, "other host takes", "other hosts take")} work`;
+}
+
+/** Who is on the relay and has nothing to do with this tab: no place to send anything. */
+function strangersInWords(n: number): string {
+  const others = count(n, "other host on this relay", "other hosts on this relay");
+  if (groupInAddress(location) !== undefined)
+    return `${others} ${n === 1 ? "is" : "are"} not in this group: nothing goes there or comes from there.`;
+  return `${others} ${n === 1 ? "keeps to its group" : "keep to their groups"}: nothing goes there or comes from there.`;
 }
 
 interface PlaceProps {

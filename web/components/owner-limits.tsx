@@ -1,6 +1,8 @@
 /** What the owner gives, when, and to whom. Every change holds at once, and for all tabs of this browser. */
-import type { OwnerSettings } from "../../fabric/index.ts";
+import { useSignal } from "@preact/signals";
+import { type HostId, isHostId, type OwnerSettings, type Person } from "../../fabric/index.ts";
 import type { Model } from "../model.ts";
+import { withPerson } from "../owner-settings.ts";
 import { count } from "../words.ts";
 
 const MIB = 2 ** 20;
@@ -74,21 +76,27 @@ export function OwnerLimits({ model }: { model: Model }) {
           max={10_000_000}
           take={(mib) => owner.change({ trafficBytesPerDay: mib > 0 ? mib * MIB : undefined })}
         />
-        <Names
-          label="Serve only these (names, with commas; none: everyone)"
+        <People
+          model={model}
+          label="Serve only these (none: everyone)"
           testid="served"
-          names={settings.servedOnly}
+          people={settings.servedOnly}
           set={(servedOnly) => owner.change({ servedOnly })}
         />
-        <Names
+        <People
+          model={model}
           label="Never serve these"
           testid="blocked"
-          names={settings.blocked}
+          people={settings.blocked}
           set={(blocked) => owner.change({ blocked })}
         />
         <p class="label">
-          A name is what somebody calls himself, and anybody can take any. To deal only with people you know,
-          make a group (under <i>Invite…</i>) and give them its address.
+          People are known by their ids, which nobody else can have, whatever they are called. This tab’s is{" "}
+          <code data-testid="own-id">{model.view.value.self.id}</code>
+          {model.identityIsKept
+            ? ": this browser keeps it."
+            : ": it is new each time, because this browser keeps no keys for this page."}{" "}
+          To deal only with people you know, you can also make a group (under <i>Invite…</i>).
         </p>
         {missing.map((sentence) => (
           <p key={sentence} class="label missing">
@@ -230,33 +238,88 @@ function minuteOf(time: string): number | undefined {
   return hours === undefined || minutes === undefined || time === "" ? undefined : hours * 60 + minutes;
 }
 
-function Names({
+function People({
+  model,
   label,
-  names,
+  people,
   set,
   testid,
 }: {
+  model: Model;
   label: string;
-  names: readonly string[];
-  set: (names: string[]) => void;
+  people: readonly Person[];
+  set: (people: Person[]) => void;
   testid: string;
 }) {
+  const unknown = useSignal(false);
+  const known = knownIn(model);
+  const add = (typed: string) => {
+    const called = known.filter(({ id, name }) => id === typed || name === typed);
+    const [one, another] = called;
+    const person = isHostId(typed) ? { id: typed, name: one?.name ?? typed.slice(0, 6) } : one;
+    unknown.value = person === undefined || another !== undefined;
+    if (person && !unknown.value) set(withPerson(people, person));
+  };
   return (
-    <label class="field">
-      <span>{label}</span>
-      <input
-        data-testid={testid}
-        value={names.join(", ")}
-        autocomplete="off"
-        onChange={(event) =>
-          set(
-            event.currentTarget.value
-              .split(",")
-              .map((name) => name.trim())
-              .filter((name) => name !== ""),
-          )
-        }
-      />
-    </label>
+    <div class="field people">
+      <label class="field">
+        <span>{label}</span>
+        <input
+          data-testid={testid}
+          list={`known-${testid}`}
+          placeholder="a name that is here, or an id"
+          autocomplete="off"
+          onChange={(event) => {
+            const typed = event.currentTarget.value.trim();
+            if (typed !== "") add(typed);
+            if (!unknown.value) event.currentTarget.value = "";
+          }}
+        />
+      </label>
+      <datalist id={`known-${testid}`}>
+        {known.map(({ id, name }) => (
+          <option key={id} value={id} label={name} />
+        ))}
+      </datalist>
+      {unknown.value && (
+        <p class="label missing" role="status">
+          Not one participant here is called so: give the id, which is under “Limits and times” in that tab.
+        </p>
+      )}
+      {people.length > 0 && (
+        <ul data-testid={`${testid}-list`} aria-label={label}>
+          {people.map((person) => {
+            const name = known.find(({ id }) => id === person.id)?.name ?? person.name;
+            return (
+              <li key={person.id ?? name}>
+                <span>
+                  <b>{name}</b>{" "}
+                  <span class="label">
+                    {person.id ? `${person.id.slice(0, 6)}…` : "whoever is called so"}
+                  </span>
+                </span>
+                <button
+                  type="button"
+                  class="quiet"
+                  aria-label={`Take ${name} off this list`}
+                  onClick={() => set(people.filter((one) => one !== person))}
+                >
+                  ×
+                </button>
+              </li>
+            );
+          })}
+        </ul>
+      )}
+    </div>
   );
+}
+
+/** Participants that can be named: those on the relay, and those whose work is here. */
+function knownIn(model: Model): { readonly id: HostId; readonly name: string }[] {
+  const { self, directory, donor } = model.view.value;
+  const known = new Map(directory.map(({ host, name }) => [host, name]));
+  for (const { home, homeName } of donor.guests) if (home) known.set(home, homeName);
+  known.delete(self.id);
+  return Array.from(known, ([id, name]) => ({ id, name }));
 }

@@ -25,7 +25,7 @@ export class LinkTest {
   }
 
   async meet(name: string): Promise<void> {
-    this.#rendezvous.announce({ host: this.host, name, platform: "Chromium", taking: true });
+    this.#rendezvous.announce({ host: this.host, name, platform: "Chromium", taking: true, group: "" });
     await this.#until(() => this.#rendezvous.hosts.some((entry) => entry.name === name));
   }
 
