@@ -23,7 +23,7 @@ export interface Place {
   readonly processes: readonly ProcessView[];
   /** Processes of the job whose last stay was there, and that have ended. */
   readonly endedCount: number;
-  /** Processes there of other people's jobs; known for this tab alone. */
+  /** Processes there of other people's jobs, that which is looked at aside; known for this tab alone. */
   readonly guests: readonly Guest[];
 }
 
@@ -73,7 +73,7 @@ export function placesOf(view: FabricView, job: JobView | undefined): Places {
       note: here ? "" : noteOf(host, presence, running),
       processes: at.get(id) ?? [],
       endedCount: ended.get(id) ?? 0,
-      guests: here ? donor.guests.filter((guest) => !guest.own) : [],
+      guests: here ? donor.guests.filter((guest) => !guest.own && !(running && guest.job === job.id)) : [],
     };
   });
   const active = (place: Place) =>

@@ -7,7 +7,7 @@ import type { Browser } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { JobView } from "../../fabric/index.ts";
 import type { Relay } from "../../relay/index.ts";
-import { openTab, startChromium, startPageRelay } from "./harness.ts";
+import { eventually, openTab, startChromium, startPageRelay } from "./harness.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const COMMAND = resolve(ROOT, "fabric/edge/roost.mjs");
@@ -23,6 +23,8 @@ afterAll(async () => {
   await browser?.close();
   await relay?.close();
 });
+
+const countsOf = (places: Element[]) => places.map((place) => place.getAttribute("data-count"));
 
 /** The command, and what it says, awaited by what is to be in it. */
 function roost(args: readonly string[], at = relay.url, env: Record<string, string> = {}) {
@@ -115,23 +117,22 @@ test("a detached job is come back to in a page: what it wrote, its question, its
   const { page, errors } = await openTab(browser, relay);
   await page.goto(`http://localhost:${relay.port}/#job=${address}`); // another hash: the page opens anew
   const output = page.getByTestId("output");
-  await expect.poll(() => output.innerText(), { timeout: 30_000 }).toContain("before");
+  await eventually(() => output.innerText()).toContain("before");
+  const elsewhere = page.locator(".place[data-here=false]"); // its home, where both of its processes are
+  await eventually(() => elsewhere.evaluateAll(countsOf)).toEqual(["2"]);
   await page.getByTestId("process-2").getByRole("button").click();
   await page.getByTestId("kill").click();
-  await expect
-    .poll(() => page.getByTestId("process-2").getAttribute("data-state"), { timeout: 30_000 })
-    .toBe("ended");
+  await eventually(() => page.getByTestId("process-2").getAttribute("data-state")).toBe("ended");
+  await eventually(() => elsewhere.evaluateAll(countsOf)).toEqual(["1"]);
   await page.getByTestId("input").fill("hello");
   await page.getByTestId("input").press("Enter");
-  await expect.poll(() => output.innerText()).toContain("> hello");
-  await expect.poll(() => page.getByTestId("status").innerText(), { timeout: 30_000 }).toBe("exit 0");
+  await eventually(() => output.innerText()).toContain("> hello");
+  await eventually(() => page.getByTestId("status").innerText()).toBe("exit 0");
 
   await page.goto(
     `http://localhost:${relay.port}/#job=${address.replace(/.$/, address.endsWith("a") ? "b" : "a")}`,
   );
-  await expect
-    .poll(() => page.getByTestId("trouble").innerText(), { timeout: 30_000 })
-    .toMatch(/cannot be shown: /);
+  await eventually(() => page.getByTestId("trouble").innerText()).toMatch(/cannot be shown: /);
   expect(errors).toEqual([]);
   await page.context().close();
 });

@@ -1,9 +1,10 @@
 /** The parts of the page that need no browser: lines of a terminal, places, words. */
 import { expect, test } from "vitest";
-import type { JobView } from "../../fabric/index.ts";
+import { hostId, jobId, pid } from "../../fabric/base/ids.ts";
+import type { FabricView, JobView } from "../../fabric/index.ts";
 import { invitationTo } from "../../web/address.ts";
 import { platformOf } from "../../web/names.ts";
-import { treeOf } from "../../web/places.ts";
+import { placesOf, treeOf } from "../../web/places.ts";
 import { TerminalLines } from "../../web/terminal.ts";
 import { speedUpOf, totalsOf } from "../../web/totals.ts";
 import { age, bytes, duration, splitArguments } from "../../web/words.ts";
@@ -106,4 +107,38 @@ test("a job in numbers: hosts once each, moves beyond the stays that are kept, a
   expect(speedUpOf(totals, 1_000)).toBe(2.4);
   expect(speedUpOf(totals, 2_400)).toBeUndefined();
   expect(speedUpOf({ cpuMs: 0 }, 0)).toBeUndefined();
+});
+
+test("a job whose home is elsewhere, and that has a process in this tab too, is shown there once", () => {
+  const [tab, home, job] = [hostId("tab"), hostId("home"), jobId("shown")];
+  const guest = (job: string, n: number) =>
+    ({
+      job,
+      jobName: "",
+      homeName: "",
+      pid: n,
+      own: false,
+    }) as unknown as FabricView["donor"]["guests"][number];
+  const view = {
+    self: { id: tab, name: "tab" },
+    donor: { workers: 1, guests: [guest("shown", 2), guest("other", 9)] },
+    directory: [],
+  } as unknown as FabricView;
+  const process = (n: number, host: string) => ({ pid: pid(n), host, state: "running", stays: [{ host }] });
+  const shown = {
+    id: job,
+    endedMs: undefined,
+    processes: [process(1, home), process(2, tab)],
+    hosts: [tab, home].map((id) => ({ id, name: id, slots: 1 })),
+  } as unknown as JobView;
+  const seen = (job: JobView | undefined) =>
+    placesOf(view, job).places.map(({ id, processes, guests }) => [
+      id,
+      ...[...processes, ...guests].map(({ pid }) => pid as number),
+    ]);
+  expect(seen(shown)).toEqual([
+    ["tab", 2, 9],
+    ["home", 1],
+  ]);
+  expect(seen(undefined)).toEqual([["tab", 2, 9]]);
 });

@@ -6,6 +6,7 @@ import type { JobView, ProcessView } from "../../fabric/index.ts";
 import type { Model } from "../model.ts";
 import { Pace } from "../pace.ts";
 import { treeOf } from "../places.ts";
+import { RemoteRun } from "../remote-run.ts";
 import type { Run } from "../run.ts";
 import { type Look, lookOf } from "../sky/life.ts";
 import type { Marks } from "../trace.ts";
@@ -92,12 +93,18 @@ export function ProcessTable({
           <span>
             <i class="flew" /> frozen and flying
           </span>
-          <span>
-            <i class="saved" /> saved
-          </span>
-          <span>
-            <i class="sent" /> message
-          </span>
+          {run instanceof RemoteRun ? (
+            <span>messages and snapshots are seen at its home only</span>
+          ) : (
+            <>
+              <span>
+                <i class="saved" /> saved
+              </span>
+              <span>
+                <i class="sent" /> message
+              </span>
+            </>
+          )}
         </p>
       </div>
       <div
