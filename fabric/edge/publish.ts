@@ -18,7 +18,7 @@ import {
   writeRecord,
 } from "./state.ts";
 
-/** Those who read to the end get this long to take the last of it. */
+/** Those who read to the end get the last of it, unless they take nothing for so long. */
 const FAREWELL_MS = 2_000;
 
 export interface Published {
@@ -82,6 +82,7 @@ async function tell(
   return {
     async close() {
       server.close();
+      await home.readersServed(FAREWELL_MS);
       await taken(sockets);
       if (options.detached && job.endedMs !== undefined)
         await writeEnded(job.id, recorded(job.output, reportOf(job, Date.now())));

@@ -26,6 +26,8 @@ export interface Homes {
   /** The job of whose secret that holds. */
   jobWith(holds: (secret: string) => boolean): Job | undefined;
   onChange(listener: () => void): () => void;
+  /** Links over which output is read, until they end. */
+  readonly readers: Set<Link>;
 }
 
 /** A slow reader is sent no more output while this much waits. */
@@ -77,6 +79,7 @@ class Visit {
   }
 
   close(): void {
+    this.#homes.readers.delete(this.#link);
     for (const end of this.#endings) end();
   }
 
@@ -179,6 +182,7 @@ class Visit {
   /** All output that is kept, and with `follow` what comes, as fast as the reader takes it; then the job's report. */
   #output(id: number, follow: boolean): void {
     const { output } = this.#job;
+    this.#homes.readers.add(this.#link);
     let next = 0;
     let cancelWait: (() => void) | undefined;
     const send = () => {

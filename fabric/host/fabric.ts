@@ -131,6 +131,8 @@ export interface FabricView {
 /** A host whose link was lost is tried again after this; one that cannot be reached, or refuses, less and less often. */
 const RETRY_MS = { first: 2_000, most: 60_000 };
 
+const READERS_LOOK_MS = 20;
+
 /** A participant without the conveniences of `Roost`: its jobs, its links, its workers. */
 export class Fabric {
   readonly id: HostId;
@@ -148,6 +150,7 @@ export class Fabric {
   /** By job and host: not to be tried before, by the monotonic clock, and how long the next wait is. */
   readonly #connecting = new Map<string, { notBeforeMs: number; waitMs: number }>();
   readonly #listeners = new Set<() => void>();
+  readonly #readers = new Set<Link>();
   #daemon: HostDaemon | undefined;
   #starting: Promise<{ daemon: HostDaemon; self: Self }> | undefined;
   readonly #traffic: Traffic = { inBytes: 0, outBytes: 0 };
@@ -220,8 +223,29 @@ export class Fabric {
     };
   }
 
+  /**
+   * To be awaited before the end of a participant whose jobs have ended: resolves when those who read their output from
+   * elsewhere have all of it and have hung up, or when none of them has taken anything for `patienceMs`.
+   */
+  readersServed(patienceMs: number): Promise<void> {
+    const { clock } = this.#env;
+    let before = "";
+    let sinceMs = clock.monotonic();
+    return new Promise((resolve) => {
+      const look = () => {
+        const waiting = Array.from(this.#readers, (link) => link.queuedBytes).join();
+        if (waiting !== before) sinceMs = clock.monotonic();
+        before = waiting;
+        if (this.#readers.size === 0 || clock.monotonic() - sinceMs >= patienceMs) resolve();
+        else clock.after(READERS_LOOK_MS, look);
+      };
+      look();
+    });
+  }
+
   #homes(): Homes {
     return {
+      readers: this.#readers,
       clock: this.#env.clock,
       jobWith: (holds) =>
         this.#jobs.find((job) => {

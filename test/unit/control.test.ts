@@ -54,6 +54,7 @@ function home() {
   const homes = {
     clock: systemClock,
     jobWith: (holds: (secret: string) => boolean) => (holds(SECRET) ? job : undefined),
+    readers: new Set<Link>(),
     onChange: (listener: () => void) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
