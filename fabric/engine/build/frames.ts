@@ -4,17 +4,18 @@
  *
  *   fast    F itself. After each call that may suspend, it looks whether the machine is unwinding; if so, it saves its
  *           frame and returns.
- *   resume  F$resume, () → (). Begins at the interrupted call with the frame's locals, takes the call's value from a
- *           global instead of calling; goes on; leaves its own result in that global.
+ *   resume  F$resume, of F's type, its parameters unused. Begins at the interrupted call with the frame's locals, takes the
+ *           call's value from a global instead of calling; goes on, and gives its result like F.
  *
- * `resume_frames` runs pending frames one after the other, innermost first, so the native stack never holds more than
- * one of them. The interpreter also gets F$reenter: the fast body entered at the head of its dispatch loop, where a
+ * `resume_frames` (driver.ts) runs pending frames one after the other, innermost first, so the native stack never holds more
+ * than one of them. The interpreter also gets F$reenter: the fast body entered at the head of its dispatch loop, where a
  * resumed interpreter frame goes on, because the resume body is slower, for as long as the loop lasts.
  *
  * What keeps it fast: code that cannot suspend is the compiler's own (lower.ts); a frame holds what is live at its call, no
  * more, so nothing is kept alive that the compiler would not keep (liveness.ts); and a frame is saved by a call of a
  * function that all frames of its shape share, so there is no join of all these ways out, for which an engine would have
- * to bring every local into one place. What keeps it small: the copies are the same byte for byte where they do the same.
+ * to bring every local into one place. What keeps it small: the copies are the same byte for byte where they do the same, as their
+ * locals have the same numbers, their returns are the same, and all that a frame holds is read at the beginning, not at each call.
  *
  * A call whose value its function just returns needs no frame: there is nothing left to do.
  *
@@ -22,23 +23,15 @@
  * A frame: its function's number, the size of what follows, the number of the interrupted call, the locals live there.
  */
 import { FRAMES_HEADER } from "../memory-map.ts";
+import { DATA, driver, type FrameKind, kindsOf, passed, RESUMED, STATE, VALUE_TYPES } from "./driver.ts";
 import { type Liveness, liveness } from "./liveness.ts";
 import { codeOf, isSite, type Local, localsOf, sitesIn, tailSites } from "./lower.ts";
-import { clone, forms, head, type List, list, type Node, word } from "./parse.ts";
-import { enterAt } from "./route.ts";
+import { forms, type List, list, type Node, word } from "./parse.ts";
+import { AT, at, enterAt } from "./route.ts";
 import { leaveSegment } from "./stack.ts";
 
-const STATE = "$state";
-const DATA = "$data";
-const RESUMED = "$resumed";
 const state: List = ["global.get", STATE];
 const data: List = ["global.get", DATA];
-const NORMAL: List = ["i32.const", "0"];
-const UNWINDING: List = ["i32.const", "1"];
-
-/** Where a value passes between a resumed frame and the next: one global for each type. */
-const passed = (type: string) => `$passed_${type}`;
-const VALUE_TYPES = ["i32", "i64", "f64", "f32"];
 
 export interface Split {
   readonly module: List;
@@ -53,17 +46,18 @@ export interface Split {
  * function.
  */
 export function splitFunctions(module: List, functions: ReadonlySet<string>, free: string): Split {
-  const frames: string[] = ["$leave_segment"]; // number LEAVE_SEGMENT
+  const shapes = new Map<Node, Shape>();
+  for (const form of forms(module, "func")) if (functions.has(word(form[1]))) shapes.set(form, shapeOf(form));
+  const kinds = kindsOf([...shapes.values()].filter((fn) => fn.sites.length > 0));
   const saves = new Map<string, List>();
   let interpreters = 0;
   const split = (form: Node): Node[] => {
-    if (head(form) !== "func" || !functions.has(word(list(form)[1]))) return [form];
-    const fn = shapeOf(list(form));
-    const number = fn.sites.length === 0 ? 0 : frames.push(`${fn.name}$resume`) - 1;
-    const withChecks = checker(fn, number, saves);
+    const fn = shapes.get(form);
+    if (!fn) return [form];
+    const withChecks = checker(fn, kinds.numbers.get(fn) ?? 0, saves);
     const made: List[] = [[...fn.declarations, ...fn.body.map(withChecks), ...neverEnds(fn)]];
     const loop = dispatchLoop(fn.body);
-    if (number > 0) made.push(resume(fn, checker({ ...fn, result: undefined }, number, saves), loop));
+    if (fn.sites.length > 0) made.push(resume(fn, withChecks, loop));
     if (loop) {
       interpreters++;
       made.push(...reenter(fn, withChecks, loop));
@@ -71,26 +65,26 @@ export function splitFunctions(module: List, functions: ReadonlySet<string>, fre
     return made;
   };
   const result = module.flatMap(split);
-  const added = [leaveSegment(free, data), ...saves.values(), ...driver(frames)];
-  return { module: [...result, ...added], frameKinds: frames.length, interpreters };
+  const added = [leaveSegment(free, data), ...saves.values(), ...driver(kinds)];
+  return { module: [...result, ...added], frameKinds: kinds.resumes.length, interpreters };
 }
 
 // ---------------------------------------------------------------------------------------------------------------- parts
 
-interface Shape {
+interface Shape extends FrameKind {
   readonly name: string;
   /** The function's form up to its code. */
   readonly declarations: List;
-  readonly params: readonly Local[];
   /** Parameters and locals. */
   readonly locals: readonly Local[];
-  readonly result: string | undefined;
   readonly body: List;
   /** Calls at which a frame may be saved, in their order. */
   readonly sites: readonly List[];
   readonly live: Liveness;
   /** The locals that a frame saved at this site holds, in their order there. */
   savedAt(site: List): readonly Local[];
+  /** Those that some frame holds, in their order there. */
+  readonly saved: readonly Local[];
 }
 
 function shapeOf(fn: List): Shape {
@@ -112,6 +106,7 @@ function shapeOf(fn: List): Shape {
   };
   return {
     name: word(fn[1]),
+    resume: `${word(fn[1])}$resume`,
     declarations,
     params: locals.slice(0, forms(fn, "param").length),
     locals,
@@ -120,12 +115,13 @@ function shapeOf(fn: List): Shape {
     sites,
     live,
     savedAt,
+    saved: order.filter((v) => uses.get(v)),
   };
 }
 
 /** Gives code with a check after each call that may suspend. */
 function checker(fn: Shape, number: number, saves: Map<string, List>): (x: Node) => Node {
-  const numbers = new Map(fn.sites.map((x, i) => [x, i]));
+  const numbers = new Map(fn.sites.map((x, i) => [x, i + 1]));
   const withChecks = (x: Node): Node => {
     if (typeof x === "string") return x;
     if (!isSite(x)) return x.map(withChecks);
@@ -185,22 +181,10 @@ function saveFunction(locals: readonly Local[]): List {
 }
 
 function resume(fn: Shape, withChecks: (x: Node) => Node, loop: List | undefined): List {
-  const { name, locals, result } = fn;
   const arrive = (site: List): List => {
-    const saved = fn.savedAt(site);
-    const restored = saved.map((v, i): List => {
-      const value: List = [`${v.type}.load`, `offset=${offsetOf(saved, i)}`, "align=4", get("$frame")];
-      return ["local.set", v.name, value];
-    });
     const statement = list(site[1]);
-    const taker = statement[0] === "local.set" && locals.find((v) => v.name === statement[1]);
-    return taker ? [...restored, ["local.set", taker.name, ["global.get", passed(taker.type)]]] : restored;
-  };
-  const pass = (x: Node): Node => {
-    if (typeof x === "string") return x;
-    if (isSite(x)) return withChecks(x);
-    const y = x.map(pass);
-    return y[0] === "return" && result ? leave(result, list(y[1])) : y;
+    const taker = statement[0] === "local.set" && fn.locals.find((v) => v.name === statement[1]);
+    return taker ? [["local.set", taker.name, ["global.get", passed(taker.type)]]] : [];
   };
   // Whoever comes to the head of the interpreter's loop goes on in the fast body.
   const body = loop
@@ -209,17 +193,55 @@ function resume(fn: Shape, withChecks: (x: Node) => Node, loop: List | undefined
   const entries = new Set(fn.sites);
   return [
     "func",
-    `${name}$resume`,
-    ...locals.map((v): List => ["local", v.name, v.type]),
-    ["local", "$frame", "i32"],
-    ["local", "$at", "i32"],
-    ["local.set", "$frame", ["global.get", RESUMED]],
-    ["local.set", "$at", ["i32.load", "offset=8", get("$frame")]],
-    ...enterAt(body, { isEntry: (x) => entries.has(x), arrive, pass }),
+    fn.resume,
+    ...signatureOf(fn),
+    ["global.set", AT, ["i32.load", "offset=8", ["global.get", RESUMED]]],
+    ...restored(fn),
+    ...enterAt(body, { isEntry: (x) => entries.has(x), arrive, pass: withChecks }),
+    ...neverEnds(fn),
   ];
 }
 
-const leave = (type: string, value: List): List => ["block", ["global.set", passed(type), value], ["return"]];
+/** Sets the locals that the frame at RESUMED holds, which depends on the call. RESUMED may end up elsewhere. */
+function restored(fn: Shape): List[] {
+  const frame: List = ["global.get", RESUMED];
+  const saved = fn.sites.map((x) => new Set(fn.savedAt(x)));
+  const code: List[] = [];
+  /** How far behind RESUMED the next one is. */
+  let offset = frameBytes([]);
+  for (const v of fn.saved) {
+    const isSaved = saved.map((x) => x.has(v));
+    const set: List = ["local.set", v.name, [`${v.type}.load`, `offset=${offset}`, "align=4", frame]];
+    if (isSaved.every(Boolean)) {
+      code.push(set);
+      offset += bytesOf(v);
+      continue;
+    }
+    const next: List = ["global.set", RESUMED, ["i32.add", frame, ["i32.const", String(bytesOf(v))]]];
+    code.push(["if", isAmong(at, isSaved), ["then", set, next]]);
+  }
+  return code;
+}
+
+/** Whether `at`, the number of a call, is one for which `which` says so; the first call has number 1. */
+function isAmong(at: List, which: readonly boolean[]): List {
+  const ranges: { first: number; last: number }[] = [];
+  which.forEach((is, i) => {
+    const before = ranges.at(-1);
+    if (is && before?.last === i) before.last++;
+    else if (is) ranges.push({ first: i + 1, last: i + 1 });
+  });
+  const constant = (n: number): List => ["i32.const", String(n)];
+  const isIn = ({ first, last }: { first: number; last: number }): List => {
+    if (first === last) return ["i32.eq", at, constant(first)];
+    if (first === 1) return ["i32.le_u", at, constant(last)];
+    if (last === which.length) return ["i32.ge_u", at, constant(first)];
+    return ["i32.le_u", ["i32.sub", at, constant(first)], constant(last - first)];
+  };
+  const [one, ...others] = ranges.map(isIn);
+  if (!one) throw new Error("bug: a local is saved nowhere");
+  return others.reduce((x, y): List => ["i32.or", x, y], one);
+}
 
 /** The locals that pass to F$reenter in globals, not as its parameters. */
 const parked = (fn: Shape, loop: List) => fn.live.atLoop(word(loop[1])).filter((v) => !fn.params.includes(v));
@@ -246,75 +268,21 @@ function reenter(fn: Shape, withChecks: (x: Node) => Node, loop: List): List[] {
     [
       "func",
       `${fn.name}$reenter`,
-      ...fn.params.map((v): List => ["param", v.name, v.type]),
-      ...(fn.result ? [["result", fn.result]] : []),
-      ...fn.locals.slice(fn.params.length).map((v): List => ["local", v.name, v.type]),
-      ["local", "$at", "i32"],
+      ...signatureOf(fn),
+      ["global.set", AT, ["i32.const", "1"]],
       ...code,
       ...neverEnds(fn),
     ],
   ];
 }
 
-/** The globals for values, the table of resume functions, and the functions that start, stop and run pending frames. */
-function driver(frames: readonly string[]): List[] {
-  const count = String(frames.length);
-  const setData: List = ["global.set", DATA, get("$data")];
-  const global = (name: string, type: string): List => [
-    "global",
-    name,
-    ["mut", type],
-    [`${type}.const`, "0"],
-  ];
-  const field = (offset: number): List => ["i32.load", `offset=${offset}`, data];
-  const following: List = [
-    "i32.add",
-    ["i32.add", get("$frame"), ["i32.const", "8"]],
-    ["i32.load", "offset=4", get("$frame")],
-  ];
-  return [
-    global(STATE, "i32"),
-    global(DATA, "i32"),
-    global(RESUMED, "i32"),
-    ...VALUE_TYPES.map((type) => global(passed(type), type)),
-    ["export", '"passed_i32"', ["global", passed("i32")]],
-    [
-      "func",
-      "$start_unwinding",
-      ["export", '"start_unwinding"'],
-      ["param", "$data", "i32"],
-      setData,
-      ["global.set", STATE, UNWINDING],
-    ],
-    ["func", "$stop_unwinding", ["export", '"stop_unwinding"'], ["global.set", STATE, NORMAL]],
-    ["type", "$frame_type", ["func"]],
-    ["table", "$frames", count, count, "funcref"],
-    ["elem", "$frame_functions", ["table", "$frames"], ["i32.const", "0"], "func", ...frames],
-    [
-      "func",
-      "$resume_frames",
-      ["export", '"resume_frames"'],
-      ["param", "$data", "i32"],
-      ["local", "$frame", "i32"],
-      setData,
-      [
-        "loop",
-        "$more",
-        [
-          "if",
-          ["i32.eq", ["local.tee", "$frame", field(FRAMES_HEADER.pending)], field(FRAMES_HEADER.end)],
-          ["then", ["return"]],
-        ],
-        ["i32.store", `offset=${FRAMES_HEADER.pending}`, data, following],
-        ["global.set", RESUMED, get("$frame")],
-        ["call_indirect", "$frames", ["type", "$frame_type"], ["i32.load", get("$frame")]],
-        ["br_if", "$more", ["i32.eqz", state]],
-      ],
-    ],
-  ].map((x) => list(clone(x as Node)));
-}
-
 // -------------------------------------------------------------------------------------------------------------- reading
+
+const signatureOf = ({ params, result, locals }: Shape): List[] => [
+  ...params.map((v): List => ["param", v.name, v.type]),
+  ...(result ? [["result", result]] : []),
+  ...locals.slice(params.length).map((v): List => ["local", v.name, v.type]),
+];
 
 const get = (local: string): List => ["local.get", local];
 const neverEnds = (fn: Shape): List[] => (fn.result ? [["unreachable"]] : []);

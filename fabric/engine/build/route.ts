@@ -1,18 +1,19 @@
 /**
  * Entering structured code in the middle. WebAssembly cannot jump into a block, so the way there is paved instead: at the
  * head of each list of statements on it, a comparison of `$at`, the number of the entry to go to, skips to the statement
- * that holds it. Once there, `$at` is -1, and the code goes on as it always does. What can be reached from no entry is left out.
+ * that holds it. Once there, `$at` is 0, and the code goes on as it always does. What can be reached from no entry is left out.
  */
 import { head, type List, list, type Node, word } from "./parse.ts";
 
-const at: List = ["local.get", "$at"];
-const RUNNING: List = ["local.set", "$at", ["i32.const", "-1"]];
-const isRunning: List = ["i32.lt_s", at, ["i32.const", "0"]];
-const isEntering: List = ["i32.ge_s", at, ["i32.const", "0"]];
-const isFrom = (entry: number): List => ["i32.ge_s", at, ["i32.const", String(entry)]];
+/** A global, so that it changes the numbers of no locals. 0 while anything is called. */
+export const AT = "$at";
+export const at: List = ["global.get", AT];
+const RUNNING: List = ["global.set", AT, ["i32.const", "0"]];
+const isRunning: List = ["i32.eqz", at];
+const isFrom = (entry: number): List => ["i32.ge_u", at, ["i32.const", String(entry)]];
 
 export interface Entries {
-  /** Whether a statement is an entry. They are numbered in the order of the text. */
+  /** Whether a statement is an entry. They are numbered in the order of the text, from 1 on. */
   isEntry(statement: List): boolean;
   /** What is done on arrival at an entry, in place of the statement. */
   arrive(statement: List): List;
@@ -20,7 +21,7 @@ export interface Entries {
   pass(statement: List): Node;
 }
 
-/** `body` as code that begins at the entry whose number is in the local `$at`. */
+/** `body` as code that begins at the entry whose number is in the global AT. */
 export function enterAt(body: readonly Node[], entries: Entries): List {
   return new Router(entries, body).list(body);
 }
@@ -41,7 +42,7 @@ class Router {
 
   constructor(entries: Entries, body: readonly Node[]) {
     this.#entries = entries;
-    let count = 0;
+    let count = 1;
     const number = (x: Node) => {
       if (typeof x === "string") return;
       const first = count;
@@ -67,8 +68,7 @@ class Router {
     const [first, ...others] = skips;
     if (!first) throw new Error("bug: an entry has no way to it");
     let out: List = others.reverse().map(({ label, from }): List => ["br_if", label, isFrom(from)]);
-    if (before.length > 0)
-      out = [["block", first.label, ...out, ["br_if", first.label, isEntering], ...before]];
+    if (before.length > 0) out = [["block", first.label, ...out, ["br_if", first.label, at], ...before]];
     holders.forEach(({ x, i }, k) => {
       // An entry that comes later has its skip around all that is before it.
       if (k > 0) out = [["block", skips[k]?.label ?? "", ...out]];
@@ -106,7 +106,7 @@ class Router {
   #statement(x: List, reached: boolean): Node[] {
     if (this.#entries.isEntry(x)) {
       const arrive = [...this.#entries.arrive(x), RUNNING];
-      return reached ? [["if", isEntering, ["then", ...arrive], ["else", this.#entries.pass(x)]]] : arrive;
+      return reached ? [["if", at, ["then", ...arrive], ["else", this.#entries.pass(x)]]] : arrive;
     }
     switch (x[0]) {
       case "block":
