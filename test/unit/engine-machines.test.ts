@@ -106,7 +106,9 @@ test("a machine that was made ready becomes whatever the process has become mean
   }
 });
 
-test("a large image is a chain of parts, of which only the whole can be restored", async () => {
+test("a large image is a chain of parts, of which only the whole can be restored", {
+  timeout: 240_000,
+}, async () => {
   const known = new Map<string, EncodedImage>();
   const machine = engineMachines(await theBase()).fresh(OPTIONS);
   machine.start(
