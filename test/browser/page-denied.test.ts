@@ -1,7 +1,8 @@
 /** What the page says, and does, where the browser withholds something. */
-import type { Browser } from "playwright";
+import type { Browser, BrowserContextOptions } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Relay } from "../../relay/index.ts";
+import { barriers } from "./barriers.ts";
 import { startChromium, startPageRelay } from "./harness.ts";
 
 let browser: Browser;
@@ -15,9 +16,11 @@ afterAll(async () => {
   await relay?.close();
 });
 
+const DARK_PHONE: BrowserContextOptions = { colorScheme: "dark", viewport: { width: 390, height: 800 } };
+
 /** A page in a browser in which `take` has been done before anything else. */
-async function openWithout(take: () => void) {
-  const context = await browser.newContext();
+async function openWithout(take: () => void, options: BrowserContextOptions = {}) {
+  const context = await browser.newContext(options);
   const page = await context.newPage();
   await page.addInitScript(take);
   await page.goto(`http://localhost:${relay.port}/`);
@@ -31,10 +34,14 @@ test("storage denied: the page works, forgets, and says what would keep it", asy
     };
     Object.defineProperty(window, "indexedDB", { get: denied });
     Object.defineProperty(window, "sessionStorage", { get: denied });
-  });
+  }, DARK_PHONE);
   await expect
     .poll(() => page.getByTestId("trouble").innerText())
     .toMatch(/keeps nothing.*allow this site to store data/);
+  expect(await barriers(page)).toEqual([]);
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width: 1280, height: 800 });
+  expect(await barriers(page)).toEqual([]);
   await page.getByTestId("args").fill("5");
   await page.getByTestId("run").click();
   await expect
@@ -46,7 +53,12 @@ test("storage denied: the page works, forgets, and says what would keep it", asy
 test("without WebRTC a program runs here, and the page says what is missing", async () => {
   const page = await openWithout(() => {
     Object.assign(window, { RTCPeerConnection: undefined, webkitRTCPeerConnection: undefined });
-  });
+  }, DARK_PHONE);
+  await page.getByTestId("donate").waitFor();
+  expect(await barriers(page)).toEqual([]);
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width: 1280, height: 800 });
+  expect(await barriers(page)).toEqual([]);
   await page.getByTestId("args").fill("5");
   await page.getByTestId("run").click();
   await expect

@@ -1,10 +1,8 @@
 /** A newcomer's path with two tabs, by keyboard alone; and whether everybody can read and reach what is on the page. */
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import type { AxeResults } from "axe-core";
 import type { Browser, Locator, Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Relay } from "../../relay/index.ts";
+import { barriers } from "./barriers.ts";
 import { eventually, openTab, startChromium, startPageRelay, writeProgram } from "./harness.ts";
 
 let browser: Browser;
@@ -70,21 +68,6 @@ test("donate, run in another tab, see it fly, move it, reclaim, read the receipt
   expect(tabs.flatMap(({ errors }) => errors)).toEqual([]);
   await Promise.all([donor.context().close(), author.context().close()]);
 });
-
-const axeSource = readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-/** What is wrong for those who see, hear or move differently: the rule, and where. */
-async function barriers(page: Page): Promise<string[]> {
-  await page.evaluate(await axeSource);
-  const results: AxeResults = await page.evaluate(() =>
-    (globalThis as unknown as { axe: typeof import("axe-core") }).axe.run(),
-  );
-  return results.violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, nodes }) =>
-      nodes.map((node) => `${id}: ${node.target.join(" ")}: ${node.failureSummary ?? ""}`),
-    );
-}
 
 test.each([
   ["light", 1280],
@@ -153,6 +136,45 @@ test.each([
   }
   await page.context().close();
 });
+
+test.each([
+  ["light", 1280],
+  ["dark", 390],
+] as const)(
+  "no serious barrier with guests here, and a process that can be moved: %s, %i pixels wide",
+  async (colorScheme, width) => {
+    const options = { colorScheme, viewport: { width, height: 800 } };
+    const [{ page: donor }, { page: author }] = [
+      await openTab(browser, relay, options),
+      await openTab(browser, relay, options),
+    ];
+    await donor.getByTestId("donate").click();
+    await author.locator("section[data-here=false]").waitFor();
+    await author.getByTestId("example").selectOption("own");
+    await writeProgram(author, SLOW.replace("local", "remote"));
+    await author.getByTestId("run").click();
+    await donor.getByTestId("guest-2").waitFor();
+    expect(await barriers(donor), "a guest").toEqual([]);
+    await author.getByTestId("process-2").getByRole("button").click();
+    await author
+      .getByTestId("process-menu")
+      .getByRole("button", { name: /^Move to/ })
+      .waitFor();
+    expect(await barriers(author), "the menu of a process that runs").toEqual([]);
+    await author.keyboard.press("Escape");
+
+    await donor.getByRole("button", { name: /^Block / }).click();
+    await donor.getByTestId("limits").locator("summary").click();
+    await donor.getByTestId("served").fill("nobody");
+    await donor.getByTestId("served").press("Enter");
+    await donor.getByTestId("blocked-list").waitFor();
+    expect(await barriers(donor), "people on lists").toEqual([]);
+    await donor.getByTestId("snooze").click();
+    await eventually(() => donor.getByTestId("donor-state").innerText()).toBe("Snoozed");
+    expect(await barriers(donor), "snoozed").toEqual([]);
+    await Promise.all([donor.context().close(), author.context().close()]);
+  },
+);
 
 test("an invitation: the address, and a code to photograph", async () => {
   const { page } = await openTab(browser, relay);
