@@ -163,13 +163,9 @@ export class Steward {
 
   #look(): void {
     const readings = this.#read();
+    const nowMs = this.#now();
     const decideWith = (budget: number) =>
-      decide(
-        { wish: this.#wish, settings: this.#settings },
-        { ...readings, budget },
-        this.#decision,
-        this.#now(),
-      );
+      decide({ wish: this.#wish, settings: this.#settings }, { ...readings, budget }, this.#decision, nowMs);
     const { budget } = this.#options;
     const { wants } = decideWith(Number.POSITIVE_INFINITY);
     const granted = budget ? budget.want(wants) : Number.POSITIVE_INFINITY;
@@ -179,6 +175,7 @@ export class Steward {
       this.#wish = { kind: "off", reason: "finished, as you asked" };
       return this.#look();
     }
+    if (this.#wish.kind === "snoozed" && this.#wish.untilMs <= nowMs) this.#wish = { kind: "on" };
     const before = this.#decision;
     this.#decision = decision;
     this.#carryOut(decision);

@@ -80,7 +80,15 @@ export function decide(
   const present = isPresent(settings, readings, before?.present ?? true);
   const batteryLow = isBatteryLow(readings, before?.batteryLow ?? false);
   const busy = busyness(readings, present, before, previous?.workers ?? 0, nowMs);
-  const memory: Memory = { wish: wish.kind, present, batteryLow, moreSinceMs: undefined, ...busy };
+  // A snooze that is over is as if it had always been wished: what follows waits like any other work.
+  const over = wish.kind === "snoozed" && wish.untilMs <= nowMs;
+  const memory: Memory = {
+    wish: over ? "on" : wish.kind,
+    present,
+    batteryLow,
+    moreSinceMs: undefined,
+    ...busy,
+  };
   const nothing = (guests: Decision["guests"], reason: string): Decision => ({
     taking: false,
     workers: guests === "run" ? (previous?.workers ?? 0) : 0,
@@ -101,9 +109,8 @@ export function decide(
       return nothing("leave", "paused by its owner");
     }
     case "snoozed":
-      if (wish.untilMs > nowMs)
-        return nothing("leave", `snoozed by its owner for ${inWords(wish.untilMs - nowMs)} more`);
-      break;
+      if (over) break;
+      return nothing("leave", `snoozed by its owner for ${inWords(wish.untilMs - nowMs)} more`);
     case "finishing":
       return nothing("run", "finishing what is here, then it stops");
     case "on":

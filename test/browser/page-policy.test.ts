@@ -20,6 +20,7 @@ interface Fakes {
   pressure(state: string): void;
   battery(charging: boolean, level: number): void;
   saveData(on: boolean): void;
+  line(type: "wifi" | "cellular"): void;
   hidden(on: boolean): void;
 }
 declare global {
@@ -39,7 +40,7 @@ function fakeSensors(): void {
   let idle = new Idle();
   let onPressure: (records: { state: string }[]) => void = () => {};
   const battery = Object.assign(new EventTarget(), { charging: true, level: 1 });
-  const connection = Object.assign(new EventTarget(), { saveData: false });
+  const connection = Object.assign(new EventTarget(), { saveData: false, type: "wifi" });
   const query = navigator.permissions.query.bind(navigator.permissions);
   navigator.permissions.query = async (wanted) =>
     (wanted.name as string) === "idle-detection" ? ({ state: "granted" } as PermissionStatus) : query(wanted);
@@ -68,6 +69,10 @@ function fakeSensors(): void {
     battery(charging, level) {
       Object.assign(battery, { charging, level });
       battery.dispatchEvent(new Event("levelchange"));
+    },
+    line(type) {
+      connection.type = type;
+      connection.dispatchEvent(new Event("change"));
     },
     saveData(on) {
       connection.saveData = on;
@@ -263,12 +268,176 @@ test("traffic that is used up takes nothing more, after a reload too; what was g
   await author.getByTestId("cancel").click();
   await why(donor).toBe("Nothing runs here: today’s traffic of 1 MiB is used up.");
   const given = () => donor.getByTestId("history").innerText();
-  await eventually(given).toMatch(/to 1 process/);
-  await donor.reload();
-  await eventually(given).toMatch(/to 1 process/);
   await donor.getByTestId("history").locator("summary").click();
-  expect(await given()).toMatch(/\d MiB/);
+  await eventually(given).toMatch(/to 1 process.*\d MiB/s); // it is written down by then
+  await donor.reload();
+  await donor.getByTestId("history").locator("summary").click();
+  await eventually(given).toMatch(/to 1 process.*\d MiB/s);
   await donor.getByTestId("donate").click();
   await why(donor).toBe("Nothing runs here: today’s traffic of 1 MiB is used up.");
   await Promise.all([donor.context().close(), author.context().close()]);
+});
+
+test("on battery if never allowed, over a line that is paid by use, and while nobody is here if that is to be rest", async () => {
+  const page = await openDonor();
+  await page.getByTestId("battery").selectOption("never");
+  await page.getByTestId("donate").click();
+  await state(page).toBe("Donating: nothing is here");
+  await page.evaluate(() => fakes.battery(false, 0.9));
+  await why(page).toBe("Nothing runs here: on battery.");
+  await page.evaluate(() => fakes.battery(true, 0.9));
+  await page.evaluate(() => fakes.line("cellular"));
+  await why(page).toBe("Nothing runs here: data is being saved on this connection.");
+  await page.getByLabel("Also when data is to be saved").check();
+  await why(page).toMatch(/^Nothing runs here: all is quiet; /);
+  await page.getByTestId("workers-away").press("Home");
+  await page.evaluate(() => fakes.user("idle", "locked"));
+  await why(page).toBe("Nothing runs here: nobody is here, and then it is to rest.");
+  await page.context().close();
+});
+
+/** A tab whose clock the test moves on. */
+async function openWithClock(before: () => void): Promise<Page> {
+  const { page } = await openTab(browser, relay, {}, before);
+  await page.clock.install();
+  await page.reload();
+  await page.getByTestId("relay").and(page.locator("[data-state=online]")).waitFor();
+  await page.getByTestId("limits").locator("summary").click();
+  return page;
+}
+
+/** Lets time pass until the page says so. */
+const whyInTime = (page: Page) =>
+  eventually(async () => {
+    await page.clock.fastForward(2_000);
+    return page.getByTestId("why").innerText();
+  });
+
+test("where the browser tells nothing of other programs: without input for a while, its owner counts as away", async () => {
+  const page = await openWithClock(() => {
+    Object.assign(globalThis, { IdleDetector: undefined });
+    Object.defineProperty(navigator, "hardwareConcurrency", { value: 8 });
+  });
+  await page.getByTestId("donate").click();
+  await why(page).toMatch(/^You are here: 4 workers\./);
+  await whyInTime(page).toMatch(/^4 workers now, more in \d+ s if all stays quiet\./);
+  await whyInTime(page).toMatch(/^You are away: 8 workers\./);
+  await page.mouse.move(300, 300);
+  await why(page).toMatch(/^You are here: 4 workers\./);
+  await page.context().close();
+});
+
+test("a busy machine loses a worker at a time, and gets them back once it is not", async () => {
+  const page = await openWithClock(() => {
+    Object.defineProperty(navigator, "hardwareConcurrency", { value: 8 });
+    class Pressure {
+      constructor(tell: (records: { state: string }[]) => void) {
+        Object.assign(globalThis, { press: (state: string) => tell([{ state }]) });
+      }
+      async observe() {}
+      disconnect() {}
+    }
+    Object.assign(globalThis, { IdleDetector: undefined, PressureObserver: Pressure });
+  });
+  const press = (state: string) =>
+    page.evaluate((state) => (globalThis as unknown as { press(state: string): void }).press(state), state);
+  await page.getByTestId("away-after").fill("600");
+  await page.getByTestId("away-after").press("Tab");
+  await page.getByTestId("donate").click();
+  await why(page).toMatch(/^You are here: 4 workers\./);
+  await press("critical");
+  await whyInTime(page).toMatch(/^This machine is busy: only 3 workers\./);
+  await whyInTime(page).toMatch(/^This machine is busy: only 2 workers\./);
+  await press("nominal");
+  await whyInTime(page).toMatch(/^You are here: 4 workers\./);
+  await page.context().close();
+});
+
+test("a snooze ends by itself: work is taken again, once all has been quiet for a while", async () => {
+  const page = await openWithClock(() => {});
+  await page.getByTestId("donate").click();
+  await state(page).toBe("Donating: nothing is here");
+  await page.getByTestId("snooze").click();
+  await why(page).toMatch(/^Nothing runs here: snoozed by its owner for \d+ min more\.$/);
+  await page.clock.fastForward("59:00");
+  await state(page).toBe("Snoozed");
+  await page.clock.fastForward("01:01");
+  await why(page).toMatch(/^Nothing runs here: all is quiet; work starts in \d+ s if it stays so\.$/);
+  await state(page).toBe("Waiting: nothing is here");
+  await eventually(() => page.title()).toBe("◌ waiting – Roost");
+  await page.clock.fastForward(31_000);
+  await state(page).toBe("Donating: nothing is here");
+  await page.context().close();
+});
+
+test("what is paused stands still for a minute and then moves on, with a receipt that says why", async () => {
+  const donor = await openWithClock(() => {});
+  await donor.getByTestId("donate").click();
+  const author = (await openTab(browser, relay)).page;
+  await sendGuest(author, "");
+  await state(donor).toBe("Donating: 1 guest here");
+  await donor.getByTestId("pause").click();
+  await state(donor).toBe("Paused: 1 guest stands still");
+  await donor.clock.fastForward(61_000);
+  await eventually(() => donor.getByTestId("receipt").innerText()).toMatch(
+    /paused by its owner\. 1 process left/,
+  );
+  await state(donor).toBe("Paused");
+  await Promise.all([donor.context().close(), author.context().close()]);
+});
+
+test("workers that another tab has are said to be there", async () => {
+  const before = () => {
+    Object.defineProperty(navigator, "hardwareConcurrency", { value: 4 });
+  };
+  const { page: first } = await openTab(browser, relay, {}, fakeSensors);
+  await first.context().addInitScript(before);
+  const second = await first.context().newPage();
+  await second.addInitScript(fakeSensors);
+  await second.goto(first.url());
+  await first.reload();
+  await first.getByTestId("donate").click();
+  await eventually(async () => {
+    await first.evaluate(() => fakes.user("active"));
+    return first.getByTestId("why").innerText();
+  }).toMatch(/^You are here: 2 workers\./);
+  await second.getByTestId("donate").click();
+  await why(second).toMatch(/^2 workers; other tabs of this browser use the rest\./);
+  await first.context().close();
+});
+
+test("a browser that could tell more is asked on request, and what it lacks is said no more", async () => {
+  const { page } = await openTab(browser, relay, {}, () => {
+    let permission = "prompt";
+    class Idle extends EventTarget {
+      static async requestPermission() {
+        permission = "granted";
+        return permission;
+      }
+      userState = "active";
+      screenState = "unlocked";
+      async start() {}
+    }
+    Object.assign(globalThis, { IdleDetector: Idle });
+    navigator.permissions.query = async () => ({ state: permission }) as PermissionStatus;
+  });
+  await page.getByTestId("limits").locator("summary").click();
+  const text = () => page.getByTestId("limits").innerText();
+  expect(await text()).toContain("whether you use other programs");
+  await page.getByTestId("ask-idle").click();
+  await page.getByTestId("ask-idle").waitFor({ state: "detached" });
+  await eventually(text).not.toContain("whether you use other programs");
+  await page.context().close();
+});
+
+test("an engine that does not come is said, nothing is given, and the next press tries again", async () => {
+  const { page } = await openTab(browser, relay, { serviceWorkers: "block" });
+  await page.route("**/engine-*.wasm", (route) => route.abort());
+  await page.getByTestId("donate").click();
+  await eventually(() => page.getByTestId("trouble").innerText()).toMatch(/^This tab cannot take work: ./);
+  await why(page).toBe("Nothing runs here: the engine did not start.");
+  await page.unroute("**/engine-*.wasm");
+  await page.getByTestId("donate").click();
+  await state(page).toBe("Donating: nothing is here");
+  await page.context().close();
 });
