@@ -338,7 +338,7 @@ export class LaunchedJob {
 
   /** A line of standard input; undefined is its end. */
   type(line: string | undefined): void {
-    this.job.input?.give(line);
+    this.job.giveLine(line);
   }
 
   kill(pid: number = FIRST_PID, signal: SignalName = "SIGTERM"): void {

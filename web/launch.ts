@@ -84,12 +84,9 @@ export class Launch implements Run {
   static async revive(fabric: Fabric, atRest: JobAtRest, store: Store, on: Listeners): Promise<Launch> {
     const { home, disk: files = [], output } = atRest.job;
     const { name, program, args } = home.spec;
-    const nothing = new Uint8Array();
-    const contents = files.map(
-      ({ path, revision }) => [path, atRest.contents.get(revision) ?? nothing] as const,
-    );
+    const disk = MemoryDisk.again(files, atRest.contents);
     const order = { name, ...program, args, files: new Map() };
-    const launch = await Launch.#begin(fabric, order, new MemoryDisk(contents), store, on, (options) =>
+    const launch = await Launch.#begin(fabric, order, disk, store, on, (options) =>
       fabric.revive(atRest, options),
     );
     for (const { fd, data } of output) launch.#terminal.print(fd, data);

@@ -176,12 +176,8 @@ function begin(home: Fabric, launch: Launch, options: HomeOptions): Promise<Job>
 
 /** A job that comes from a page has its files with it; they stay in memory. */
 function diskOf({ directory, atRest }: Launch): Disk {
-  const { job, contents } = atRest ?? {};
-  if (!job?.disk) return new NodeDisk(directory);
-  const nothing = new Uint8Array();
-  return new MemoryDisk(
-    job.disk.map(({ path, revision }) => [path, contents?.get(revision) ?? nothing] as const),
-  );
+  const { disk } = atRest?.job ?? {};
+  return atRest && disk ? MemoryDisk.again(disk, atRest.contents) : new NodeDisk(directory);
 }
 
 /** What a program gets that writes where nobody reads: SIGPIPE. */

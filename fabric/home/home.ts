@@ -30,10 +30,11 @@ const BALANCE_EVERY_MS = 250;
 export function newHome(spec: JobSpec, nowMs: number): HomeState {
   const state = homeWithoutProcesses(spec);
   newProcess(state, pid(0), "any", undefined, "started", nowMs);
+  settle(state);
   return state;
 }
 
-export const homeWithoutProcesses = (spec: JobSpec): HomeState => ({
+export const homeWithoutProcesses = (spec: JobSpec, firstEpoch = epoch(0)): HomeState => ({
   spec,
   processes: new Map(),
   hosts: new Map(),
@@ -43,6 +44,7 @@ export const homeWithoutProcesses = (spec: JobSpec): HomeState => ({
   space: { tuples: [], bytes: 0, waiting: new Set() },
   tally: newTally(),
   nextPid: FIRST_PID,
+  firstEpoch,
   ended: false,
 });
 

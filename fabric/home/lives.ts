@@ -1,7 +1,7 @@
 /** How processes come and go: born, moved, signalled, ended, waited for. */
 import { utf8Encode } from "../base/codec.ts";
 import { RoostError } from "../base/errors.ts";
-import { type CallNumber, epoch, FIRST_PID, type HostId, type Pid, pid } from "../base/ids.ts";
+import { type CallNumber, FIRST_PID, type HostId, type Pid, pid } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import { CALL_AGAIN, encodeAnswer, encodeError, type SignalName } from "../wire/calls.ts";
 import type { Snapshot } from "../wire/messages.ts";
@@ -25,7 +25,7 @@ export function newProcess(
     pid: id,
     ppid,
     on,
-    epoch: epoch(0),
+    epoch: state.firstEpoch,
     where: { kind: "nowhere", why, next: undefined },
     snapshot,
     seed: seedOf(state.spec.seed, id),

@@ -38,7 +38,7 @@ import { homeWithoutProcesses } from "./home.ts";
 import { letterBytes } from "./mail.ts";
 import { tupleBytes } from "./space.ts";
 import type { Group, HomeState, JobSpec, Pending, Process } from "./state.ts";
-import { touch } from "./tally.ts";
+import { settle, touch } from "./tally.ts";
 
 const words = text(LIMITS.pathBytes);
 const pid = branded<Pid>(varint);
@@ -218,8 +218,8 @@ export function specOf({ spec }: SavedHome): JobSpec {
 }
 
 /**
- * Epochs of a revived job begin this far above those that were saved: whatever the home before it gave out after it was
- * saved is below.
+ * Epochs of a revived job begin this far above those that were saved, of processes that are yet to be born too: whatever the
+ * home before it gave out after it was saved is below, also to other processes of the same pid.
  */
 const EPOCHS_OF_A_LIFE = 1_000_000;
 
@@ -231,7 +231,8 @@ export function reviveHome(
   saved: SavedHome,
   images: ReadonlyMap<ImageId, Uint8Array>,
 ): { readonly state: HomeState; readonly effects: HomeEffect[] } | Invalid {
-  const state = homeWithoutProcesses(specOf(saved));
+  const latest = saved.processes.reduce((most, one) => Math.max(most, one.epoch), 0);
+  const state = homeWithoutProcesses(specOf(saved), epoch(latest + EPOCHS_OF_A_LIFE));
   state.nextPid = saved.nextPid;
   const effects: HomeEffect[] = [];
   for (const one of saved.processes) {
@@ -241,7 +242,7 @@ export function reviveHome(
       const bytes = images.get(id);
       if (bytes) state.images.set(id, bytes);
     }
-    const p = reviveProcess(one);
+    const p = reviveProcess(one, state.firstEpoch);
     state.processes.set(p.pid, p);
     touch(state, p);
     if (one.pending) effects.push(...askAgain(one.pid, one.pending));
@@ -259,17 +260,18 @@ export function reviveHome(
     state.space.bytes += tupleBytes(fields);
   }
   for (const pid of saved.waiting) state.space.waiting.add(pid);
+  settle(state);
   return { state, effects };
 }
 
-function reviveProcess(one: SavedHome["processes"][number]): Process {
+function reviveProcess(one: SavedHome["processes"][number], epoch: Epoch): Process {
   const last = one.stays.at(-1);
   const stays = one.stays.map((stay) =>
     stay === last ? { ...stay, leftMs: stay.leftMs ?? stay.placedMs } : stay,
   );
   return {
     ...one,
-    epoch: epoch(one.epoch + EPOCHS_OF_A_LIFE),
+    epoch,
     where: one.end
       ? { kind: "ended" }
       : { kind: "nowhere", why: one.stays.length ? "lost" : "started", next: undefined },

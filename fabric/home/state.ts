@@ -214,5 +214,7 @@ export interface HomeState {
   readonly space: Space;
   readonly tally: Tally;
   nextPid: number;
+  /** Processes begin with this epoch: it is above all that the homes before this one have given out. */
+  readonly firstEpoch: Epoch;
   ended: boolean;
 }

@@ -96,7 +96,7 @@ class Visit {
       case "enough":
         return this.#outputs.get(request.id)?.();
       case "line":
-        return this.#job.input?.give(request.line);
+        return this.#job.giveLine(request.line);
       case "kill":
       case "migrate":
       case "attach":

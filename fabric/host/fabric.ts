@@ -22,7 +22,7 @@ import { readable, type Self } from "./greeting.ts";
 import { type Admission, HostDaemon } from "./host-daemon.ts";
 import { groupKey, groupName, type Identity, identityFrom, identityOf } from "./identity.ts";
 import { Job, type Terminal } from "./job.ts";
-import { JobKeeper } from "./job-keeper.ts";
+import { keptJob } from "./job-keeper.ts";
 import type { JobAtRest } from "./saved-job.ts";
 import { type DonorView, type JobView, viewOfDonor, viewOfJob } from "./view.ts";
 
@@ -351,12 +351,9 @@ export class Fabric {
     const { daemon, self } = await this.#host();
     const { clock, random, log } = this.#env;
     const { keepIn } = options;
-    let keeper: JobKeeper | undefined;
-    const job = new Job({
+    const jobOptions = {
       spec,
       atRest,
-      onProgress: () => keeper?.progress(),
-      whenKept: keepIn && spec.durable && !options.disk.contents ? async () => keeper?.keep() : undefined,
       self,
       disk: options.disk,
       terminal: options.terminal,
@@ -366,11 +363,11 @@ export class Fabric {
       log,
       onChange: () => this.#changed(),
       onEvent: options.onEvent ?? (() => {}),
-    });
-    if (keepIn) {
-      keeper = new JobKeeper(keepIn, job, clock, log);
-      await keeper.keep().catch((error) => log(`the job cannot be kept: ${String(error)}`));
-    }
+    };
+    const { job, kept } = keepIn
+      ? keptJob(keepIn, jobOptions)
+      : { job: new Job(jobOptions), kept: Promise.resolve() };
+    await kept.catch((error) => log(`the job cannot be kept: ${String(error)}`));
     this.#jobs.push(job);
     this.#secrets.set(job, idFromRandom(random.bytes(26)));
     const [ours, theirs] = linkPair();

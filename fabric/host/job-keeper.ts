@@ -6,7 +6,7 @@
 import { RoostError } from "../base/errors.ts";
 import { type ImageId, imageId, type JobId } from "../base/ids.ts";
 import type { Clock, Store } from "../base/ports.ts";
-import type { Job } from "./job.ts";
+import { Job, type JobOptions } from "./job.ts";
 import { decodeSavedJob, encodeSavedJob, type JobAtRest } from "./saved-job.ts";
 
 /** Between two moments that are kept, unless somebody waits for one. */
@@ -20,6 +20,26 @@ const prefix = (job: JobId) => `job/${job}/`;
 const bodyOf = (job: JobId) => `${prefix(job)}body`;
 const imageOf = (job: JobId, image: ImageId) => `${prefix(job)}image/${image}`;
 const contentOf = (job: JobId, revision: number) => `${prefix(job)}content/${revision}`;
+
+/**
+ * A job that is kept in the store until it ends. It is to be given no host before it was `kept` once: what the store has is then
+ * never older than what a host was told, and a home that is revived numbers its epochs above its own.
+ */
+export function keptJob(
+  store: Store,
+  options: Omit<JobOptions, "onProgress" | "whenKept">,
+): { readonly job: Job; readonly kept: Promise<void> } {
+  const { spec, disk, clock, log } = options;
+  let keeper: JobKeeper | undefined;
+  const outlivesHome = disk.contents === undefined;
+  const job = new Job({
+    ...options,
+    onProgress: () => keeper?.progress(),
+    whenKept: spec.durable && outlivesHome ? async () => keeper?.keep() : undefined,
+  });
+  keeper = new JobKeeper(store, job, clock, log);
+  return { job, kept: keeper.keep() };
+}
 
 export class JobKeeper {
   readonly #store: Store;

@@ -91,6 +91,7 @@ export class Job {
     this.#files.revive(job.files);
     this.output.revive(job.output);
     for (const line of job.lines) this.input?.give(line);
+    if (job.linesEnded) this.input?.give(undefined);
     for (const effect of revived.effects) this.#perform(effect);
   }
 
@@ -109,6 +110,7 @@ export class Job {
         disk: contents?.map(({ path, revision }) => ({ path, revision })),
         output: [...this.output.kept],
         lines: [...(this.input?.early ?? [])],
+        linesEnded: this.input?.ended ?? false,
       },
       images: this.state.images,
       contents: new Map(files?.map(({ revision, bytes }) => [revision, bytes])),
@@ -163,6 +165,12 @@ export class Job {
         },
       },
     );
+  }
+
+  /** A line of input, where there is no terminal; undefined is the end of all input. */
+  giveLine(line: string | undefined): void {
+    this.input?.give(line);
+    this.#options.onProgress?.();
   }
 
   kill(pid: Pid, signal: Extract<HomeEvent, { type: "kill" }>["signal"]): void {

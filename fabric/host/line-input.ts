@@ -6,6 +6,11 @@ export class LineInput {
   #ended = false;
   readonly #listeners = new Set<() => void>();
 
+  /** Whether there will be no more lines than those. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** Whether somebody waits for a line. */
   get asks(): boolean {
     return this.#waiting.length > 0;

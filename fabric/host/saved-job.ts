@@ -3,6 +3,7 @@
  * The form of `roost checkpoint`'s files and of what a page or a detached home keeps of its jobs.
  */
 import {
+  bool,
   branded,
   bytes,
   type Carried,
@@ -25,7 +26,7 @@ import { savedHome } from "../home/saved.ts";
 
 const MAGIC = "roost job";
 /** Raised whenever the form changes. */
-const VERSION = 1;
+const VERSION = 2;
 const MANY = 1 << 24;
 
 const label = struct({ magic: text(16), version: varint });
@@ -44,6 +45,8 @@ const savedJob = struct({
   ),
   /** Lines of input that nobody has asked for yet. */
   lines: list(text(LIMITS.dataBytes), MANY),
+  /** No more of them will come. */
+  linesEnded: bool,
 });
 export type SavedJob = Carried<typeof savedJob>;
 

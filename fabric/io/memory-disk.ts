@@ -24,6 +24,21 @@ export class MemoryDisk implements Disk {
     for (const [path, content] of files) this.put(path, content);
   }
 
+  /** As one was, its revisions too: those of what changes from now on are later than any of them. */
+  static again(
+    disk: readonly { readonly path: string; readonly revision: number }[],
+    contents: ReadonlyMap<number, Uint8Array>,
+    now?: () => number,
+  ): MemoryDisk {
+    const again = new MemoryDisk([], now);
+    for (const { path, revision } of disk) {
+      again.#revision = revision;
+      again.put(path, contents.get(revision) ?? new Uint8Array());
+    }
+    again.#revision = 1 + disk.reduce((latest, { revision }) => Math.max(latest, revision), 0);
+    return again;
+  }
+
   /** Puts a file there, with the directories above it; or, where the path ends with `/`, a directory. */
   put(path: string, content: Uint8Array): void {
     for (let slash = path.indexOf("/"); slash >= 0; slash = path.indexOf("/", slash + 1))

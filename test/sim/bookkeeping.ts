@@ -1,5 +1,6 @@
 /** What must be true of a home, and of a host, at every moment: nothing is kept that is of no more use, and what is counted is counted right. */
 import { LIMITS } from "../../fabric/base/limits.ts";
+import type { SavedHome } from "../../fabric/home/saved.ts";
 import type { HomeState, Process } from "../../fabric/home/state.ts";
 import { newTally, nextDueMs, settle, type Tally, touch } from "../../fabric/home/tally.ts";
 import type { KernelState } from "../../fabric/kernel/kernel.ts";
@@ -12,6 +13,12 @@ const hold = (holds: boolean, rule: string) => {
 /** Epochs only grow: remembers what they were. */
 export class Epochs {
   readonly #latest = new Map<number, number>();
+
+  /** Another home goes on from there: processes that came later were never born. */
+  goBackTo({ processes }: SavedHome): void {
+    const born = new Set<number>(processes.map(({ pid }) => pid));
+    for (const pid of this.#latest.keys()) if (!born.has(pid)) this.#latest.delete(pid);
+  }
 
   check(home: HomeState): void {
     for (const { pid, epoch } of home.processes.values()) {

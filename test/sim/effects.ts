@@ -1,5 +1,8 @@
 /** What a job has done to the world: lines that came out, calls that were heard. Each once, and in no second run another. */
+import { utf8Decode } from "../../fabric/base/codec.ts";
 import type { CallNumber, Pid } from "../../fabric/base/ids.ts";
+import type { SavedHome } from "../../fabric/home/saved.ts";
+import type { SavedJob } from "../../fabric/host/saved-job.ts";
 import { Violation } from "./copies.ts";
 
 export class Effects {
@@ -31,4 +34,23 @@ export class Effects {
     else if (before.length !== request.length || before.some((byte, n) => byte !== request[n]))
       throw new Violation(`process ${pid} made another call ${call} when it ran again`);
   }
+
+  /** Another home goes on from what was kept: the output that is a part of that, and the calls that it knows of. */
+  goBackTo({ home, output }: SavedJob): void {
+    this.stdout = "";
+    this.#printed.clear();
+    for (const { fd, data } of output) this.print(fd, utf8Decode(data));
+    const known = new Map(home.processes.map((p) => [p.pid, callsKnown(p)]));
+    for (const [pid, asked] of this.#asked) {
+      const p = known.get(pid);
+      if (p === undefined) this.#asked.delete(pid);
+      else asked.length = Math.min(asked.length, p);
+    }
+  }
+}
+
+/** How many calls of a process its home has heard of. */
+function callsKnown({ snapshot, answers, pending, undelivered }: SavedHome["processes"][number]): number {
+  const numbers = [...answers, ...undelivered, ...(pending ? [pending] : [])];
+  return Math.max(snapshot?.calls ?? 0, ...numbers.map(({ call = -1 }) => call + 1));
 }

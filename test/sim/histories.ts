@@ -30,7 +30,7 @@ const planOf = (
   machines: (host: SimulatedHost) => {
     const boom = () => {
       const world = history();
-      if (world && host.name !== "home") crash(world, host);
+      if (world && !host.name.startsWith("home")) crash(world, host);
     };
     return standIns({ ...SMALL, boom });
   },

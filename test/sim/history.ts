@@ -3,31 +3,32 @@
  * step. SIM.md beside this file says what is real, what is simulated and which rules there are.
  */
 import { Invalid, utf8Decode } from "../../fabric/base/codec.ts";
-import { baseId, type HostId, hostId, jobId, type Pid } from "../../fabric/base/ids.ts";
+import { must } from "../../fabric/base/errors.ts";
+import { hostId, jobId, type Pid } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
-import type { Clock } from "../../fabric/base/ports.ts";
-import type { End } from "../../fabric/home/state.ts";
-import { Job } from "../../fabric/host/job.ts";
+import type { Disk } from "../../fabric/base/ports.ts";
+import type { End, JobSpec } from "../../fabric/home/state.ts";
+import type { Job } from "../../fabric/host/job.ts";
+import { readKeptJob } from "../../fabric/host/job-keeper.ts";
 import type { Machines } from "../../fabric/host/machines.ts";
+import type { JobAtRest } from "../../fabric/host/saved-job.ts";
 import { MemoryDisk } from "../../fabric/io/memory-disk.ts";
 import { decodeCall } from "../../fabric/wire/calls.ts";
-import type { Entry } from "../../fabric/wire/directory.ts";
 import { decodeMessage, type Message } from "../../fabric/wire/messages.ts";
 import { checkHome, checkKernel, Epochs } from "./bookkeeping.ts";
 import { Copies, Violation } from "./copies.ts";
 import { Effects } from "./effects.ts";
-import { SimulatedLink } from "./network.ts";
 import { anyPace, type Pace } from "./pace.ts";
 import { Party } from "./party.ts";
 import { SimulatedRelay } from "./relay.ts";
+import { SELF, SimulatedHome } from "./simulated-home.ts";
 import { SimulatedHost } from "./simulated-host.ts";
+import { SimulatedStore } from "./simulated-store.ts";
 import { cause } from "./troubles.ts";
 import type { Weather } from "./weather.ts";
 import type { World } from "./world.ts";
 
 const HOUR_MS = 3_600_000;
-/** A home tries a host again that it could not link to, or has lost. */
-const RETRY_MS = 2_000;
 /** How often what takes long to look at is looked at. */
 const LOOK_CLOSELY_EVERY = 37;
 /** Without trouble, a job must end within this, beside the patience of homes with hosts. */
@@ -61,19 +62,22 @@ export interface Outcome {
 export class History {
   readonly world: World;
   readonly plan: Plan;
-  readonly job: Job;
   readonly hosts: SimulatedHost[] = [];
-  readonly homeParty: Party;
   readonly relay: SimulatedRelay;
   readonly effects: Effects;
+  readonly #spec: JobSpec;
   readonly #pace: Pace;
+  readonly #skewOfHomeMs: number;
+  readonly #rateOfHome: number;
   readonly #copies = new Copies();
   readonly #epochs = new Epochs();
-  readonly #disk: MemoryDisk;
-  readonly #clock: Clock;
-  readonly #self;
-  readonly #connecting = new Set<HostId>();
-  #listed: readonly Entry[] = [];
+  /** Of a kept home. */
+  readonly #store: SimulatedStore | undefined;
+  #files: MemoryDisk;
+  #home: SimulatedHome;
+  #homes = 0;
+  /** Why another home could not go on. */
+  #broken: unknown;
   #born = 0;
   /** No more trouble: everything that is broken is whole again. */
   healed = false;
@@ -85,56 +89,117 @@ export class History {
     this.plan = plan;
     const { weather } = plan;
     this.#pace = plan.pace ?? anyPace(world, weather.delayMs);
-    this.homeParty = new Party(world);
+    this.#skewOfHomeMs = this.#skewMs();
+    this.#rateOfHome = this.#rate();
     this.effects = new Effects(plan.printsOnce);
-    this.#disk = new MemoryDisk(Object.entries(plan.files ?? {}), () => world.nowMs);
-    this.#clock = world.clock(this.#skewMs(), this.homeParty.enter, this.#rate());
-    this.#self = { platform: "simulated", base: baseId("stand-in") };
-    const lines = [...plan.lines];
-    this.job = new Job({
-      spec: {
-        id: jobId(`job-${seed}`),
-        name: "simulated",
-        program: plan.program,
-        args: plan.args ?? [],
-        env: {},
-        zone: "UTC",
-        memoryBytesMax: LIMITS.guestMemoryBytes,
-        processesMax: LIMITS.processesPerJobMost,
-        durable: true,
-        preemptEvery: weather.preemptEvery,
-        seed: BigInt(seed),
-      },
-      self: { ...this.#self, id: hostId("home"), name: "home" },
-      disk: this.#disk,
-      terminal: {
-        print: (fd, data) => this.effects.print(fd, utf8Decode(data)),
-        readLine: () =>
-          new Promise((resolve) =>
-            world.after(world.between(0, 20), () => this.homeParty.enter(() => resolve(lines.shift()))),
-          ),
-      },
-      clock: this.#clock,
-      log: (sentence) => world.note(() => `home: ${sentence}`),
-      onChange: () => {},
-      onEvent: (event) => world.note(() => `        ${JSON.stringify(event)}`),
-    });
-    this.job.ended.then((end) => {
-      this.end = end;
-    });
+    this.#files = new MemoryDisk(Object.entries(plan.files ?? {}), () => world.nowMs);
+    this.#store = weather.kept && new SimulatedStore(world, weather.kept.writeMs);
+    this.#spec = {
+      id: jobId(`job-${seed}`),
+      name: "simulated",
+      program: plan.program,
+      args: plan.args ?? [],
+      env: {},
+      zone: "UTC",
+      memoryBytesMax: LIMITS.guestMemoryBytes,
+      processesMax: LIMITS.processesPerJobMost,
+      durable: true,
+      preemptEvery: weather.preemptEvery,
+      seed: BigInt(seed),
+    };
     this.relay = new SimulatedRelay(world);
-    this.relay.join({
-      id: hostId("home"),
-      party: this.homeParty,
-      taking: () => false,
-      onHosts: (hosts) => {
-        this.#listed = hosts;
-        this.#linkListed();
-      },
-    });
-    this.#link(this.#newHost("home", this.homeParty), true);
+    this.#home = this.#newHome(undefined);
     for (let n = 0; n < weather.hosts; n++) world.after(world.between(0, 300), () => this.join());
     world.onStep = () => this.#look();
+  }
+
+  get job(): Job {
+    return this.#home.job;
+  }
+  get homeParty(): Party {
+    return this.#home.party;
+  }
+  /** The launcher's own host. */
+  get own(): SimulatedHost {
+    return this.#home.own;
+  }
+
+  /** The home dies, and its host with it; some time later another goes on from what was kept. */
+  restartHome(): void {
+    const { world } = this;
+    if (!this.homeParty.alive || !this.#store) return;
+    this.#home.die();
+    world.after(world.between(1, 4_000), () =>
+      this.#revive().catch((error) => {
+        this.#broken = error;
+      }),
+    );
+  }
+
+  async #revive(): Promise<void> {
+    const before = this.#home;
+    const store = must(this.#store, "store").openedBy(before.party);
+    const atRest = await readKeptJob(store, this.#spec.id);
+    if (!atRest && before.kept) throw new Violation("the job was kept, and its store does not have it");
+    this.world.note(() => `*** another home, ${atRest ? "of what was kept" : "of nothing"}`);
+    if (atRest) {
+      this.#epochs.goBackTo(atRest.job.home);
+      this.effects.goBackTo(atRest.job);
+      const { disk } = atRest.job;
+      if (disk) this.#files = MemoryDisk.again(disk, atRest.contents, () => this.world.nowMs);
+    }
+    this.#home = this.#newHome(atRest);
+    // It is closed again while it opens.
+    const { world } = this;
+    if (world.random() < 0.3) world.after(world.between(0, 100), () => this.healed || this.restartHome());
+  }
+
+  #newHome(atRest: JobAtRest | undefined): SimulatedHome {
+    const { world, plan } = this;
+    const party = new Party(world);
+    const clock = world.clock(this.#skewOfHomeMs, party.enter, this.#rateOfHome); // it is the same machine
+    const name = `home${++this.#homes}`;
+    const lines = [...plan.lines];
+    const home = new SimulatedHome(world, {
+      name,
+      spec: this.#spec,
+      party,
+      clock,
+      pace: this.#pace,
+      disk: plan.weather.kept?.diskOutlives ? outliving(this.#files) : this.#files,
+      terminal: this.#store
+        ? undefined
+        : {
+            print: () => {},
+            readLine: () =>
+              new Promise((resolve) =>
+                world.after(world.between(0, 20), () => party.enter(() => resolve(lines.shift()))),
+              ),
+          },
+      onOutput: (fd, data) => this.effects.print(fd, utf8Decode(data)),
+      relay: this.relay,
+      own: this.#newHost(name, party),
+      hosts: () => this.hosts,
+      tap: (host, link) => ({
+        home: {
+          sent: (bytes) => host.sent(link, this.#decoded(bytes, `→ ${host.name}`)),
+          heard: (bytes) => this.#heardAtHome(host, this.#decoded(bytes, `${host.name} →`)),
+        },
+        host: {
+          heard: (bytes) => {
+            const message = decodeMessage(bytes);
+            if (!(message instanceof Invalid)) host.heard(link, message);
+          },
+        },
+      }),
+      onEnd: (end) => {
+        this.end = end;
+      },
+      store: this.#store,
+      atRest,
+    });
+    if (this.#store && !atRest) for (const line of [...lines, undefined]) home.job.giveLine(line);
+    return home;
   }
 
   /** Another host joins, and offers to take work. */
@@ -185,7 +250,7 @@ export class History {
     return {
       value: utf8Decode(value ?? new Uint8Array()),
       stdout: this.effects.stdout,
-      files: new Map(this.#disk.files()),
+      files: new Map(this.#files.files()),
       steps: world.steps,
     };
   }
@@ -229,6 +294,7 @@ export class History {
   }
 
   #look(): void {
+    if (this.#broken) throw this.#broken;
     const { state } = this.job;
     this.#copies.check(state);
     this.#epochs.check(state);
@@ -237,27 +303,19 @@ export class History {
     for (const host of this.hosts) checkKernel(host.kernel());
   }
 
-  /** The launcher's own host. */
-  get own(): SimulatedHost {
-    return this.#home;
-  }
-  #home!: SimulatedHost;
-
   #newHost(name: string, party?: Party): SimulatedHost {
     const { world } = this;
-    const host = new SimulatedHost(world, {
+    return new SimulatedHost(world, {
       name,
       workers: !party && world.random() < this.#pace.twoWorkers ? 2 : 1,
       pace: this.#pace,
       skewMs: this.#skewMs(),
       rate: this.#rate(),
-      self: this.#self,
+      self: SELF,
       copies: this.#copies,
       machines: this.plan.machines,
       ...(party && { party }),
     });
-    if (party) this.#home = host;
-    return host;
   }
 
   #skewMs(): number {
@@ -267,54 +325,6 @@ export class History {
   #rate(): number {
     const { drift } = this.plan.weather;
     return 1 + this.world.between(-drift, drift);
-  }
-
-  /** As a participant does (host/fabric.ts): to all that take work and are not linked. */
-  #linkListed(): void {
-    for (const { host, taking } of this.#listed) {
-      if (!taking || this.job.has(host) || this.#connecting.has(host) || this.end) continue;
-      const found = this.hosts.find(({ name }) => name === host);
-      if (!found) continue;
-      this.#connecting.add(host);
-      this.world.after(this.world.between(1, 200), () =>
-        this.homeParty.enter(() => {
-          if (found.alive && !found.party.asleep && !this.end) this.#link(found, false);
-          else this.#again(host);
-        }),
-      );
-    }
-  }
-
-  #again(host: HostId): void {
-    this.world.after(RETRY_MS, () =>
-      this.homeParty.enter(() => {
-        this.#connecting.delete(host);
-        this.#linkListed();
-      }),
-    );
-  }
-
-  #link(host: SimulatedHost, own: boolean): void {
-    const { way } = this.#pace;
-    const parties = [this.homeParty, host.party] as const;
-    const link = new SimulatedLink(this.world, parties, [way(parties[0], own), way(parties[1], own)]);
-    const [ours, theirs] = link.ends;
-    ours.tap = {
-      sent: (bytes) => host.sent(link, this.#decoded(bytes, `→ ${host.name}`)),
-      heard: (bytes) => this.#heardAtHome(host, this.#decoded(bytes, `${host.name} →`)),
-    };
-    host.links.add(link);
-    host.daemon.serve(theirs, own);
-    const hear = theirs.onMessage;
-    theirs.onMessage = (bytes) => {
-      hear(bytes);
-      const message = decodeMessage(bytes);
-      if (!(message instanceof Invalid)) host.heard(link, message);
-    };
-    this.job.addHost(ours, own, () => {
-      host.links.delete(link);
-      if (!own) this.#again(hostId(host.name));
-    });
   }
 
   #decoded(bytes: Uint8Array, way: string): Message {
@@ -347,6 +357,17 @@ export class History {
     return this.world.pick([...this.job.state.processes.keys()]);
   }
 }
+
+/** A disk that is there when its home has gone. */
+const outliving = (disk: MemoryDisk): Disk => ({
+  open: (path, mode) => disk.open(path, mode),
+  stat: (path) => disk.stat(path),
+  canonical: (path) => disk.canonical(path),
+  list: (path) => disk.list(path),
+  makeDirectory: (path) => disk.makeDirectory(path),
+  unlink: (path) => disk.unlink(path),
+  rename: (from, to) => disk.rename(from, to),
+});
 
 /** A message in a line of a transcript. */
 function told(message: Message): string {

@@ -100,6 +100,26 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     from: "    state.images.delete(id);\n",
     to: "",
   },
+  "a home's epochs go on where those of the one before were kept": {
+    file: "home/saved.ts",
+    from: "epoch(latest + EPOCHS_OF_A_LIFE)",
+    to: "epoch(latest)",
+  },
+  "files change before what led to it is kept": {
+    file: "host/job.ts",
+    from: "        await whenKept();\n",
+    to: "",
+  },
+  "where a file was to be continued is not kept": {
+    file: "home/files.ts",
+    from: "intents: Array.from(this.#intents, ([pid, intent]) => ({ pid, ...intent })),",
+    to: "intents: [],",
+  },
+  "a job is kept before its images are": {
+    file: "host/job-keeper.ts",
+    from: "await this.#store.set(key, bytes);",
+    to: "void this.#store.set(key, bytes);",
+  },
   "a signal waits for the end of a call": {
     file: "home/home.ts",
     from: "if (p.pending) interrupt(",

@@ -10,6 +10,10 @@ const FOR_EVER = Number.POSITIVE_INFINITY;
 
 export function cause(history: History, what: Trouble): void {
   const { world } = history;
+  if (what === "home restarts") {
+    world.note(`*** ${what}`);
+    return history.restartHome();
+  }
   const host = world.pick(history.hosts.filter(({ alive }) => alive));
   if (!host) return;
   world.note(() => `*** ${what}: ${host.name}`);
@@ -32,7 +36,8 @@ export function cause(history: History, what: Trouble): void {
       host.party.slowness = world.between(2, 30);
       return;
     case "reclaim":
-      if (world.random() < 0.3) return reclaim(history, history.own); // its home's processes stay, and stand still
+      // Of the launcher's own its home's processes stay, and stand still.
+      if (world.random() < 0.3 && history.own.alive) return reclaim(history, history.own);
       reclaim(history, host);
       return history.announce(host);
     case "terms":
@@ -49,7 +54,7 @@ export function cause(history: History, what: Trouble): void {
     case "recall": {
       const pid = history.anyPid();
       const to = world.pick(history.hosts.filter(({ alive }) => alive));
-      if (pid !== undefined)
+      if (pid !== undefined && history.homeParty.alive)
         history.job.migrate(pid, world.random() < 0.5 || !to ? undefined : hostId(to.name));
       return;
     }

@@ -20,6 +20,7 @@ const TROUBLES = [
   "recall",
   "relay restart",
   "leave",
+  "home restarts",
 ] as const;
 export type Trouble = (typeof TROUBLES)[number];
 
@@ -33,6 +34,11 @@ export interface Weather {
   /** How much faster or slower than others a clock may be. */
   readonly drift: number;
   readonly delayMs: number;
+  /**
+   * Its home is kept in a store, of which a write takes so long at most: as a page's, its files with it, or as one beside
+   * whose files are on a disk that outlives it.
+   */
+  readonly kept: { readonly writeMs: number; readonly diskOutlives: boolean } | undefined;
   /** Of a host that has little: as parts of a process. */
   readonly memoryProcesses: number | undefined;
 }
@@ -44,10 +50,15 @@ export const fairWeather: Weather = {
   skewHours: 0,
   drift: 0,
   delayMs: 1,
+  kept: undefined,
   memoryProcesses: undefined,
 };
+
+/** Part of the histories whose home is kept, and dies: they take longest. */
+const RESTARTS = 0.15;
+
 export function drawWeather(world: World): Weather {
-  const kinds = TROUBLES.filter(() => world.random() < 0.3);
+  const kinds = TROUBLES.filter((what) => world.random() < (what === "home restarts" ? RESTARTS : 0.3));
   const often = world.random() < 0.15 ? 12 : 4;
   const troubles = kinds.flatMap((what) =>
     Array.from({ length: world.whole(1, often) }, () => ({ what, at: world.between(0, 1.1) })),
@@ -59,6 +70,9 @@ export function drawWeather(world: World): Weather {
     skewHours: world.random() < 0.5 ? 30 : 0,
     drift: world.random() < 0.3 ? 0.2 : 0,
     delayMs: world.pick([2, 15, 15, 120]) ?? 15,
+    kept: kinds.includes("home restarts")
+      ? { writeMs: world.pick([1, 20, 200]) ?? 20, diskOutlives: world.random() < 0.5 }
+      : undefined,
     memoryProcesses: world.random() < 0.15 ? world.between(1, 4) : undefined,
   };
 }

@@ -36,7 +36,8 @@ export class Bench {
   readonly #calls = new Map<number, number>();
   readonly state: HomeState;
 
-  constructor(spec: Partial<JobSpec> = {}) {
+  /** `state`: of a home that goes on. */
+  constructor(spec: Partial<JobSpec> = {}, state?: HomeState) {
     const usual: JobSpec = {
       id: JOB,
       name: "test",
@@ -50,7 +51,7 @@ export class Bench {
       preemptEvery: 0,
       seed: 1n,
     };
-    this.state = newHome({ ...usual, ...spec }, this.nowMs);
+    this.state = state ?? newHome({ ...usual, ...spec }, this.nowMs);
   }
 
   do(event: HomeEvent): void {

@@ -54,7 +54,15 @@ test("a store that is full is asked again, seldom, until it takes the job", asyn
   };
   const atRest = {
     job: {
-      ...{ base: baseId("base"), startedMs: 0, savedMs: 0, disk: undefined, output: [], lines: [] },
+      ...{
+        base: baseId("base"),
+        startedMs: 0,
+        savedMs: 0,
+        disk: undefined,
+        output: [],
+        lines: [],
+        linesEnded: false,
+      },
       home: saveHome(launched().state),
       files: new Files(new MemoryDisk()).save(),
     },

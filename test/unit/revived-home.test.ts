@@ -1,0 +1,62 @@
+/** What a home that goes on from what was kept holds to, so that nothing of the one before it is taken for its own. */
+import { expect, test } from "vitest";
+import { Invalid } from "../../fabric/base/codec.ts";
+import { baseId, hostId } from "../../fabric/base/ids.ts";
+import { reviveHome, saveHome } from "../../fabric/home/saved.ts";
+import { Job } from "../../fabric/host/job.ts";
+import { decodeCheckpoint, encodeCheckpoint, type JobAtRest } from "../../fabric/host/saved-job.ts";
+import { systemClock } from "../../fabric/io/clock.ts";
+import { MemoryDisk } from "../../fabric/io/memory-disk.ts";
+import { Bench, launched } from "./home.kit.ts";
+
+test("a process that is born later has an epoch above all that the home before gave to its pid", () => {
+  const before = launched();
+  const saved = saveHome(before.state);
+  const lost = before.fork(1); // which was not kept any more
+  const revived = reviveHome(saved, before.state.images);
+  if (revived instanceof Invalid) throw new Error(revived.reason);
+  const after = new Bench({}, revived.state);
+  after.host("home", 1, true);
+  const child = after.fork(1);
+  expect(child).toBe(lost);
+  expect(after.placed(child).epoch).toBeGreaterThan(before.placed(lost).epoch);
+});
+
+const jobOf = (atRest?: JobAtRest) =>
+  new Job({
+    spec: launched().state.spec,
+    self: { id: hostId("home"), name: "home", platform: "", base: baseId("base") },
+    disk: new MemoryDisk(),
+    terminal: undefined,
+    clock: systemClock,
+    log: () => {},
+    onChange: () => {},
+    onEvent: () => {},
+    atRest,
+  });
+
+test("lines of input that nobody has read are there, and so is their end", async () => {
+  const before = jobOf();
+  for (const line of ["one", undefined]) before.giveLine(line);
+  const { input } = jobOf(decodeCheckpoint(encodeCheckpoint(before.atRest())));
+  expect(await input?.readLine()).toBe("one");
+  expect(await input?.readLine()).toBeUndefined();
+});
+
+test("files in memory keep their revisions, and none is given again", () => {
+  const write = (disk: MemoryDisk, path: string) =>
+    disk
+      .open(path, { read: false, write: true, create: true, exclusive: false, truncate: true })
+      .write(Uint8Array.of(1), 0);
+  const revisions = (disk: MemoryDisk) =>
+    new Map(disk.contents().map(({ path, revision }) => [path, revision]));
+  const before = new MemoryDisk();
+  before.makeDirectory("empty");
+  for (const path of ["a", "b", "a"]) write(before, path);
+  const contents = new Map(before.contents().map(({ revision, bytes }) => [revision, bytes]));
+  const after = MemoryDisk.again(before.contents(), contents);
+  expect(revisions(after)).toEqual(revisions(before));
+  write(after, "c");
+  expect(revisions(after).get("c")).toBeGreaterThan(Math.max(...revisions(before).values()));
+  expect([...after.files()].map(([path]) => path)).toEqual(["a", "b", "c"]);
+});
