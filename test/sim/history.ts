@@ -75,6 +75,7 @@ export class History {
   readonly #store: SimulatedStore | undefined;
   #files: MemoryDisk;
   #home: SimulatedHome;
+  /** How many names it has had. */
   #homes = 0;
   /** Why another home could not go on. */
   #broken: unknown;
@@ -158,7 +159,8 @@ export class History {
     const { world, plan } = this;
     const party = new Party(world);
     const clock = world.clock(this.#skewOfHomeMs, party.enter, this.#rateOfHome); // it is the same machine
-    const name = `home${++this.#homes}`;
+    if (this.#homes === 0 || world.random() < 0.5) this.#homes++; // it may be who it was
+    const name = `home${this.#homes}`;
     const lines = [...plan.lines];
     const home = new SimulatedHome(world, {
       name,
