@@ -373,3 +373,26 @@ test("nothing is wider than a phone", async () => {
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
   await page.context().close();
 });
+
+test("the table of processes: at any width nothing in it is cut off, and lines of time are long enough to be read", async () => {
+  const { page } = await openTab(browser, relay);
+  await runOwn(
+    page,
+    'import { fork, recv, wait } from "roost";\nif (fork() === 0) process.exit(3);\nif (fork() === 0) recv();\nwait();\nwait();\n',
+  );
+  await eventually(() => page.getByTestId("process-1").innerText()).toContain("waits for a child to end");
+  await eventually(() => page.getByTestId("process-3").innerText()).toContain("waits for a message");
+  await eventually(() => page.getByTestId("process-2").innerText()).toContain("exit 3");
+  const cells = (selector: string) => page.locator(`.processes ${selector}`);
+  for (const width of [1280, 1000, 880, 390]) {
+    await page.setViewportSize({ width, height: 900 });
+    await eventually(() =>
+      cells("tbody td").evaluateAll((all) =>
+        all.filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.textContent),
+      ),
+    ).toEqual([]);
+    const lines = await cells("canvas").evaluateAll((all) => all.map((line) => line.clientWidth));
+    expect(Math.min(...lines), `${width} pixels wide`).toBeGreaterThan(140);
+  }
+  await page.context().close();
+});

@@ -156,7 +156,8 @@ function Give({ model, which, title }: { model: Model; which: "here" | "away"; t
 
 const Check = ({ label, on, set }: { label: string; on: boolean; set: (on: boolean) => void }) => (
   <label class="check">
-    <input type="checkbox" checked={on} onChange={(event) => set(event.currentTarget.checked)} /> {label}
+    <input type="checkbox" checked={on} onChange={(event) => set(event.currentTarget.checked)} />
+    <span>{label}</span>
   </label>
 );
 

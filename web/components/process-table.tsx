@@ -20,11 +20,11 @@ const INDENT_LEVELS_MAX = 6;
 /** With more rows, only those in sight are in the document. */
 const ROWS_ALL_MAX = 60;
 const ROWS_AROUND = 5;
-/** As the style sheet has it, in CSS pixels; on a narrow page a row has two lines. */
+/** As the style sheet has it, in CSS pixels; in a narrow table a row has two lines. */
 const ROW_HEIGHT = 28;
-const ROW_HEIGHT_NARROW = 62;
+const ROW_HEIGHT_NARROW = 65;
 const TIMELINE_HEIGHT = 18;
-const NARROW = 860;
+const NARROW = 640;
 /** While a job runs, the axis of time grows by steps of this part of it, so that rows are not drawn again with each frame. */
 const AXIS_STEPS = 64;
 const AXIS_STEP_MS_MIN = 250;
@@ -59,7 +59,7 @@ export function ProcessTable({
     if (!element || !track) return;
     // Once for all, and not while rows are drawn: the browser would lay everything out once more for each.
     const measure = () => {
-      const narrow = innerWidth <= NARROW;
+      const narrow = (element.parentElement?.clientWidth ?? innerWidth) <= NARROW;
       size.value = { height: element.clientHeight, narrow };
       const around = narrow ? element.querySelector("td.track") : track;
       look.value = lookOf(element, around?.clientWidth ?? 0, TIMELINE_HEIGHT);
@@ -131,7 +131,7 @@ export function ProcessTable({
               <th scope="col" class="number wide">
                 moves
               </th>
-              <th scope="col" class="number">
+              <th scope="col" class="number cpu">
                 CPU
               </th>
               <th scope="col" class="number wide">
