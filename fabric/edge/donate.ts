@@ -25,6 +25,8 @@ export interface DonateCommand {
   readonly block?: readonly string[];
   /** Whatever else this machine does. */
   readonly always?: boolean;
+  /** Where this machine's `/proc`, `/sys` and `/dev` are. */
+  readonly root: string;
   readonly json?: boolean;
 }
 
@@ -34,11 +36,11 @@ export async function donate(options: DonateCommand): Promise<void> {
   const workers = settings.here.workers;
   const say = (sentence: string) => process.stderr.write(`${sentence}\n`);
   const tell = (event: object) => json && process.stdout.write(`${JSON.stringify(event)}\n`);
-  const sensors = options.always ? NO_SENSORS : new NodeSensors();
+  const sensors = options.always ? NO_SENSORS : new NodeSensors(options.root);
   await using participant = await join(relay, { workers, log: say });
   const { fabric } = participant;
   const stopped = stopSignal();
-  let last = "";
+  let last: { readonly taking: boolean; readonly guests: string; readonly workers: number } | undefined;
   const steward = new Steward({
     fabric,
     sensors,
@@ -47,13 +49,16 @@ export async function donate(options: DonateCommand): Promise<void> {
     onChange: () => {
       const { decision, wish } = steward.view;
       if (wish.kind === "off") return; // as it was asked
-      const now = JSON.stringify({ taking: decision?.taking, guests: decision?.guests });
-      if (!decision || now === last) return; // only what is left of a wait is different
-      last = now;
-      const { taking, reason } = decision;
-      tell({ type: "state", taking, workers: decision.workers, reason });
-      if (taking) say(takesWork(fabric.name, relay, decision.workers));
-      else say(`Takes nothing: ${reason}.`);
+      if (!decision) return;
+      const { taking, guests, reason, workers } = decision;
+      const before = last;
+      if (before?.taking === taking && before.guests === guests && (!taking || before.workers === workers))
+        return; // only what is left of a wait is different
+      last = { taking, guests, workers };
+      tell({ type: "state", taking, workers, reason });
+      if (!taking) say(`Takes nothing: ${reason}.`);
+      else if (before?.taking) say(`${reason[0]?.toUpperCase()}${reason.slice(1)}.`);
+      else say(takesWork(fabric.name, relay, workers));
     },
     onReceipt: (receipt, reason) => {
       tell({ type: "receipt", reason, ...receipt });

@@ -141,6 +141,11 @@ function takingPart(roost: Command): void {
     )
     .option("--block <who...>", "serve no jobs of these participants")
     .option("--always", "whatever else this machine does: for servers")
+    .addOption(
+      new Option("--root <directory>", "where the machine's /proc, /sys and /dev are, seen from a container")
+        .env("ROOST_ROOT")
+        .default("/"),
+    )
     .option("--json", "print what happens as JSON lines")
     .addHelpText("after", "\nExample:\n  roost donate --relay http://localhost:9000 --workers 2")
     .action(async (options) => {
