@@ -6,7 +6,7 @@ import type { Engine } from "./engine.ts";
 import type { Host } from "./imports.ts";
 import { Instance } from "./instance.ts";
 import { Mirror } from "./mirror.ts";
-import { layOver, type Page, pagesOf } from "./pages.ts";
+import { inCommon, layOver, PAGE_BYTES, type Page, pagesOf, UNKNOWN } from "./pages.ts";
 
 /** Memory kept for the next machines. */
 const IDLE_BYTES_MAX = 32 << 20;
@@ -23,10 +23,18 @@ const NOBODY: Host = {
   stackLow: nobody,
 };
 
+/** An instance that nobody has. */
+interface Idle {
+  readonly instance: Instance;
+  readonly memoryBytes: number;
+  /** The pages that its memory begins with, as far as that is known. */
+  readonly holds: readonly Page[];
+}
+
 export class Instances {
   readonly #engine: Engine;
   readonly #mirror = new Mirror();
-  readonly #idle: Instance[] = [];
+  readonly #idle: Idle[] = [];
   #idleBytes = 0;
   /** What the memory of a new one holds. */
   readonly #pristine: readonly Page[];
@@ -39,22 +47,26 @@ export class Instances {
 
   /** One whose memory is these pages and then zeros. Throws RoostError ENOMEM where the host has no memory for it. */
   take(host: Host, pages: readonly Page[], memoryBytes: number): Instance {
-    const warm = this.#takeWarm(memoryBytes);
-    const instance = warm ?? new Instance(this.#engine, host);
+    const warm = this.#takeWarm(memoryBytes, pages);
+    const instance = warm?.instance ?? new Instance(this.#engine, host);
     instance.host = host;
     instance.resize(memoryBytes);
     // A new one's zeros cost the host no memory until they are touched.
-    layOver(instance.bytes, pages, warm ? undefined : this.#pristine);
+    if (warm) this.#layOver(instance, pages, warm.holds);
+    else layOver(instance.bytes, pages, this.#pristine);
     return instance;
   }
 
-  /** Takes back one that is stopped and that nobody uses any more. */
-  give(instance: Instance): void {
-    const { byteLength } = instance.memory.buffer;
+  /**
+   * Takes back one that is stopped and that nobody uses any more. `holds`: pages that its memory begins with, to the last
+   * byte, where that is known.
+   */
+  give(instance: Instance, holds: readonly Page[] = []): void {
+    const memoryBytes = instance.memory.buffer.byteLength;
     instance.host = NOBODY;
-    if (this.#idleBytes + byteLength > IDLE_BYTES_MAX) return;
-    this.#idle.push(instance);
-    this.#idleBytes += byteLength;
+    if (this.#idleBytes + memoryBytes > IDLE_BYTES_MAX) return;
+    this.#idle.push({ instance, memoryBytes, holds });
+    this.#idleBytes += memoryBytes;
   }
 
   /** The pages of an instance's first `bytes`; those that are as in `like` are the same. */
@@ -62,16 +74,31 @@ export class Instances {
     return this.#mirror.read(instance, bytes, like);
   }
 
-  /** The smallest that is large enough, else the largest. */
-  #takeWarm(memoryBytes: number): Instance | undefined {
-    const sizeOf = (i: number) => this.#idle[i]?.memory.buffer.byteLength ?? 0;
-    let best = 0;
-    for (let i = 1; i < this.#idle.length; i++) {
-      const bestIsEnough = sizeOf(best) >= memoryBytes;
-      const smaller = sizeOf(i) < sizeOf(best);
-      if (bestIsEnough ? smaller && sizeOf(i) >= memoryBytes : !smaller) best = i;
+  /** Writes every byte of the memory, but those that are known to be as they should. */
+  #layOver({ bytes }: Instance, pages: readonly Page[], holds: readonly Page[]): void {
+    if (inCommon(holds, pages) < pages.length / 2 && this.#mirror.copyTo(bytes, pages)) {
+      bytes.fill(0, pages.length * PAGE_BYTES);
+      return;
     }
-    this.#idleBytes -= sizeOf(best);
+    const before = [...holds];
+    while (before.length < pages.length) before.push(UNKNOWN);
+    bytes.fill(0, before.length * PAGE_BYTES);
+    layOver(bytes, pages, before);
+  }
+
+  /** The smallest that is large enough, else the largest; of several of that size the one that holds most of the pages. */
+  #takeWarm(memoryBytes: number, pages: readonly Page[]): Idle | undefined {
+    const sizes = this.#idle.map((x) => x.memoryBytes);
+    const enough = sizes.filter((bytes) => bytes >= memoryBytes);
+    const size = enough.length > 0 ? Math.min(...enough) : Math.max(...sizes);
+    let best = -1;
+    let most = -1;
+    this.#idle.forEach((x, i) => {
+      const here = x.memoryBytes === size ? inCommon(x.holds, pages) : -1;
+      if (here > most) [best, most] = [i, here];
+    });
+    if (best < 0) return undefined;
+    this.#idleBytes -= size;
     return this.#idle.splice(best, 1)[0];
   }
 }

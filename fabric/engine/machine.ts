@@ -11,7 +11,7 @@ import type { Image, Registers } from "./image.ts";
 import { Halt, type Host } from "./imports.ts";
 import type { Instance } from "./instance.ts";
 import { FRAMES_BYTES, FRAMES_HEADER } from "./memory-map.ts";
-import { layOver, type Page } from "./pages.ts";
+import { layOver, PAGE_BYTES, type Page, UNKNOWN } from "./pages.ts";
 import { Segments } from "./segments.ts";
 import { fault, type MachineOptions, type Program, type Stop, type World } from "./stop.ts";
 
@@ -149,8 +149,8 @@ export class Machine implements Disposable {
   park(like: readonly Page[] = this.#base.pages): void {
     if (!this.#at || this.#state !== "stopped") return;
     this.#parked = new CompactImage(this.image(), like);
-    this.#last = undefined;
     this.#leave();
+    this.#last = undefined;
   }
 
   [Symbol.dispose](): void {
@@ -411,8 +411,18 @@ export class Machine implements Disposable {
   }
 
   #leave(): void {
-    if (this.#at) this.#base.instances.give(this.#at);
+    if (this.#at) this.#base.instances.give(this.#at, this.#holds());
     this.#at = undefined;
+  }
+
+  /** The pages that its memory begins with, where they are known; not those with words that are set for each host (`#begin`). */
+  #holds(): Page[] {
+    if (!this.#last || !this.#unchanged) return [];
+    const { runtime, frames } = this.#base.addresses;
+    const pages = [...this.#last.pages];
+    for (const at of [runtime, runtime + PAGE_BYTES, frames, frames + FRAMES_HEADER.bytes])
+      pages[Math.floor(at / PAGE_BYTES)] = UNKNOWN;
+    return pages;
   }
 
   #limitMemory(): void {

@@ -1,15 +1,18 @@
 /**
- * One image's memory laid out flat, so that an instance can be compared with it natively. For another image, only the
- * pages in which the two differ are laid out anew.
+ * One image's memory laid out flat, so that an instance can be compared with it natively, and be made to hold it in one copy.
+ * For another image, only the pages in which the two differ are laid out anew.
  */
 import { type Instance, WASM_PAGE_BYTES } from "./instance.ts";
-import { layOver, PAGE_BYTES, type Page, pageCount, ZEROS } from "./pages.ts";
+import { inCommon, layOver, PAGE_BYTES, type Page, pageCount, ZEROS } from "./pages.ts";
 
 const INITIAL_BYTES = 2 << 20;
 /** More than this is given back to the host once it is not needed. */
 const KEPT_BYTES_MAX = 64 << 20;
 /** Compared at once; where they differ, page by page. */
 const BLOCK_PAGES = 16;
+
+/** What share of an image's pages must be shown already for it to be copied from here. */
+const NEARLY = 7 / 8;
 
 const newMemory = (bytes: number) => new WebAssembly.Memory({ initial: Math.ceil(bytes / WASM_PAGE_BYTES) });
 
@@ -41,6 +44,17 @@ export class Mirror {
       pages[n] = page;
     });
     return pages;
+  }
+
+  /**
+   * Makes `memory`, which may hold anything, begin with `pages`, if these are nearly what was read last: a fork's child is made
+   * of an image that has just been taken, and what is flat here is in the processor's cache.
+   */
+  copyTo(memory: Uint8Array, pages: readonly Page[]): boolean {
+    if (inCommon(this.#shown, pages) < pages.length * NEARLY) return false;
+    this.#show(pages);
+    memory.set(new Uint8Array(this.#memory.buffer, 0, pages.length * PAGE_BYTES));
+    return true;
   }
 
   #show(pages: readonly Page[]): void {

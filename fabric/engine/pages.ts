@@ -11,6 +11,9 @@ export type Page = Uint8Array;
 /** What every page beyond the end of a list is. */
 export const ZEROS: Page = new Uint8Array(PAGE_BYTES);
 
+/** In a list of what a memory holds, a page of which nothing is known: no image's, and so never the same as one. */
+export const UNKNOWN: Page = new Uint8Array(0);
+
 export const pageCount = (bytes: number) => Math.ceil(bytes / PAGE_BYTES);
 
 /** Pages as views of `memory`, which must not change any more. */
@@ -28,11 +31,17 @@ export function flat(pages: readonly Page[], bytes: number): Uint8Array<ArrayBuf
   return memory;
 }
 
-/** Makes `memory` hold `pages` and then zeros; now it holds `before` and then zeros, or anything. */
-export function layOver(memory: Uint8Array, pages: readonly Page[], before?: readonly Page[]): void {
-  const isThere = (n: number) => before !== undefined && (pages[n] ?? ZEROS) === (before[n] ?? ZEROS);
-  const count = Math.min(Math.max(pages.length, before?.length ?? 0), memory.length / PAGE_BYTES);
-  if (!before) memory.fill(0, count * PAGE_BYTES);
+/** How many pages are in the same place of both lists. */
+export function inCommon(a: readonly Page[], b: readonly Page[]): number {
+  let count = 0;
+  for (let n = Math.min(a.length, b.length) - 1; n >= 0; n--) if (a[n] === b[n]) count++;
+  return count;
+}
+
+/** Makes `memory` hold `pages` and then zeros; now it holds `before` and then zeros. */
+export function layOver(memory: Uint8Array, pages: readonly Page[], before: readonly Page[]): void {
+  const isThere = (n: number) => (pages[n] ?? ZEROS) === (before[n] ?? ZEROS);
+  const count = Math.min(Math.max(pages.length, before.length), memory.length / PAGE_BYTES);
   for (let n = 0; n < count; ) {
     const page = pages[n] ?? ZEROS;
     const first = n++;

@@ -25,7 +25,7 @@ const SUITES: Record<string, Suite> = {
     measure: engineSuite,
   },
   image: {
-    how: "in one Node process; a small program, and one with 8 MiB of objects: its first image, another after one more call, and a machine made of it",
+    how: "in one Node process; a small program, and one with 8 MiB of objects: its first image, another after one more call, and a machine made of it, over one of another and then once more",
     measure: imageSuite,
   },
   fork: {

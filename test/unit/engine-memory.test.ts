@@ -10,7 +10,7 @@ import {
   differBetween,
 } from "../../fabric/engine/differ.ts";
 import { type Image, Machine, memoryOf } from "../../fabric/engine/index.ts";
-import { layOver, PAGE_BYTES, ZEROS } from "../../fabric/engine/pages.ts";
+import { layOver, PAGE_BYTES, UNKNOWN, ZEROS } from "../../fabric/engine/pages.ts";
 import { bytesOf, NEVER, OPTIONS, runTo, theBase } from "./engine.kit.ts";
 
 const answer = bytesOf("go on");
@@ -74,9 +74,9 @@ test("laying pages over any others gives those pages and then zeros", () => {
   ];
   const plain = (pages: readonly Uint8Array[]) =>
     Buffer.concat([...pages, ...Array.from({ length: 8 - pages.length }, () => ZEROS)]);
-  for (const before of [...lists, undefined])
+  for (const before of [...lists, [UNKNOWN, b, UNKNOWN, UNKNOWN]])
     for (const pages of lists) {
-      const memory = new Uint8Array(plain(before ?? [c, c, c, c, c, c, c, c]));
+      const memory = new Uint8Array(plain(before.map((page) => (page === UNKNOWN ? c : page))));
       layOver(memory, pages, before);
       expect(Buffer.compare(memory, plain(pages))).toBe(0);
     }
@@ -127,6 +127,37 @@ describe("an instance that another machine has left", () => {
       after.resume(NEVER(), answer);
       expect(after.image().memoryBytes).toBe(next.memoryBytes);
       expect(Buffer.compare(memoryOf(after.image()), memoryOf(next))).toBe(0);
+    }
+  });
+
+  test("nor where it is known what it held, also if what it said of its heap was a lie", async () => {
+    const base = await theBase();
+    const grows = `ask("hello"); const kept = Array.from({ length: 9000 }, (_, i) => [i]); ask(kept.length);`;
+    const machine = await runTo("hello", grows);
+    const image = machine.image();
+    machine.resume(NEVER(), answer);
+    const grown = memoryOf(machine.image());
+
+    const { heapEnd } = base.addresses;
+    const n = Math.floor(heapEnd / PAGE_BYTES);
+    const lying = (of: Image): Image => {
+      const page = Uint8Array.from(of.pages[n] ?? ZEROS);
+      new DataView(page.buffer).setUint32(heapEnd % PAGE_BYTES, 40 * PAGE_BYTES, true);
+      return { ...of, pages: of.pages.with(n, page) };
+    };
+    const filling = `const own = new Uint8Array(1e6); ask("first"); own.fill(77); ask("kept");`;
+    const before = (await runTo("first", filling)).image();
+    for (const held of [before, lying(before)]) {
+      const machines = Array.from({ length: 4 }, () => Machine.restore(base, held, OPTIONS));
+      for (const one of machines) {
+        one.resume(NEVER(), answer);
+        one.park(); // its instance goes to others, and holds what its image says
+      }
+      const others = machines.map(() => Machine.restore(base, image, OPTIONS));
+      for (const one of others) {
+        one.resume(NEVER(), answer);
+        expect(Buffer.compare(memoryOf(one.image()), grown)).toBe(0);
+      }
     }
   });
 
