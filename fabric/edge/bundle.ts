@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { isBuiltin } from "node:module";
 import { basename, extname, relative, resolve } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import type { Plugin } from "rolldown";
 import { RoostError } from "../base/errors.ts";
 
@@ -58,7 +59,7 @@ export async function bundleProgram(file: string): Promise<Program> {
     return chunk.map ? { ...program, map: fromHere(chunk.map) } : program;
   } catch (error) {
     if (error instanceof RoostError) throw error;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = stripVTControlCharacters(error instanceof Error ? error.message : String(error));
     throw new RoostError("EINVAL", `${file} cannot be made into a program:\n${message}`, { cause: error });
   }
 }

@@ -108,7 +108,7 @@ async function seeThrough(
 ): Promise<Outcome> {
   let job: Job | undefined;
   let published: Published | undefined;
-  let broken = false;
+  let broken: NodeJS.ErrnoException | undefined;
   const line = new StatusLine(() => {
     if (!job || launch.onEvent) return "";
     const view = viewOfJob(job);
@@ -118,8 +118,8 @@ async function seeThrough(
     for (const p of job?.state.processes.values() ?? []) if (!p.end) job?.kill(p.pid, signal);
   };
   const terminal = processTerminal(line, {
-    onBroken: () => {
-      broken = true;
+    onBroken: (error) => {
+      broken = error;
       each("SIGKILL");
     },
     onFull: () => each("SIGSTOP"),
@@ -146,13 +146,18 @@ async function seeThrough(
     });
     launch.detached?.onLaunched(job);
     const end = await job.ended;
+    await terminal.close(); // whether all of it could be written is known only then
+    if (broken && broken.code !== "EPIPE")
+      throw new RoostError("EIO", `what the job writes cannot be written: ${broken.message}`);
     return { exitCode: broken ? 128 + BROKEN_PIPE : exitCodeOf(end), job: viewOfJob(job) };
   } finally {
+    const ended = job?.endedMs !== undefined;
     interrupts();
+    each("SIGKILL"); // what could not be seen through does not go on where nobody finds it
     await terminal.close();
     line.close();
     await published?.close();
-    if (launch.detached && job?.endedMs !== undefined) await forgetJob(keptJobsStore(), job.id);
+    if (launch.detached && job && ended) await forgetJob(keptJobsStore(), job.id);
   }
 }
 

@@ -6,8 +6,8 @@
 import { write } from "node:fs";
 
 export interface StreamEvents {
-  /** Nobody reads any more (EPIPE). Called once; what is written from then on is dropped. */
-  readonly onBroken: () => void;
+  /** Nobody reads any more (EPIPE), or the disk is full. Called once; what is written from then on is dropped. */
+  readonly onBroken: (error: NodeJS.ErrnoException) => void;
   /** Much waits to be written: write no more until `onRoom`. */
   readonly onFull: () => void;
   readonly onRoom: () => void;
@@ -78,7 +78,7 @@ class BackgroundStream implements OutputStream {
       else if (error) {
         this.#waiting = [];
         this.#rest("broken");
-        this.#events.onBroken();
+        this.#events.onBroken(error);
       } else if (written < data.length) this.#write(data.subarray(written));
       else this.#writeAll();
     });

@@ -60,7 +60,9 @@ export class JobKeeper {
     this.#job = job;
     this.#clock = clock;
     this.#log = log;
-    job.ended.then(() => this.drop());
+    job.ended
+      .then(() => this.drop())
+      .catch((error) => log(`what was kept of the job that has ended stays there: ${String(error)}`));
   }
 
   /** The job has gone on: it is kept again before long. */

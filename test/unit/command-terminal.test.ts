@@ -1,5 +1,6 @@
 /** The command on a real terminal, and over pipes: what a person sees, and what a program gets. */
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
 import { type IPty, spawn as spawnPty } from "@lydell/node-pty";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
@@ -90,6 +91,16 @@ describe("pipes", () => {
         });
       child.on("close", (code) => done({ code, ...said }));
     });
+
+  test.skipIf(!existsSync("/dev/full"))(
+    "a disk that is full is said, however little was written",
+    async () => {
+      program("little.js", 'console.log("little")');
+      const { stdout, stderr } = await shell("$ROOST run little.js --local=1 > /dev/full; echo $?");
+      expect(stdout).toBe("1\n");
+      expect(stderr).toMatch(/EIO: what the job writes cannot be written: ENOSPC/);
+    },
+  );
 
   test("head takes what it wants, and the job ends", async () => {
     program("yes.js", `for (let n = 0; ; n++) console.log(n);`);

@@ -204,6 +204,9 @@ describe("bad input", () => {
     const detached = await roost(["run", "fine.js", "--local", "--detach"], { env });
     expect(detached).toMatchObject({ code: 1, stdout: "" });
     expect(detached.stderr).toMatch(/EIO: other terminals cannot find this job .*set ROOST_STATE/);
+    program("endless.js", "for (;;);");
+    const home = await roost(["run", "--as-home", "--local=1", "endless.js"], { env }); // as --detach starts it
+    expect(home).toEqual({ code: 1, stdout: "", stderr: "" });
   });
 
   test.skipIf(process.getuid?.() === 0)("a file that may not be read", async () => {
@@ -212,6 +215,14 @@ describe("bad input", () => {
     expect((await roost(["run", file, "--local"])).stderr).toMatch(
       /EACCES: secret\.js may not be read by you/,
     );
+  });
+
+  test("what the bundler says is plain text", async () => {
+    program("lost.js", 'import x from "./missing.js"; x();');
+    const { code, stderr } = await roost(["run", "lost.js", "--local"]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/Could not resolve '\.\/missing\.js' in lost\.js/);
+    expect(stderr).not.toContain("\u001b");
   });
 
   test.each([
