@@ -396,3 +396,15 @@ test("the table of processes: at any width nothing in it is cut off, and lines o
   }
   await page.context().close();
 });
+
+test("the chart over time is drawn, and its library loaded, once somebody opens it", async () => {
+  const { page, requests } = await openTab(browser, relay);
+  await runOwn(page, 'import { fork } from "roost";\nif (fork() === 0) for (;;);\nfor (;;);\n');
+  await page.getByTestId("chart").waitFor();
+  const isLoaded = () => requests.some((url) => /uPlot/.test(url));
+  expect(isLoaded()).toBe(false);
+  await page.getByTestId("chart").locator("summary").click();
+  await page.getByTestId("chart").locator("canvas").waitFor();
+  expect(isLoaded()).toBe(true);
+  await page.context().close();
+});

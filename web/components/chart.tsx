@@ -1,4 +1,5 @@
-/** How much of a job ran at once, over its time. The charting library is loaded when there is something to draw. */
+/** How much of a job ran at once, over its time. It is drawn, and the charting library loaded, only while somebody looks. */
+import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type uPlot from "uplot";
 import type { Model } from "../model.ts";
@@ -10,9 +11,11 @@ const SAMPLES_MIN = 4;
 export function Chart({ model, run }: { model: Model; run: Run }) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
+  const open = useSignal(false);
   void model.nowMs.value; // a picture of time
   const { samples } = run.trace;
   const enough = samples.length >= SAMPLES_MIN;
+  const looked = enough && open.value;
   const data = (): uPlot.AlignedData => {
     const began = samples[0]?.atMs ?? 0;
     return [
@@ -25,7 +28,7 @@ export function Chart({ model, run }: { model: Model; run: Run }) {
 
   useEffect(() => {
     const element = box.current;
-    if (!element || !enough) return;
+    if (!element || !looked) return;
     let gone = false;
     let observer: ResizeObserver | undefined;
     void Promise.all([import("uplot"), import("uplot/dist/uPlot.min.css")]).then(([{ default: UPlot }]) => {
@@ -42,14 +45,20 @@ export function Chart({ model, run }: { model: Model; run: Run }) {
       plot.current?.destroy();
       plot.current = undefined;
     };
-  }, [run, enough]);
+  }, [run, looked]);
 
   useEffect(() => plot.current?.setData(data()), [samples]);
 
   if (!enough) return null;
   const most = Math.max(...samples.map((s) => s.running));
   return (
-    <details class="chart" data-testid="chart">
+    <details
+      class="chart"
+      data-testid="chart"
+      onToggle={(event) => {
+        open.value = event.currentTarget.open;
+      }}
+    >
       <summary>
         Over time <span class="label">at most {most} at once</span>
       </summary>

@@ -82,6 +82,7 @@ export class Sky {
   }
 
   show(scene: Scene, nowMs = performance.now()): void {
+    if (isSame(scene, this.#scene)) return; // most of what changes in a job is its figures
     const before = this.#byKey;
     const byKey = new Map(scene.sprites.map((sprite) => [sprite.key, sprite]));
     if (!this.#still() && before.size > 0) {
@@ -227,6 +228,21 @@ export class Sky {
       y: mix(fromY, sprite.y, t) - lift({ x: fromX, y: fromY }, sprite.x, sprite.y) * arc(t),
     };
   }
+}
+
+function isSame(a: Scene, b: Scene): boolean {
+  return (
+    a.width === b.width &&
+    a.height === b.height &&
+    areAlike(a.scale, b.scale) &&
+    a.sprites.length === b.sprites.length &&
+    a.sprites.every((sprite, n) => areAlike(sprite, b.sprites[n]))
+  );
+}
+
+function areAlike<T extends object>(a: T, b: T | undefined): boolean {
+  for (const key in a) if (a[key] !== b?.[key]) return false;
+  return true;
 }
 
 const lookOf = ({ glyph, hue, label, foreign }: Sprite): Look => ({ glyph, hue, label, foreign });
