@@ -24,7 +24,7 @@ interface Record {
 
 const NUMBER_KEY = "roost-identity";
 /** A page that is reloaded lets go of its key in a moment; in a tab that was duplicated the other one never does. */
-const RELOAD_MS = 1_000;
+const RELOAD_MS = 2_000;
 const TABS_MAX = 256;
 
 const keyOf = (number: number) => `identity ${number}`;
@@ -73,7 +73,8 @@ function hold(number: number, options: LockOptions): Promise<boolean> {
     navigator.locks
       .request(lockOf(number), options, (lock) => {
         resolve(lock !== null);
-        return lock && new Promise<never>(() => {});
+        // A page that goes says so, rather than leaving it to the browser: the one that follows asks at once.
+        return lock && new Promise<void>((release) => addEventListener("pagehide", () => release()));
       })
       .catch(() => resolve(false));
   });

@@ -64,3 +64,23 @@ test.skipIf(executable === undefined)(
     }
   },
 );
+
+test.skipIf(executable === undefined)(
+  "a tab of Firefox is the same participant when its page is opened again",
+  async () => {
+    await using relay = await startPageRelay();
+    const firefox = await Firefox.start(executable ?? "");
+    try {
+      const id = () => firefox.evaluate("document.querySelector('[data-testid=own-id]')?.textContent");
+      await firefox.goto(`http://localhost:${relay.port}/`);
+      await firefox.text("relay").toBe("relay: online");
+      const before = await id();
+      expect(before).toMatch(/^[a-z2-7]{26}$/);
+      await firefox.goto(`http://localhost:${relay.port}/`);
+      await firefox.text("relay").toBe("relay: online");
+      expect(await id()).toBe(before);
+    } finally {
+      await firefox.close();
+    }
+  },
+);

@@ -68,6 +68,9 @@ test("a tab is the same participant after a reload, and in the next visit; tabs 
   await first.close();
   await second.reload();
   expect(await idOf(second)).toBe(other); // its own, though another is free
+  const held = () =>
+    second.evaluate(async () => (await navigator.locks.query()).held?.map((lock) => lock.name));
+  await eventually(held).not.toContain("roost-identity-0");
   const third = await context.newPage();
   await third.goto(second.url());
   await online(third);
