@@ -1,9 +1,12 @@
 /** The build derives which functions save frames. One too few would corrupt programs silently, so it must be refused. */
+import { readFile } from "node:fs/promises";
+import { brotliCompressSync, constants } from "node:zlib";
 import binaryen from "binaryen";
 import { expect, test } from "vitest";
 import { stockFiles } from "../../fabric/engine/build/engine.ts";
 import { parse } from "../../fabric/engine/build/parse.ts";
 import { assertClosed, maySuspend } from "../../fabric/engine/build/reach.ts";
+import { ENGINE_FILE, theEngine } from "./engine.kit.ts";
 
 const SMALL = `(module
   (type $to_i32 (func (param i32) (result i32))) (type $none (func))
@@ -48,4 +51,12 @@ test("so is the interpreter's own set, whichever function it lacks", async () =>
     const lacking = new Set(all.filter((_, j) => j !== i));
     expect(() => assertClosed(module, lacking, start)).toThrow(`function ${all[i]} saves no frame`);
   }
+});
+
+test("what pages download of the engine stays under 350,000 bytes: its copies of functions are alike", async () => {
+  await theEngine();
+  const bytes = await readFile(ENGINE_FILE);
+  // One step under the best, which takes twice as long.
+  const params = { [constants.BROTLI_PARAM_QUALITY]: 10, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
+  expect(brotliCompressSync(bytes, { params }).length).toBeLessThan(350_000);
 });
