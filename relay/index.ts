@@ -165,7 +165,13 @@ function listen({ port, host }: RelayOptions, server: ReturnType<typeof createSe
   return new Promise((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => {
       if (cause.code === "EADDRINUSE")
-        reject(new RoostError("EEXIST", `port ${port} is in use: stop what uses it or set PORT`, { cause }));
+        reject(
+          new RoostError(
+            "EEXIST",
+            `port ${port} is in use: stop what uses it, or choose another with --port or PORT`,
+            { cause },
+          ),
+        );
       else if (cause.code === "EACCES")
         reject(
           new RoostError("EACCES", `port ${port} is not for everybody: set PORT to 1024 or more`, { cause }),

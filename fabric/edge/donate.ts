@@ -70,7 +70,14 @@ export async function donate(options: DonateCommand): Promise<void> {
   tell({ type: "joined", name: fabric.name, host: fabric.id, relay: relay.origin });
   steward.donate();
   const line = new StatusLine(() => statusOf(fabric.view, steward.view));
-  const unsubscribe = fabric.onChange(() => steward.noticed());
+  const lookAtRelay = relayTeller(fabric, (state, sentence) => {
+    tell({ type: "relay", ...state });
+    say(sentence);
+  });
+  const unsubscribe = fabric.onChange(() => {
+    lookAtRelay();
+    steward.noticed();
+  });
   const untell = json ? tellChanges(fabric, tell) : () => {};
   await stopped;
   line.close();
@@ -78,6 +85,22 @@ export async function donate(options: DonateCommand): Promise<void> {
   unsubscribe();
   await steward.reclaim();
   steward.close();
+}
+
+/** Says when the relay is gone, and when it is back. */
+function relayTeller(
+  fabric: Fabric,
+  say: (state: { readonly state: string; readonly reason: string }, sentence: string) => void,
+): () => void {
+  let gone = false;
+  return () => {
+    const { relay } = fabric.view;
+    if (gone === (relay.state === "connecting")) return;
+    gone = !gone;
+    if (relay.state === "connecting")
+      say({ state: "gone", reason: relay.reason }, `The relay is gone (${relay.reason}); trying again.`);
+    else say({ state: relay.state, reason: "" }, "The relay is back.");
+  };
 }
 
 const takesWork = (name: string, relay: URL, workers: number) =>

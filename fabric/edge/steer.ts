@@ -1,5 +1,6 @@
 /** `roost kill`, `migrate`, `logs`, `attach`: acting on a job from another terminal. */
 import { rename, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import prettyBytes from "pretty-bytes";
 import { RoostError } from "../base/errors.ts";
 import { FIRST_PID } from "../base/ids.ts";
@@ -52,7 +53,10 @@ export async function checkpoint(options: LookOptions & { readonly file: string 
     await rename(draft, options.file);
   } catch (error) {
     await rm(draft, { force: true });
-    throw new RoostError("EACCES", `the file cannot be written: ${(error as Error).message}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    const how =
+      code === "ENOENT" ? `there is no directory ${dirname(options.file)}; name one that is there` : message;
+    throw new RoostError(code === "ENOENT" ? code : "EACCES", `the file cannot be written: ${how}`);
   }
   const { id, name } = await job.look();
   if (options.json) printJson({ job: id, file: options.file, bytes: bytes.length });

@@ -249,7 +249,8 @@ class RelayRendezvous implements Rendezvous {
     peer.on("close", () => current() && this.#directory.restart("the relay's signalling ended"));
     peer.on("error", (error) => {
       if (error.type === "peer-unavailable") this.#unavailable(error.message);
-      else this.#log(`PeerJS: ${error.type}: ${error.message}`);
+      // What is lost with the network is told as the state of the relay.
+      else if (error.type !== "network") this.#log(`PeerJS: ${error.type}: ${error.message}`);
     });
     peer.on("connection", (connection) => {
       if (this.#closed || !isHostId(connection.peer)) return connection.close();

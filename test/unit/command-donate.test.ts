@@ -133,6 +133,22 @@ test(
   4 * MINUTE_MS,
 );
 
+test("says when its relay is gone, and when it is back", async () => {
+  const log = pino({ level: "silent" });
+  const first = await startRelay({ port: 0, log });
+  const { child, said, outcome } = start(["donate", "--always", "--workers", "1", "--relay", first.url]);
+  donors.push(child);
+  await expect.poll(() => said.stderr, PATIENTLY).toMatch(/takes work from/);
+  await first.close();
+  await expect.poll(() => said.stderr, PATIENTLY).toMatch(/^The relay is gone \(.*\); trying again\.$/m);
+  const second = await startRelay({ port: first.port, log });
+  await expect.poll(() => said.stderr, PATIENTLY).toMatch(/^The relay is back\.$/m);
+  expect(said.stderr).not.toContain("PeerJS");
+  child.kill("SIGTERM");
+  expect(await outcome).toMatchObject({ code: 0 });
+  await second.close();
+}, 200_000);
+
 test.each(["22:00", "7:60-8:00", "25:00-3:00", "8:00-8:00"])(
   "hours that are none are refused: %s",
   async (hours) => {

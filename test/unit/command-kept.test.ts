@@ -40,6 +40,11 @@ describe("a job that outlives its home", () => {
     await eventually(async () => readFileSync(file("log"), "utf8")).toBe("0\n1\n2\n");
     await eventually(async () => (await report(job)).processes.length).toBe(2);
     expect(await json(["checkpoint", job, "at3.roost"])).toMatchObject({ job, file: "at3.roost" });
+    const refused = await roost(["checkpoint", job, "nowhere/at3.roost"]);
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/there is no directory nowhere;/),
+    });
     await roost(["kill", job, "--signal", "KILL"]);
     writeFileSync(file("go"), "");
     for (const hosts of [1, 3])

@@ -241,7 +241,7 @@ test("unknown paths are 404, for sockets too", async () => {
 
 test("a taken port is said in a sentence", async () => {
   await expect(startRelay({ port: relay.port, log: log() })).rejects.toThrow(
-    `port ${relay.port} is in use: stop what uses it or set PORT`,
+    `port ${relay.port} is in use: stop what uses it, or choose another with --port or PORT`,
   );
 });
 
