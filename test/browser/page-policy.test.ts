@@ -441,3 +441,21 @@ test("an engine that does not come is said, nothing is given, and the next press
   await state(page).toBe("Donating: nothing is here");
   await page.context().close();
 });
+
+test("a guest that takes more memory than is given leaves, and its author reads what it lacks", async () => {
+  const donor = await openDonor();
+  await donor.getByTestId("memory").fill("16");
+  await donor.getByTestId("memory").press("Tab");
+  await donor.getByTestId("donate").click();
+  await state(donor).toBe("Donating: nothing is here");
+  const author = (await openTab(browser, relay)).page;
+  await sendGuest(
+    author,
+    "const rows = []; while (rows.length < 24) rows.push(new Uint8Array(2 ** 20).fill(7));",
+  );
+  await eventually(() => author.getByTestId("why-job").innerText()).toMatch(
+    /has \d+ MiB of memory, and no host that takes something gives so much: 16 MiB/,
+  );
+  await state(donor).toBe("Donating: nothing is here");
+  await Promise.all([donor.context().close(), author.context().close()]);
+});
