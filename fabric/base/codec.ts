@@ -2,8 +2,8 @@
  * Binary codecs by combinators: one description gives the TypeScript type, the encoder and a decoder that
  * survives hostile bytes (every length is checked against a named limit *and* against what is left).
  *
- * Numbers are little-endian; `varint` is unsigned LEB128 up to 2^53. Runs on every host and inside the guest,
- * so it uses nothing but the language.
+ * Numbers are little-endian; `varint` is unsigned LEB128 up to 2^53. Runs on every host and inside the guest, so it uses
+ * nothing but the language, and of that what an interpreter without a compiler is quick at: counted loops, for one.
  */
 
 export interface Codec<T> {
@@ -27,7 +27,6 @@ class Malformed extends Error {}
 
 export class Writer {
   #bytes = new Uint8Array(256);
-  #view = new DataView(this.#bytes.buffer);
   #length = 0;
 
   #room(n: number): number {
@@ -36,7 +35,6 @@ export class Writer {
       const grown = new Uint8Array(Math.max(at + n, 2 * this.#bytes.length));
       grown.set(this.#bytes.subarray(0, at));
       this.#bytes = grown;
-      this.#view = new DataView(grown.buffer);
     }
     this.#length = at + n;
     return at;
@@ -47,11 +45,11 @@ export class Writer {
   }
   u32(n: number) {
     const at = this.#room(4);
-    this.#view.setUint32(at, n, true);
+    new DataView(this.#bytes.buffer).setUint32(at, n, true);
   }
   f64(n: number) {
     const at = this.#room(8);
-    this.#view.setFloat64(at, n, true);
+    new DataView(this.#bytes.buffer).setFloat64(at, n, true);
   }
   varint(n: number) {
     let rest = n;
@@ -73,11 +71,9 @@ export class Writer {
 
 export class Reader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #at = 0;
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
   get left() {
     return this.#bytes.length - this.#at;
@@ -89,15 +85,22 @@ export class Reader {
     return at;
   }
   u8(): number {
-    return this.#view.getUint8(this.#take(1));
+    return this.#bytes[this.#take(1)] ?? 0;
   }
   u32(): number {
-    return this.#view.getUint32(this.#take(4), true);
+    return this.#view(4).getUint32(0, true);
   }
   f64(): number {
-    return this.#view.getFloat64(this.#take(8), true);
+    return this.#view(8).getFloat64(0, true);
+  }
+  #view(length: number): DataView {
+    const { buffer, byteOffset } = this.#bytes;
+    return new DataView(buffer, byteOffset + this.#take(length), length);
   }
   varint(): number {
+    const first = this.u8();
+    if (first < 128) return first;
+    this.#at--;
     let value = 0;
     for (let scale = 1; ; scale *= 128) {
       const byte = this.u8();
@@ -193,7 +196,7 @@ export const list = <T>(item: Codec<T>, maxLength: number): Codec<T[]> => ({
     if (items.length > maxLength)
       throw new RangeError(`${items.length} items where ${maxLength} are allowed`);
     to.varint(items.length);
-    for (const x of items) item.write(to, x);
+    for (let n = 0; n < items.length; n++) item.write(to, items[n] as T);
   },
   read: (from) => {
     const items: T[] = [];
@@ -233,16 +236,27 @@ export const oneOf = <const W extends readonly string[]>(words: W): Codec<W[numb
 type Fields = Record<string, Codec<never>> | Record<string, Codec<unknown>>;
 type Struct<F> = { -readonly [K in keyof F]: F[K] extends Codec<infer T> ? T : never };
 
+interface Entry {
+  readonly name: string;
+  readonly codec: Codec<unknown>;
+}
+
 /** Fields one after the other, in the order in which they are written down. */
 export function struct<F extends Fields>(fields: F): Codec<Struct<F>> {
-  const entries = Object.entries(fields) as [string, Codec<unknown>][];
+  const entries = Object.entries(fields).map(([name, codec]) => ({ name, codec: codec as Codec<unknown> }));
   return {
     write: (to, value) => {
-      for (const [name, codec] of entries) codec.write(to, (value as Record<string, unknown>)[name]);
+      for (let n = 0; n < entries.length; n++) {
+        const { name, codec } = entries[n] as Entry;
+        codec.write(to, (value as Record<string, unknown>)[name]);
+      }
     },
     read: (from) => {
       const value: Record<string, unknown> = {};
-      for (const [name, codec] of entries) value[name] = codec.read(from);
+      for (let n = 0; n < entries.length; n++) {
+        const { name, codec } = entries[n] as Entry;
+        value[name] = codec.read(from);
+      }
       return value as Struct<F>;
     },
   };

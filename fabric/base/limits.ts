@@ -61,6 +61,9 @@ export const LIMITS = {
   mailboxLetters: 65_536,
   /** The same, in bytes: one of the largest always fits. */
   mailboxBytes: 32 * MIB,
+  /** Letters that a host hands over between its own processes go before others for so long at a time; and so many bytes to one process. */
+  handedMs: 20,
+  handedBytes: 1 * MIB,
   /** Groups of a job. */
   groups: 4_096,
   /** A job's tuples, in all. */

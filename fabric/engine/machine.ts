@@ -341,6 +341,8 @@ export class Machine implements Disposable {
       return bytes;
     });
     if (!request) return exports.QTS_Throw(context, noRoom);
+    const answer = this.#running().answer?.(request);
+    if (answer) return this.#segments.inOneGo(() => this.#answerValue(answer));
     this.#suspend({ kind: "call", request });
     return 0;
   }

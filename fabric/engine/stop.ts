@@ -11,6 +11,8 @@ export interface World {
   readonly zone: string;
   /** Asked at each interrupt poll; true: suspend here. */
   poll(): boolean;
+  /** Asked at each system call for an answer without waiting; undefined, or where this is missing: suspend here. */
+  answer?(request: Uint8Array): Uint8Array | undefined;
 }
 
 export interface Program {

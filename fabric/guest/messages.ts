@@ -24,7 +24,10 @@ export function send(to: number | readonly number[], tag: Tag, value?: unknown) 
 
 /** The way of all letters, the library's own too. */
 export function post(to: number | readonly number[], tag: string, value: Uint8Array) {
-  const pids = [...new Set(typeof to === "number" ? [to] : to)].map((pid) => checkedPid(pid, "send"));
+  const pids =
+    typeof to === "number"
+      ? [checkedPid(to, "send")]
+      : Array.from(new Set(to), (pid) => checkedPid(pid, "send"));
   if (pids.every((pid) => seenAlive.has(pid))) {
     call("post", { to: pids, tag, value });
     return;

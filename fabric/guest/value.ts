@@ -89,7 +89,11 @@ interface Place {
 
 /** Throws RoostError (EINVAL) naming the path to what cannot be encoded: functions, symbols, promises, weak collections. */
 export function encodeValue(value: unknown): Uint8Array {
-  return new Encoder().run(value);
+  if (typeof value === "object" && value !== null) return new Encoder().run(value);
+  const to = new Writer();
+  to.varint(0); // objects
+  writePrimitive(to, value, { parent: undefined, key: "value" });
+  return to.finish();
 }
 
 /** Throws RoostError (EINVAL) on bytes that `encodeValue` did not make. */
@@ -122,34 +126,10 @@ class Encoder {
   }
 
   #value(to: Writer, value: unknown, place: Place) {
-    switch (typeof value) {
-      case "undefined":
-        return to.u8(TAG.undefined);
-      case "boolean":
-        return to.u8(value ? TAG.true : TAG.false);
-      case "number":
-        if (Number.isInteger(value) && Math.abs(value) < INTEGER_MAX && !Object.is(value, -0)) {
-          to.u8(TAG.integer);
-          return int.write(to, value);
-        }
-        to.u8(TAG.float);
-        return to.f64(value);
-      case "string":
-        to.u8(TAG.text);
-        return writeText(to, value);
-      case "bigint":
-        to.u8(TAG.bigint);
-        to.u8(value < 0n ? 1 : 0);
-        return writeText(to, (value < 0n ? -value : value).toString(16));
-      case "object": {
-        if (value === null) return to.u8(TAG.null);
-        const number = this.#number(value, place);
-        to.u8(TAG.reference);
-        return to.varint(number);
-      }
-      default:
-        throw cannot(typeof value === "function" ? "a function" : "a symbol", place);
-    }
+    if (typeof value !== "object" || value === null) return writePrimitive(to, value, place);
+    const number = this.#number(value, place);
+    to.u8(TAG.reference);
+    to.varint(number);
   }
 
   #number(object: object, place: Place): number {
@@ -271,6 +251,33 @@ class Encoder {
       writeText(this.#contents, key);
       this.#value(this.#contents, bag[key], { parent: place, key: `.${key}` });
     }
+  }
+}
+
+function writePrimitive(to: Writer, value: unknown, place: Place) {
+  switch (typeof value) {
+    case "undefined":
+      return to.u8(TAG.undefined);
+    case "object":
+      return to.u8(TAG.null);
+    case "boolean":
+      return to.u8(value ? TAG.true : TAG.false);
+    case "number":
+      if (Number.isInteger(value) && Math.abs(value) < INTEGER_MAX && !Object.is(value, -0)) {
+        to.u8(TAG.integer);
+        return int.write(to, value);
+      }
+      to.u8(TAG.float);
+      return to.f64(value);
+    case "string":
+      to.u8(TAG.text);
+      return writeText(to, value);
+    case "bigint":
+      to.u8(TAG.bigint);
+      to.u8(value < 0n ? 1 : 0);
+      return writeText(to, (value < 0n ? -value : value).toString(16));
+    default:
+      throw cannot(typeof value === "function" ? "a function" : "a symbol", place);
   }
 }
 

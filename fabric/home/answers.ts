@@ -6,7 +6,7 @@ import { encodeError, type SignalName, withSignals } from "../wire/calls.ts";
 import type { Learned, MessageOf, Snapshot, Stay } from "../wire/messages.ts";
 import type { Out } from "./effects.ts";
 import type { HomeState, Process } from "./state.ts";
-import { touch } from "./tally.ts";
+import { touch, who } from "./tally.ts";
 
 const TOO_LONG = encodeError(
   new RoostError("EIO", `the answer has more than ${LIMITS.callBytes} bytes; ask for less at a time`),
@@ -17,6 +17,12 @@ export const stayIn = (state: HomeState, p: Process): Stay => ({
   pid: p.pid,
   epoch: p.epoch,
 });
+
+/** Neither in its mailbox nor, for want of room, with a sender; nor does it wait for any. */
+const hasNoMail = (state: HomeState, { pid, mailbox, pending }: Process): boolean =>
+  mailbox.length === 0 &&
+  pending?.for !== "letter" &&
+  ![...who(state, "sending", true)].some(({ undelivered }) => undelivered.some(({ to }) => to.has(pid)));
 
 /** False where it says that it gave again what it does not hold. */
 export function learn(state: HomeState, host: HostId, p: Process, learned: Learned): boolean {
@@ -93,6 +99,14 @@ export function reply(
 ): void {
   if (p.where.kind !== "at") return;
   const stay = stayIn(state, p);
-  const message: MessageOf<"reply"> = { type: "reply", ...stay, call, answer: bytes, now: nowMs, cached };
+  const message: MessageOf<"reply"> = {
+    type: "reply",
+    ...stay,
+    call,
+    answer: bytes,
+    now: nowMs,
+    cached,
+    noMail: hasNoMail(state, p),
+  };
   out({ type: "send", host: p.where.host, message });
 }

@@ -20,6 +20,7 @@ import { checkpointIfWorthIt, goalGone, move, prepared, saved } from "./checkpoi
 import type { HomeEffect, HomeEvent, Out } from "./effects.ts";
 import { imagesFor, receive } from "./images.ts";
 import { complain, end, fireTimer, interrupt, leave, newProcess, signal } from "./lives.ts";
+import { handedOver } from "./mail.ts";
 import { choose, loads, rebalance } from "./placement.ts";
 import type { HomeState, JobSpec, PlacedWhy, Process } from "./state.ts";
 import { newTally, nextDueMs, settle, takeDue, takeFreed, touch, who } from "./tally.ts";
@@ -238,6 +239,7 @@ function place(state: HomeState, p: Process, host: HostId, why: PlacedWhy, out: 
     learned: {
       answers: Array.from(p.answers, ([call, answer]) => ({ call, answer })),
       cached: [],
+      letters: [],
       clock: p.clock,
     },
     jobName: spec.name,
@@ -291,6 +293,13 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
     release(host, stayOf(message), "elsewhere", out);
     lost(state, p, reason, out, nowMs);
   };
+  if ("learned" in message && !handedOver(state, p, message.learned.letters, out, nowMs)) {
+    release(host, stayOf(message), "its home, to be started again", out);
+    leave(state, p, "it received a letter that was never sent", out, nowMs);
+    p.frozenSinceMs = nowMs;
+    p.where = { kind: "nowhere", why: "lost", next: undefined };
+    return;
+  }
   // In this order: what a snapshot contains need not be remembered.
   if ("learned" in message && !learn(state, host, p, message.learned))
     return expelled("it gave an answer again that it had never been given");

@@ -9,7 +9,8 @@ import { RoostError } from "../base/errors.ts";
 import { type CallNumber, type Pid, pid } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import { type CallArgs, encodeAnswer, encodeError } from "../wire/calls.ts";
-import { answer } from "./answers.ts";
+import type { Learned } from "../wire/messages.ts";
+import { answer, remember } from "./answers.ts";
 import type { Out } from "./effects.ts";
 import type { HomeState, Letter, Process, Undelivered, Which } from "./state.ts";
 import { touch, who } from "./tally.ts";
@@ -34,7 +35,7 @@ export function send(
   const receivers = to.map((id) => state.processes.get(pid(id)));
   const dead = receivers.findIndex((q) => !q || q.end);
   if (checked && dead >= 0) return answer(state, p, call, encodeError(noProcess(to[dead] ?? 0)), out, nowMs);
-  const letter: Letter = { from: p.pid, tag, value: value.slice(), end: undefined };
+  const letter: Letter = { from: p.pid, sent: call, tag, value: value.slice(), end: undefined };
   const alive = receivers.flatMap((q) => (q && !q.end ? [q.pid] : []));
   const letters: Undelivered = { call, letter, to: new Set(alive) };
   p.undelivered.push(letters);
@@ -99,8 +100,43 @@ function deliver(
 }
 
 function hand(state: HomeState, q: Process, call: CallNumber, letter: Letter, out: Out, nowMs: number): void {
-  const { from, tag, value, end } = letter;
-  answer(state, q, call, encodeAnswer("receive", { letter: { from, tag, value, end } }), out, nowMs);
+  answer(state, q, call, encodeAnswer("receive", { letter }), out, nowMs);
+}
+
+/**
+ * What a host has handed over itself leaves the mailbox, and is an answer like others. False, and nothing is done: one of them is
+ * not here. Its sender was ended, or begun again, before it was heard of: then it was never sent.
+ */
+export function handedOver(
+  state: HomeState,
+  q: Process,
+  letters: Learned["letters"],
+  out: Out,
+  nowMs: number,
+): boolean {
+  const is = (one: Learned["letters"][number]) => (letter: Letter) =>
+    letter.from === one.from && letter.sent === one.sent;
+  const inBox = letters.map((one) => q.mailbox.find(is(one)));
+  const withSender = letters.map((one) =>
+    state.processes.get(one.from)?.undelivered.find(({ letter, to }) => is(one)(letter) && to.has(q.pid)),
+  );
+  if (letters.some((_, n) => !inBox[n] && !withSender[n])) return false;
+  for (const [n, { call, from }] of letters.entries()) {
+    const letter = inBox[n] ?? withSender[n]?.letter;
+    const sender = state.processes.get(from);
+    if (!letter) continue;
+    if (inBox[n]) {
+      q.mailbox.splice(q.mailbox.indexOf(letter), 1);
+      q.mailboxBytes -= letterBytes(letter);
+    } else if (sender) {
+      tell(letter, q, out);
+      withSender[n]?.to.delete(q.pid);
+      deliverFrom(state, sender, out, nowMs);
+    }
+    remember(q, call, encodeAnswer("receive", { letter }));
+  }
+  if (letters.length > 0) deliverTo(state, q, out, nowMs);
+  return true;
 }
 
 const fits = ({ from, tag }: Letter, which: Which): boolean =>
@@ -171,7 +207,7 @@ function tellWatchers(state: HomeState, p: Process, out: Out, nowMs: number): vo
   for (const { pid: watcher, tag } of p.watchers.splice(0))
     p.undelivered.push({
       call: undefined,
-      letter: { from: p.pid, tag, value, end },
+      letter: { from: p.pid, sent: undefined, tag, value, end },
       to: new Set([watcher]),
     });
   deliverFrom(state, p, out, nowMs);

@@ -69,6 +69,7 @@ const spec = struct({
 
 const letter = struct({
   from: pid,
+  sent: optional(call),
   tag: words,
   value: bytes(LIMITS.dataBytes),
   end: optional(childEnd),

@@ -40,6 +40,8 @@ export type Pending = { readonly call: CallNumber } & (
 /** A message that has been sent and not yet received. */
 export interface Letter {
   readonly from: Pid;
+  /** By which call of its sender's. Undefined: the home wrote it. */
+  readonly sent: CallNumber | undefined;
   readonly tag: string;
   readonly value: Uint8Array;
   /** Of a letter that says how `from` ended. */

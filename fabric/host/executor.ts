@@ -17,6 +17,7 @@ import {
   type Snapshot,
   type StayKey,
 } from "../wire/messages.ts";
+import { HandedLetters } from "./handed-letters.ts";
 import { KeptAnswers } from "./kept-answers.ts";
 import { Learnings } from "./learnings.ts";
 import type { Machines, RunningMachine, Stop, World } from "./machines.ts";
@@ -91,6 +92,7 @@ export class Executor {
   readonly #residents = new Map<StayKey, Resident>();
   readonly #queue: Resident[] = [];
   readonly #kept: KeptAnswers;
+  readonly #letters: HandedLetters;
   /** Commands for a process wait for the one before, where that takes time (an image is being read or written). */
   readonly #unfinished = new Map<StayKey, Promise<void>>();
   /** Snapshots that are being written while their processes run on. */
@@ -109,6 +111,7 @@ export class Executor {
   constructor(options: ExecutorOptions) {
     this.#options = options;
     this.#kept = new KeptAnswers(options.clock);
+    this.#letters = new HandedLetters(options.clock);
   }
 
   handle(command: Command): void {
@@ -126,6 +129,7 @@ export class Executor {
         this.#share = command.share;
         return;
       case "place":
+        this.#letters.came(command.key, command.place);
         return this.#inOrder(command.key, () => this.#arrive(command.key, command.place));
       case "drop":
         return this.#inOrder(command.key, () => this.#drop(command.key));
@@ -134,6 +138,7 @@ export class Executor {
       case "stale":
         return this.#forget(command.job, command.cached);
       case "answer":
+        this.#letters.answered(command.key, command.call, command.noMail);
         if (command.cached !== undefined) this.#keep(command.key, command.cached, command.answer);
         return this.#withResident(command.key, (p) => {
           p.clock.hear(command.now);
@@ -264,6 +269,7 @@ export class Executor {
           const sliceMs = this.#saving.size > 0 ? LIMITS.sliceSavingMs : LIMITS.sliceMs;
           return ranMs >= sliceMs || (ranMs >= LIMITS.sliceLeastMs && commandWaits());
         },
+        answer: (request) => this.#serve(p, request),
         beginSlice: () => {
           sliceBeganMs = hostClock.monotonic();
         },
@@ -295,6 +301,7 @@ export class Executor {
 
   #drop(key: StayKey): void {
     this.#arriving.delete(key);
+    this.#letters.left(key);
     const p = this.#residents.get(key);
     if (!p) return;
     this.#residents.delete(key);
@@ -346,7 +353,7 @@ export class Executor {
     });
   }
 
-  #slice(p: Resident, firstAnswer: Uint8Array | undefined): void {
+  #slice(p: Resident, answer: Uint8Array | undefined): void {
     if (this.#turn !== p.key || !p.announced) {
       this.#turn = p.key;
       this.#options.report({ type: "turn", key: p.key });
@@ -359,23 +366,14 @@ export class Executor {
     }
     p.sliceBeganMs = this.#options.clock.monotonic();
     p.world.beginSlice();
-    let answer = firstAnswer;
-    let preempted = false;
-    for (;;) {
-      const stop = this.#run(p, answer);
-      if (stop.kind === "call") {
-        answer = this.#serve(p, stop.request);
-        if (answer) continue; // at once, so that no answer the home does not know is ever pending at a snapshot
-      } else if (stop.kind === "preempted") {
-        p.state = { kind: "ready", answer: undefined };
-        preempted = true;
-      } else {
-        this.#options.report({ type: "failed", key: p.key, code: stop.code, reason: stop.message });
-        this.#drop(p.key);
-        return;
-      }
-      break;
+    const stop = this.#run(p, answer);
+    if (stop.kind === "fault") {
+      this.#options.report({ type: "failed", key: p.key, code: stop.code, reason: stop.message });
+      this.#drop(p.key);
+      return;
     }
+    const preempted = stop.kind === "preempted"; // otherwise it waits, in a call that has been served
+    if (preempted) p.state = { kind: "ready", answer: undefined };
     const ranMs = this.#countCpu(p);
     this.#restUntilMs = p.sliceBeganMs + ranMs * (1 / this.#share - 1);
     if (preempted && p.isDue())
@@ -417,7 +415,10 @@ export class Executor {
     return ranMs;
   }
 
-  /** The answer where it can be given without waiting, or undefined: then the process waits for the home. */
+  /**
+   * The answer where it can be given without waiting: the process does not stop for it, so that no answer the home does not know is
+   * ever pending at a snapshot. Undefined: it stops, and waits for the home.
+   */
   #serve(p: Resident, request: Uint8Array): Uint8Array | undefined {
     const number = callNumber(p.calls++);
     const before = p.replay.get(number);
@@ -432,6 +433,14 @@ export class Executor {
       return answer;
     }
     p.asked = undefined;
+    if (call.name === "receive") {
+      const mayBeHere = p.preemptEvery === 0 && !p.interrupted;
+      const letter = this.#letters.receive(p.key, number, call.args, mayBeHere);
+      if (letter) {
+        p.learned.received(letter.learned);
+        return letter.answer;
+      }
+    }
     if (where === "cached") {
       const kept = this.#kept.find(p.job, request);
       if (kept) {
@@ -443,11 +452,14 @@ export class Executor {
     if (where === "posted") {
       p.posted.set(number, request.length);
       p.postedBytes += request.length;
-      if (p.postedBytes <= LIMITS.postedBytes && p.preemptEvery === 0 && !p.interrupted) {
+      const goesOn = p.postedBytes <= LIMITS.postedBytes && p.preemptEvery === 0 && !p.interrupted;
+      if (call.name === "post") this.#letters.sent(p.key, number, call.args, goesOn);
+      if (goesOn) {
         this.#reportCall(p, number, request, false);
         return POSTED;
       }
     }
+    if (call.name === "send") this.#letters.sent(p.key, number, call.args, false);
     p.interrupted = false;
     p.state = { kind: "waiting" };
     const stopped = this.#options.clock.monotonic();
@@ -529,8 +541,10 @@ export class Executor {
     const done = encoding
       .then((taken) => {
         const times = { tookMs: clock.monotonic() - began - othersMs, stoppedMs };
-        report({ type: "snapshot", key, why: "save", ...taken, learned: NOTHING_LEARNED, ...times });
-        if (taken.snapshot) p.learned.forgetBefore(taken.snapshot);
+        const { snapshot } = taken;
+        const learned = snapshot ? p.learned.lettersBefore(snapshot) : NOTHING_LEARNED;
+        report({ type: "snapshot", key, why: "save", ...taken, learned, ...times });
+        if (snapshot) p.learned.forgetBefore(snapshot);
       })
       .catch((error) => this.#failed(key, error))
       .finally(() => this.#saving.delete(key));

@@ -4,7 +4,7 @@
  */
 import type { CachedId, CallNumber } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { Learned, Snapshot } from "../wire/messages.ts";
+import { type Learned, NOTHING_LEARNED, type Snapshot } from "../wire/messages.ts";
 import type { ProcessClock } from "./process-clock.ts";
 
 export class Learnings {
@@ -13,6 +13,8 @@ export class Learnings {
   #answersBytes = 0;
   /** Answers that were kept, and given again. */
   #cached: Learned["cached"] = [];
+  /** Letters that were handed over here. */
+  #letters: Learned["letters"] = [];
 
   constructor(clock: ProcessClock) {
     this.#clock = clock;
@@ -27,6 +29,10 @@ export class Learnings {
     this.#cached.push({ call, id });
   }
 
+  received(letter: Learned["letters"][number]): void {
+    this.#letters.push(letter);
+  }
+
   /** The home will not have these any more: what was given of them is told in full. */
   dropped(answers: ReadonlyMap<CachedId, Uint8Array>): void {
     for (const { call, id } of this.#cached) {
@@ -37,18 +43,26 @@ export class Learnings {
   }
 
   get isLong(): boolean {
-    const entries = this.#answers.length + this.#cached.length + this.#clock.learned.length;
+    const lists = [this.#answers, this.#cached, this.#letters, this.#clock.learned];
+    const entries = lists.reduce((sum, { length }) => sum + length, 0);
     return entries > LIMITS.logEntries || this.#answersBytes > LIMITS.logBytes;
   }
 
   /** To be told now. */
   take(): Learned {
-    const learned = { answers: this.#answers, cached: this.#cached, clock: this.#clock.learned };
-    this.#answers = [];
+    const learned = {
+      answers: taken(this.#answers),
+      cached: taken(this.#cached),
+      letters: taken(this.#letters),
+      clock: taken(this.#clock.learned),
+    };
     this.#answersBytes = 0;
-    this.#cached = [];
-    this.#clock.learned = [];
     return learned;
+  }
+
+  /** To be told with a snapshot: the home drops those letters only when it hears of them. */
+  lettersBefore({ calls }: Snapshot): Learned {
+    return { ...NOTHING_LEARNED, letters: this.#letters.filter(({ call }) => call < calls) };
   }
 
   /** A snapshot that has left has what came before it. Not sooner: calls made meanwhile go out before it. */
@@ -56,6 +70,12 @@ export class Learnings {
     this.#answers = this.#answers.filter(({ call }) => call >= calls);
     this.#answersBytes = this.#answers.reduce((sum, { answer }) => sum + answer.length, 0);
     this.#cached = this.#cached.filter(({ call }) => call >= calls);
+    this.#letters = this.#letters.filter(({ call }) => call >= calls);
     this.#clock.learned = this.#clock.learned.filter((reading) => reading.moment >= moment); // it may be read once more
   }
 }
+
+const NOTHING: never[] = [];
+
+/** All of a list, which is empty then. What is often the same object is cheap to say to another thread. */
+const taken = <T>(list: T[]): T[] => (list.length === 0 ? NOTHING : list.splice(0));

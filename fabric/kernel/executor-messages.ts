@@ -16,6 +16,7 @@ export type Command =
       readonly answer: Uint8Array;
       readonly now: number;
       readonly cached: CachedId | undefined;
+      readonly noMail: boolean;
     }
   /** Wants `forgotten`. */
   | { readonly type: "stale"; readonly job: JobId; readonly cached: readonly CachedId[] }

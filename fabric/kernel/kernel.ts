@@ -390,6 +390,7 @@ function onMessage(state: KernelState, link: HomeLink, message: Message, out: Ou
         answer: message.answer,
         now: message.now,
         cached: message.cached,
+        noMail: message.noMail,
       });
     case "save":
       if (!guest.departure) command({ type: "snapshot", key, why: "save" });
@@ -565,7 +566,8 @@ function onReport(
     case "snapshot": {
       const { why, snapshot, images, learned, tookMs, stoppedMs } = report;
       if (home) keep(home, images);
-      if (why === "save") return snapshot && send({ type: "saved", ...stay, snapshot, images, tookMs });
+      if (why === "save")
+        return snapshot && send({ type: "saved", ...stay, snapshot, images, learned, tookMs });
       guest.departure = offer(guest.departure, why, nowMs);
       return send({ type: "returned", ...stay, snapshot, images, learned, why, stoppedMs });
     }

@@ -292,12 +292,14 @@ export function takeSignals(given: Uint8Array): {
   readonly signals: readonly SignalName[];
   readonly answer: Uint8Array | undefined;
 } {
-  const again = (answer: Uint8Array) => (answer[0] === AGAIN ? undefined : answer);
-  if (given[0] !== SIGNALLED) return { signals: [], answer: again(given) };
+  if (given[0] !== SIGNALLED) return { signals: NO_SIGNALS, answer: again(given) };
   const parts = decode(signalled, given.subarray(1));
   if (parts instanceof Invalid) return { signals: [], answer: given }; // `decodeAnswer` says what is wrong
   return { signals: parts.signals, answer: again(parts.answer) };
 }
+
+const NO_SIGNALS: readonly SignalName[] = [];
+const again = (answer: Uint8Array) => (answer[0] === AGAIN ? undefined : answer);
 
 const signalled: Codec<{ signals: SignalName[]; answer: Uint8Array }> = {
   write: (to, parts) => {

@@ -26,7 +26,7 @@ import type { BaseId, CachedId, CallNumber, Epoch, HostId, ImageId, JobId, Pid }
 import { LIMITS } from "../base/limits.ts";
 
 /** Raised whenever a message changes its form or meaning; hosts of different versions refuse each other. */
-export const PROTOCOL_VERSION = 5;
+export const PROTOCOL_VERSION = 6;
 
 const id = <T extends HostId | JobId | BaseId | ImageId>() => branded<T>(text(64));
 const words = text(1024);
@@ -71,6 +71,15 @@ const learned = struct({
   answers: list(struct({ call: branded<CallNumber>(varint), answer: bytes(LIMITS.callBytes) }), 1 << 20),
   /** Calls that the host answered with what it had kept. The home has those answers too, until the host has forgotten them. */
   cached: list(struct({ call: branded<CallNumber>(varint), id: branded<CachedId>(varint) }), 1 << 20),
+  /** Letters that the host handed over itself: call `call` was answered with what `from` sent with its call `sent`. */
+  letters: list(
+    struct({
+      call: branded<CallNumber>(varint),
+      from: branded<Pid>(varint),
+      sent: branded<CallNumber>(varint),
+    }),
+    1 << 20,
+  ),
   /** Values of the clock, each with the moment (polls and calls so far) at which it was first read. */
   clock: list(struct({ moment: varint, now: finite }), 1 << 22),
 });
@@ -146,6 +155,8 @@ const message = union({
       now: finite,
       /** The host may give this answer to the same request again, for LIMITS.cachedMs or until `stale`. */
       cached: optional(branded<CachedId>(varint)),
+      /** To `receive`: there is no other letter for it, neither in its mailbox nor for want of room on the way. */
+      noMail: bool,
     }),
   ],
   /** Send a snapshot, but keep running. */
@@ -197,7 +208,8 @@ const message = union({
       tookMs: finite,
     }),
   ],
-  saved: [34, struct({ ...stay, snapshot, images, tookMs: finite })],
+  /** `learned`: the letters that were handed over before. */
+  saved: [34, struct({ ...stay, snapshot, images, learned, tookMs: finite })],
   /**
    * The host runs it no further, keeps it frozen until `release`, and asks the home to place it. Without a snapshot
    * where the home has one that is as good: the process has not begun, or has just forked.
@@ -231,7 +243,12 @@ export const encodeMessage = (m: Message): Uint8Array => encode(message, m);
 /** Byte fields are views into `input`. */
 export const decodeMessage = (input: Uint8Array): Message | Invalid => decode(message, input);
 
-export const NOTHING_LEARNED: Learned = Object.freeze({ answers: [], cached: [], clock: [] });
+export const NOTHING_LEARNED: Learned = Object.freeze({
+  answers: [],
+  cached: [],
+  letters: [],
+  clock: [],
+});
 
 /** Names one stay of one process on a host. A process that comes back has another epoch, and so another key. */
 export const stayKey = (s: Stay): StayKey => `${s.job}/${s.pid}/${s.epoch}`;

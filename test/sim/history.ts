@@ -7,14 +7,14 @@ import { must } from "../../fabric/base/errors.ts";
 import { hostId, jobId, type Pid } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
 import type { Disk } from "../../fabric/base/ports.ts";
-import type { End, JobSpec } from "../../fabric/home/state.ts";
+import type { End, JobSpec, Process } from "../../fabric/home/state.ts";
 import type { Job } from "../../fabric/host/job.ts";
 import { readKeptJob } from "../../fabric/host/job-keeper.ts";
 import type { Machines } from "../../fabric/host/machines.ts";
 import type { JobAtRest } from "../../fabric/host/saved-job.ts";
 import { MemoryDisk } from "../../fabric/io/memory-disk.ts";
 import { decodeCall } from "../../fabric/wire/calls.ts";
-import { decodeMessage, type Message } from "../../fabric/wire/messages.ts";
+import { decodeMessage, type Message, type MessageOf } from "../../fabric/wire/messages.ts";
 import { checkHome, checkKernel, Epochs } from "./bookkeeping.ts";
 import { Copies, Violation } from "./copies.ts";
 import { Effects } from "./effects.ts";
@@ -56,6 +56,11 @@ export interface Outcome {
   readonly stdout: string;
   readonly files: ReadonlyMap<string, Uint8Array>;
   readonly steps: number;
+}
+
+interface Heard {
+  readonly p: Process;
+  readonly message: MessageOf<"call">;
 }
 
 /** A fabric in which one job runs. */
@@ -185,7 +190,10 @@ export class History {
       tap: (host, link) => ({
         home: {
           sent: (bytes) => host.sent(link, this.#decoded(bytes, `→ ${host.name}`)),
-          heard: (bytes) => this.#heardAtHome(host, this.#decoded(bytes, `${host.name} →`)),
+          heard: (bytes) => {
+            this.#heard = this.#callIn(host, this.#decoded(bytes, `${host.name} →`));
+          },
+          done: () => this.#note(this.#heard),
         },
         host: {
           heard: (bytes) => {
@@ -217,6 +225,8 @@ export class History {
     this.announce(host);
   }
 
+  /** What the home has just been told. */
+  #heard: Heard | undefined;
   readonly #announcers = new Map<SimulatedHost, () => void>();
 
   /** Tells the relay what the host is ready for. */
@@ -336,12 +346,20 @@ export class History {
     return message;
   }
 
-  /** A process that runs again asks what it asked before, as long as the home has heard of that. */
-  #heardAtHome(host: SimulatedHost, message: Message): void {
-    if (message.type !== "call") return;
+  /** A call of a process to whose stay the home listens. */
+  #callIn(host: SimulatedHost, message: Message): Heard | undefined {
+    if (message.type !== "call") return undefined;
     const p = this.job.state.processes.get(message.pid);
-    if (p?.where.kind !== "at" || p.where.host !== host.name || p.epoch !== message.epoch) return;
-    this.effects.asked(message.pid, message.call, message.request);
+    const listens = p?.where.kind === "at" && p.where.host === host.name && p.epoch === message.epoch;
+    return listens ? { p, message } : undefined;
+  }
+
+  /** What its home has taken up, a process that runs again asks again. */
+  #note(heard: Heard | undefined): void {
+    if (!heard) return;
+    const { p, message } = heard;
+    const isTaken = p.end || (p.epoch === message.epoch && p.where.kind === "at");
+    if (isTaken) this.effects.asked(p.pid, message.call, message.request);
   }
 
   #standstill(): string {

@@ -134,13 +134,15 @@ export const clocks: Program = function* (g, path, size) {
 /** Processes that would run for ever, and move, are ended wherever they are. */
 export const killer: Program = function* (g, path, size) {
   const children: number[] = [];
+  const listener = yield* g.spawn(() => listen(g));
   for (let n = 0; n < 2 + size; n++) {
     const child = yield* g.fork();
     if (child > 0) {
       children.push(child);
       continue;
     }
-    for (;;) {
+    for (let beat = 0; ; beat++) {
+      yield* g.post(listener, "beat", String(beat));
       yield* g.compute(3);
       if (g.random() < 0.3) yield* g.call("migrate", { host: "" });
     }
@@ -153,9 +155,23 @@ export const killer: Program = function* (g, path, size) {
     check(end?.signal === signal, `killed by ${signal}, ended by ${end?.signal}`);
     check(!(yield* isAlive(g, child)), "killed, and still there");
   }
+  yield* g.send(listener, "stop", "");
+  yield* g.wait(listener);
   yield* g.print(`${path} killed ${children.length}`);
   return String(children.length);
 };
+
+/** Hears others until they are killed. */
+function* listen(g: Guest): Doing<string> {
+  const next = new Map<number, number>();
+  for (;;) {
+    const { from, tag, text } = yield* g.receive();
+    if (tag === "stop") return "stopped";
+    check(Number(text) === (next.get(from) ?? 0), `${from} said ${text}, not ${next.get(from) ?? 0}`);
+    next.set(from, Number(text) + 1);
+    if (Number(text) % 3 === 0) yield* g.compute(1);
+  }
+}
 
 function* isAlive(g: Guest, pid: number): Doing<boolean> {
   try {

@@ -110,6 +110,43 @@ const letters: Program = function* (g, path, size) {
   return count;
 };
 
+/** In rounds, each writes to all, and to itself what it reads at once; whatever comes comes in the order of writing. */
+const crossing: Program = function* (g, path, size) {
+  const members = 2 + size;
+  const rounds = 4;
+  const pids: number[] = [];
+  for (let n = 0; n < members; n++)
+    pids.push(
+      yield* g.spawn(function* () {
+        const all = (yield* g.receive("members")).text.split(" ").map(Number);
+        const self = all[n] ?? 0;
+        const next = new Map<string, number>();
+        const read = function* (tag?: string, from?: number): Doing<void> {
+          const letter = yield* g.receive(tag, from);
+          const line = `${letter.from} ${letter.tag}`;
+          const expected = next.get(line) ?? 0;
+          check(Number(letter.text) === expected, `${line}: ${letter.text}, not ${expected}`);
+          next.set(line, expected + 1);
+        };
+        for (let round = 0; round < rounds; round++) {
+          for (const pid of all) yield* g.post(pid, "round", String(round));
+          for (let i = 0; i < 3; i++) {
+            yield* g.post(self, "note", String(3 * round + i));
+            if (i < 2) yield* read("note", self);
+            if (g.random() < 0.3) yield* g.compute(2);
+          }
+          for (let got = 0; got < members + 1; got++) yield* read();
+        }
+        yield* g.print(`${path} ${n} is done`);
+        return String(n);
+      }),
+    );
+  yield* g.send(pids, "members", pids.join(" "));
+  let sum = 0;
+  for (const pid of pids) sum += Number(yield* g.wait(pid));
+  return String(sum);
+};
+
 /** Everybody gives everybody else something, round after round. */
 const meetings: Program = function* (g, path, size) {
   const members = 2 + size;
@@ -247,6 +284,7 @@ const PROGRAMS: Record<string, Program> = {
   tree,
   ring,
   letters,
+  crossing,
   meetings,
   tasks,
   files,

@@ -41,7 +41,7 @@ export interface HomeOptions {
   readonly tap: (
     host: SimulatedHost,
     link: SimulatedLink,
-  ) => { readonly home: Tap; readonly host: Pick<Tap, "heard"> };
+  ) => { readonly home: Tap & { done(): void }; readonly host: Pick<Tap, "heard"> };
   readonly onEnd: (end: End) => void;
   /** Undefined: it is not kept. */
   readonly store: SimulatedStore | undefined;
@@ -171,5 +171,10 @@ export class SimulatedHome {
       host.links.delete(link);
       if (!own) this.#again(hostId(host.name));
     });
+    const listen = ours.onMessage;
+    ours.onMessage = (bytes) => {
+      listen(bytes);
+      taps.home.done();
+    };
   }
 }

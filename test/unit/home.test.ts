@@ -17,7 +17,14 @@ function running(b: Bench, p: number, memoryBytes: number) {
   const sends = (bytes: number, tookMs = 1) => {
     const image = { id: imageId(`image ${images++}`), bytes: new Uint8Array(bytes) };
     const snapshot = { ...snapshotOf(1, false), chain: [image.id] };
-    b.say(b.placed(p).host, { type: "saved", ...stay(), snapshot, images: [image], tookMs });
+    b.say(b.placed(p).host, {
+      type: "saved",
+      ...stay(),
+      snapshot,
+      images: [image],
+      learned: NOTHING_LEARNED,
+      tookMs,
+    });
     return image.id;
   };
   b.say(b.placed(p).host, { type: "running", ...stay(), agoMs: 0 });
@@ -286,7 +293,7 @@ describe("images", () => {
     const stay = { job: JOB, pid: pid(child), epoch: b.placed(child).epoch };
     const snapshot = { ...snapshotOf(9), chain: [imageId("never sent"), imageId("sent")] };
     const images = [{ id: imageId("sent"), bytes: new Uint8Array(1) }];
-    b.say("far", { type: "saved", ...stay, snapshot, images, tookMs: 1 });
+    b.say("far", { type: "saved", ...stay, snapshot, images, learned: NOTHING_LEARNED, tookMs: 1 });
     expect(b.placed(child)).toMatchObject({ epoch: 2, snapshot: { calls: 1 } });
   });
 
@@ -401,6 +408,7 @@ describe("processes", () => {
       ...stay,
       snapshot: snapshotOf(last),
       images: imagesOf(snapshotOf(last)),
+      learned: NOTHING_LEARNED,
       tookMs: 1,
     });
     b.do({ type: "hostLost", host: hostId("far"), reason: "gone" });

@@ -167,6 +167,7 @@ describe("a host that lies to a home", () => {
         const learned = pick(NOTHING_LEARNED, {
           answers: [{ call, answer: new Uint8Array(3) }],
           cached: pick([], [], [{ call, id: cachedId(pick(0, 2 ** 40)) }]),
+          letters: pick([], [], [{ call, from: stay.pid, sent: call }]),
           clock: [{ moment: 2 ** 52, now: -1 }],
         });
         const snapshot = pick(undefined, {
@@ -231,7 +232,14 @@ describe("a host that lies to a home", () => {
               images,
               tookMs: -1e300,
             },
-            { type: "saved", ...stay, snapshot: snapshot ?? snapshotOf("none", 1), images, tookMs: 1 },
+            {
+              type: "saved",
+              ...stay,
+              snapshot: snapshot ?? snapshotOf("none", 1),
+              images,
+              learned,
+              tookMs: 1,
+            },
             {
               type: "returned",
               ...stay,
@@ -248,7 +256,15 @@ describe("a host that lies to a home", () => {
               memoryBytes: 2 ** 52,
               polls: 0,
             },
-            { type: "reply", ...stay, call, answer: new Uint8Array(), now: 0, cached: undefined },
+            {
+              type: "reply",
+              ...stay,
+              call,
+              answer: new Uint8Array(),
+              now: 0,
+              cached: undefined,
+              noMail: false,
+            },
             { type: "release", ...stay, to: "" },
             { type: "forgotten", job: JOB, cached: [cachedId(pick(0, 2 ** 40))] },
             { type: "recall", ...stay },
@@ -271,7 +287,7 @@ describe("a host that lies to a home", () => {
         call: callNumber(1),
         request: encodeCall("hostname", undefined),
         waits: true,
-        learned: { answers: [], cached: [], clock },
+        learned: { ...NOTHING_LEARNED, clock },
         snapshot: undefined,
         images: [],
         tookMs: 0,
@@ -507,6 +523,7 @@ describe("a home that lies to a host", () => {
       answer: new Uint8Array(),
       now: 0,
       cached: undefined,
+      noMail: false,
     });
     k.say(A, { type: "release", ...stay, epoch: epoch(2), to: "" });
     k.say(A, { type: "failed", ...stay, code: "EIO", reason: "" });

@@ -27,19 +27,20 @@ const images = [{ id: imageId("b"), bytes: new Uint8Array([1, 2, 3]) }];
 const learned = {
   answers: [{ call: callNumber(4), answer: new Uint8Array([0, 9]) }],
   cached: [{ call: callNumber(5), id: cachedId(7) }],
+  letters: [{ call: callNumber(6), from: pid(8), sent: callNumber(9) }],
   clock: [{ moment: 200, now: 2.5 }],
 };
 
 /** Every message once, those with optional parts with and without them. */
 const GOLDEN: [Message, string][] = [
   [
-    { type: "hello", protocol: 5, base: baseId("base"), host: hostId("host"), name: "Zoë", platform: "Node" },
-    "0105046261736504686f7374045a6fc3ab044e6f64650000",
+    { type: "hello", protocol: 6, base: baseId("base"), host: hostId("host"), name: "Zoë", platform: "Node" },
+    "0106046261736504686f7374045a6fc3ab044e6f64650000",
   ],
   [
     {
       type: "hello",
-      protocol: 5,
+      protocol: 6,
       base: baseId("base"),
       host: hostId("host"),
       name: "",
@@ -47,7 +48,7 @@ const GOLDEN: [Message, string][] = [
       proof: { key: new Uint8Array(32).fill(2), signature: new Uint8Array(64).fill(3) },
       member: new Uint8Array(32).fill(4),
     },
-    `0105046261736504686f7374000001${"02".repeat(32)}${"03".repeat(64)}01${"04".repeat(32)}`,
+    `0106046261736504686f7374000001${"02".repeat(32)}${"03".repeat(64)}01${"04".repeat(32)}`,
   ],
   [
     {
@@ -65,7 +66,7 @@ const GOLDEN: [Message, string][] = [
       preemptEvery: 0,
       paused: false,
     },
-    "0a036a6f6207ac020103783d3104662e6a73000001080101010101010101000000016e035554430000000000000c40808080400000",
+    "0a036a6f6207ac020103783d3104662e6a7300000108010101010101010100000000016e035554430000000000000c40808080400000",
   ],
   [
     {
@@ -83,7 +84,7 @@ const GOLDEN: [Message, string][] = [
       preemptEvery: 1,
       paused: true,
     },
-    "0a036a6f6207ac02000102016101620501e807000000000000f83f0101620301020300010402000901050701c8010000000000000440016e035554430000000000000c40808080400101",
+    "0a036a6f6207ac02000102016101620501e807000000000000f83f010162030102030001040200090105070106080901c8010000000000000440016e035554430000000000000c40808080400101",
   ],
   [
     {
@@ -93,8 +94,9 @@ const GOLDEN: [Message, string][] = [
       answer: new Uint8Array([0]),
       now: 3.5,
       cached: cachedId(300),
+      noMail: true,
     },
-    "0b036a6f6207ac020401000000000000000c4001ac02",
+    "0b036a6f6207ac020401000000000000000c4001ac0201",
   ],
   [{ type: "save", ...stay }, "0c036a6f6207ac02"],
   [{ type: "recall", ...stay }, "0d036a6f6207ac02"],
@@ -123,11 +125,11 @@ const GOLDEN: [Message, string][] = [
       images,
       tookMs: 0.5,
     },
-    "21036a6f6207ac0204010101010402000901050701c80100000000000004400102016101620501e807000000000000f83f01016203010203000000000000e03f",
+    "21036a6f6207ac020401010101040200090105070106080901c80100000000000004400102016101620501e807000000000000f83f01016203010203000000000000e03f",
   ],
   [
-    { type: "saved", ...stay, snapshot, images, tookMs: 1 },
-    "22036a6f6207ac0202016101620501e807000000000000f83f01016203010203000000000000f03f",
+    { type: "saved", ...stay, snapshot, images, learned, tookMs: 1 },
+    "22036a6f6207ac0202016101620501e807000000000000f83f0101620301020301040200090105070106080901c8010000000000000440000000000000f03f",
   ],
   [
     {
@@ -139,7 +141,7 @@ const GOLDEN: [Message, string][] = [
       why: "preempted",
       stoppedMs: 0,
     },
-    "23036a6f6207ac020000000000020000000000000000",
+    "23036a6f6207ac02000000000000020000000000000000",
   ],
   [{ type: "failed", ...stay, code: "ENOMEM", reason: "no" }, "24036a6f6207ac020b026e6f"],
   [
@@ -182,7 +184,7 @@ describe("messages", () => {
 
   test("none is missing here", () => {
     expect(new Set(GOLDEN.map(([{ type }]) => type))).toEqual(new Set(Object.keys(TYPES)));
-    expect(PROTOCOL_VERSION).toBe(5);
+    expect(PROTOCOL_VERSION).toBe(6);
   });
 
   test("cut short, longer, or with any bit flipped, they are refused or another message, and nothing is thrown", () => {
