@@ -4,10 +4,12 @@
  */
 import type { Invalid } from "../base/codec.ts";
 import type { ImageId } from "../base/ids.ts";
-import type { Breathe, Stop, World } from "../engine/index.ts";
+import type { Breathe, World as EngineWorld, Stop } from "../engine/index.ts";
 import type { EncodedImage } from "../wire/messages.ts";
 
-export type { Stop, World };
+export type { Stop };
+/** It is asked for every answer: a process that stops at a call waits for its home. */
+export type World = Required<EngineWorld>;
 
 /** A process's interpreter. Always stopped when it is not inside `start` or `resume`. */
 export interface RunningMachine extends Disposable {

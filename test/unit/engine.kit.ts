@@ -29,8 +29,13 @@ export const theEngine = () =>
 export const theBase = () => (base ??= theEngine().then((e) => bootBase(e, PRELUDE)));
 
 export const OPTIONS = { memoryBytesMax: 32 << 20 };
-export const NEVER = (): World => ({ now: () => 1_000_000, zone: "UTC", poll: () => false });
-export const ALWAYS = (): World => ({ ...NEVER(), poll: () => true });
+export const NEVER = (): Required<World> => ({
+  now: () => 1_000_000,
+  zone: "UTC",
+  poll: () => false,
+  answer: () => undefined,
+});
+export const ALWAYS = (): Required<World> => ({ ...NEVER(), poll: () => true });
 
 export const program = (source: string) => ({
   source: `import { ask, print, raw } from "roost";\n${source}`,

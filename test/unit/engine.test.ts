@@ -84,6 +84,10 @@ const SCENES: Record<string, string> = {
     print(b % 1000000007n, f, ask("x").length / 3, work(-5), 0xffffffff | 0, 2 ** 53);`,
 };
 
+/** Far more frames than a segment of the stack holds. */
+const DEEP = `const down = (n) => (n === 0 ? 0 : down(n - 1) + ask("at " + n).length);
+print(down(4000));`;
+
 describe("a program notices nothing", () => {
   for (const [name, source] of Object.entries(SCENES))
     test(`of ${name}, stopped at every poll and call, each time in another instance`, async () => {
@@ -96,6 +100,22 @@ describe("a program notices nothing", () => {
       expect(moved.moves).toBeGreaterThan(0);
       expect(moved.machine.polls).toBe(undisturbed.machine.polls);
     });
+
+  test.each([...Object.entries(SCENES), ["recursion that asks at every depth", DEEP]])(
+    "of %s, answered within its calls and moved at every poll",
+    async (_, source) => {
+      const undisturbed = await run(`${WORK}\n${source}`);
+      const output: string[] = [];
+      const answer = (request: Uint8Array) => {
+        const text = words(request);
+        if (text.startsWith("print ")) output.push(text.slice(6));
+        return text.startsWith("exit") ? undefined : bytesOf(`answer to ${text}`);
+      };
+      const moved = await run(`${WORK}\n${source}`, { world: { ...ALWAYS(), answer }, move: "instance" });
+      expect([moved.end, output]).toEqual(["exit", undisturbed.output]);
+      expect(moved.machine.polls).toBe(undisturbed.machine.polls);
+    },
+  );
 
   test("of moves by encoded images", async () => {
     const source = Object.values(SCENES)

@@ -207,7 +207,7 @@ export function held(world: World, machines: Machines): Machines {
     let polls = 0;
     machine.resume = (outside, answer) => {
       const poll = () => outside.poll() || ++polls % SLICE_POLLS === 0;
-      return resume.call(machine, { zone: outside.zone, now: outside.now, poll }, answer);
+      return resume.call(machine, { ...outside, poll }, answer);
     };
     return machine;
   };
