@@ -121,19 +121,22 @@ export function handedOver(
     state.processes.get(one.from)?.undelivered.find(({ letter, to }) => is(one)(letter) && to.has(q.pid)),
   );
   if (letters.some((_, n) => !inBox[n] && !withSender[n])) return false;
-  for (const [n, { call, from }] of letters.entries()) {
+  // All of them first: what there is room for then may be delivered, and none of these may.
+  for (const [n, { call }] of letters.entries()) {
     const letter = inBox[n] ?? withSender[n]?.letter;
-    const sender = state.processes.get(from);
     if (!letter) continue;
     if (inBox[n]) {
       q.mailbox.splice(q.mailbox.indexOf(letter), 1);
       q.mailboxBytes -= letterBytes(letter);
-    } else if (sender) {
+    } else {
       tell(letter, q, out);
       withSender[n]?.to.delete(q.pid);
-      deliverFrom(state, sender, out, nowMs);
     }
     remember(q, call, encodeAnswer("receive", { letter }));
+  }
+  for (const from of new Set(letters.map(({ from }) => from))) {
+    const sender = state.processes.get(from);
+    if (sender && sender.undelivered.length > 0) deliverFrom(state, sender, out, nowMs);
   }
   if (letters.length > 0) deliverTo(state, q, out, nowMs);
   return true;

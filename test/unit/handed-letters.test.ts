@@ -144,19 +144,23 @@ describe("the home", () => {
     b.call(writer, "post", { to: [reader], tag: "t", value: VALUE }, 10);
     return { b, reader, writer };
   }
-  const says = (b: Bench, reader: number, writer: number, sent: number) => {
+  const says = (b: Bench, reader: number, writer: number, ...sent: number[]) => {
     const { host, epoch } = b.placed(reader);
     b.say(host, {
       type: "call",
       job: JOB,
       pid: pid(reader),
       epoch,
-      call: callNumber(12),
+      call: callNumber(11 + sent.length),
       request: encodeCall("probe", { from: -1, tag: undefined }),
       waits: true,
       learned: {
         ...NOTHING_LEARNED,
-        letters: [{ call: callNumber(11), from: pid(writer), sent: callNumber(sent) }],
+        letters: sent.map((call, n) => ({
+          call: callNumber(11 + n),
+          from: pid(writer),
+          sent: callNumber(call),
+        })),
       },
       snapshot: undefined,
       images: [],
@@ -194,6 +198,15 @@ describe("the home", () => {
     says(b, reader, writer, 11);
     expect(b.answer(reader, "probe")).toMatchObject({ found: { tag: "t" } });
     expect(b.replies(writer).map(({ call }) => call)).toContain(11);
+  });
+
+  test("delivers nothing of what was handed over, though there is room for it now", () => {
+    using _ = limited({ mailboxLetters: 1 });
+    const { b, reader, writer } = written();
+    for (const call of [11, 12]) b.call(writer, "post", { to: [reader], tag: "t", value: VALUE }, call);
+    says(b, reader, writer, 10, 11, 12);
+    expect(b.answer(reader, "probe")).toEqual({ found: undefined });
+    expect(b.replies(writer).map(({ call }) => call)).toContain(12);
   });
 
   test("begins again who received what was never sent, and blames nobody", () => {
