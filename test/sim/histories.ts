@@ -9,12 +9,14 @@ import { type Part, ROBUST } from "./programs.ts";
 import type { SimulatedHost } from "./simulated-host.ts";
 import { SMALL, standIns } from "./stand-in.ts";
 import { crash } from "./troubles.ts";
-import { drawLimits, drawWeather, fairWeather, usualLimits, type Weather } from "./weather.ts";
+import { drawLimits, drawWeather, fairWeather, usualLimits, type Weather, workerCrashes } from "./weather.ts";
 import { World } from "./world.ts";
 
 const LINES = Array.from({ length: 9 }, (_, n) => String(n + 1));
 /** One history in so many is of a process that brings down its hosts. */
 const POISON_EVERY = 50;
+/** And one of processes that are written down all the time, by workers that crash. */
+const WRITTEN_DOWN_EVERY = 50;
 
 const planOf = (
   parts: readonly Part[],
@@ -36,12 +38,25 @@ const planOf = (
   },
 });
 
-function draw(world: World, seed: number): { readonly parts: readonly Part[]; readonly weather: Weather } {
+interface Drawn {
+  readonly parts: readonly Part[];
+  readonly weather: Weather;
+  /** Limits that are turned down besides those that are drawn. */
+  readonly limits?: readonly string[];
+}
+
+function draw(world: World, seed: number): Drawn {
   const weather = drawWeather(world);
   if (seed % POISON_EVERY === 0)
     return {
       parts: [{ program: "poison", size: 0 }],
       weather: { ...weather, troubles: [], preemptEvery: 0 },
+    };
+  if (seed % WRITTEN_DOWN_EVERY === 1)
+    return {
+      parts: Array.from({ length: 4 }, () => ({ program: "clocks", size: 4 })),
+      weather: { ...weather, troubles: workerCrashes(world), preemptEvery: 0, kept: undefined },
+      limits: ["images take long"],
     };
   // Moving at every step takes many steps.
   const count = weather.preemptEvery > 0 ? 1 : world.whole(1, 4);
@@ -62,11 +77,14 @@ const limitsNever = (parts: readonly Part[]) =>
 /** Throws a Violation, with a command that shows how it came to it. */
 export async function runHistory(seed: number, recording = false): Promise<void> {
   const world = new World(seed, { recording });
-  const { parts, weather } = draw(world, seed);
+  const { parts, weather, limits } = draw(world, seed);
   const expected: Outcome[] = [];
   for (const [n, part] of parts.entries()) expected.push(await undisturbed(part, n));
   const steps = expected.reduce((sum, { steps }) => sum + steps, 0);
-  using knobs = parts[0]?.program === "poison" ? usualLimits() : drawLimits(world, limitsNever(parts));
+  using knobs =
+    parts[0]?.program === "poison"
+      ? usualLimits()
+      : drawLimits(world, { always: limits ?? [], never: limitsNever(parts) });
   world.note(() => JSON.stringify({ seed, parts, weather, limits: knobs.names }));
   await told(world, `ROOST_SEED=${seed}`, async () => {
     const history: History = new History(

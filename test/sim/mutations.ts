@@ -145,6 +145,11 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     from: "await this.#store.set(key, bytes);",
     to: "void this.#store.set(key, bytes);",
   },
+  "what was learned is forgotten before the snapshot has left": {
+    file: "host/executor.ts",
+    from: "    const { chain, images } = await machine.encodeImage(breathe);\n",
+    to: "    p.learned.forgetBefore({ calls, moment } as never);\n    const { chain, images } = await machine.encodeImage(breathe);\n",
+  },
   "a signal waits for the end of a call": {
     file: "home/home.ts",
     from: "if (p.pending) interrupt(",

@@ -118,16 +118,20 @@ export const timers: Program = function* (g, path, size) {
 /** What was told of the outside once is what it was, in whatever run it is told again. */
 export const clocks: Program = function* (g, path, size) {
   let latest = 0;
+  const all: string[] = [];
   for (let n = 0; n < 4 + 2 * size; n++) {
     const now = yield* g.now();
     check(now >= latest, `the clock stepped back by ${latest - now} ms`);
     latest = now;
     const { bytes } = yield* g.call("random", { length: 2 });
+    yield* g.compute(2); // what it has learned is not told yet
     const told = `${path} ${n} ${path}.${n}.at#${now} ${path}.${n}.drew#${bytes.join(".")}`;
     yield* g.print(told);
     yield* g.compute(1 + (Math.floor(now) % 5));
     yield* g.append(`${path}.clocks`, told);
+    all.push(told);
   }
+  yield* g.print(`${path} in all ${all.join(" ")}`);
   return String(size);
 };
 

@@ -38,8 +38,8 @@ const image = struct({ inputs: list(given, 1 << 20), polls: varint, atPoll: bool
 
 /** A slice ends after so many polls. */
 const SLICE_POLLS = 3;
-/** In which an image is written, and between which others run. */
-const STEPS = 8;
+/** An image is written in so many steps, between which others run: fewer than a large real one. */
+const steps = () => LIMITS.imageParts / 4;
 
 /** Of an image that others have, to be continued. */
 interface Last {
@@ -106,7 +106,7 @@ class StandIn implements RunningMachine {
     const id = nameOf(bytes, since?.chain.at(-1));
     const last = continued(since, id, bytes, this.#inputs.length);
     this.#last = last;
-    for (let step = 0; step < STEPS; step++) await breathe?.();
+    for (let step = 0; step < steps(); step++) await breathe?.();
     return { chain: last.chain, images: [{ id, bytes }] };
   }
 

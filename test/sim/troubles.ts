@@ -48,7 +48,7 @@ export function cause(history: History, what: Trouble): void {
         memoryBytes: (1 << 20) * world.between(0.5, 8),
       });
     case "worker crash":
-      return host.crashWorker();
+      return (world.random() < 0.5 && history.own.alive ? history.own : host).crashWorker();
     case "stuck":
       return host.stick(world.random() < 0.5 ? world.between(100, 9_000) : undefined);
     case "recall": {

@@ -77,6 +77,14 @@ export function drawWeather(world: World): Weather {
   };
 }
 
+/** Workers crash, one after the other, and nothing else is wrong. */
+export function workerCrashes(world: World): Weather["troubles"] {
+  const what = "worker crash";
+  return Array.from({ length: 20 }, () => ({ what, at: world.between(0, 1.1) }) as const).toSorted(
+    (a, b) => a.at - b.at,
+  );
+}
+
 type Knobs = { -readonly [N in keyof typeof LIMITS]?: number };
 
 /** With so many hosts dying, a process must not be given up for it. And a call takes a hundred times as long here as on a machine. */
@@ -103,15 +111,25 @@ const KNOBS: Record<string, (world: World) => Knobs> = {
     checkpointEveryMs: world.whole(1, 30),
     usageEveryMs: world.whole(1, 5),
   }),
+  "images take long": (world) => ({
+    imageParts: world.whole(100, 400),
+    checkpointEveryMs: world.whole(1, 10),
+    usageEveryMs: world.whole(1, 5),
+  }),
   "few processes a host": (world) => ({ processesPerHost: world.whole(1, 4) }),
 };
 
-/** Turns some limits down, until `Symbol.dispose`. `never`: some that the programs cannot do without. */
+/** Turns some limits down, until `Symbol.dispose`. `always`: these among them; `never`: some that the programs cannot do without. */
 export function drawLimits(
   world: World,
-  never: readonly string[] = [],
+  {
+    always = [],
+    never = [],
+  }: { readonly always?: readonly string[]; readonly never?: readonly string[] } = {},
 ): Disposable & { readonly names: string[] } {
-  const names = Object.keys(KNOBS).filter((name) => world.random() < 0.12 && !never.includes(name));
+  const names = Object.keys(KNOBS).filter(
+    (name) => (world.random() < 0.12 || always.includes(name)) && !never.includes(name),
+  );
   return limits(names.map((name) => KNOBS[name]?.(world) ?? {}).concat(ALWAYS), names);
 }
 
