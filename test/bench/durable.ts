@@ -6,9 +6,12 @@ import { nodeEnvironment } from "../../fabric/edge/environment.ts";
 import { Fabric, type RunOptions } from "../../fabric/host/fabric.ts";
 import { NodeDisk } from "../../fabric/io/node-disk.ts";
 import { nodeStore } from "../../fabric/io/node-store.ts";
+import { pmakeMs } from "./pmake.ts";
 import { percentile } from "./statistics.ts";
 
 const ROUNDS = 3;
+/** Of pmake, after one that warms up. */
+const PMAKES = 5;
 
 /** Computes for some seconds on a heap of 16 MiB that it keeps changing; its last line is how long it took, in ms. */
 const computing = `
@@ -56,6 +59,19 @@ async function lastNumber(
   return Number(said.trim().split("\n").at(-1));
 }
 
+/** On two hosts, with checkpoints over without, in turn, each first as often: the median of the rounds. */
+async function pmakeCost(): Promise<number> {
+  const ratios: number[] = [];
+  await pmakeMs(2);
+  for (let round = 0; round < PMAKES; round++) {
+    const times = new Map<boolean, number>();
+    for (const durable of round % 2 ? [true, false] : [false, true])
+      times.set(durable, await pmakeMs(2, durable));
+    ratios.push((times.get(true) ?? Number.NaN) / (times.get(false) ?? Number.NaN));
+  }
+  return percentile(ratios, 50);
+}
+
 export async function durableSuite(): Promise<Record<string, number>> {
   const directory = mkdtempSync(join(tmpdir(), "roost-bench-"));
   const keepIn = nodeStore(join(directory, "kept"));
@@ -70,6 +86,7 @@ export async function durableSuite(): Promise<Record<string, number>> {
       kept.push(await lastNumber(writing, directory, { keepIn }));
     }
     return {
+      "durable.pmake_cost_ratio": await pmakeCost(),
       "durable.checkpoints_cost_ratio": percentile(ratios, 50),
       "durable.write_p50_ms": percentile(plain, 50),
       "durable.write_kept_home_p50_ms": percentile(kept, 50),

@@ -5,6 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, platform } from "node:os";
 import { RoostError } from "../../fabric/base/errors.ts";
+import { deathSuite } from "./death.ts";
 import { durableSuite } from "./durable.ts";
 import { engineSuite, forkSuite, imageSuite } from "./engine.ts";
 import { localSuite } from "./fabric.ts";
@@ -37,7 +38,7 @@ const SUITES: Record<string, Suite> = {
     measure: localSuite,
   },
   durable: {
-    how: "in one Node process: a program of seconds with checkpoints and without, in turn; file writes at a home that is kept in a store and one that is not",
+    how: "in one Node process: pmake on two hosts, and a program of seconds on one, with checkpoints and without, in turn; file writes at a home that is kept in a store and one that is not",
     measure: durableSuite,
   },
   speedup: {
@@ -55,6 +56,10 @@ const SUITES: Record<string, Suite> = {
   migrate: {
     how: "two Chromium processes, WebRTC over loopback, through the page: a busy process moved to and fro, of 1 MiB and of 64 of which it changes one a second; letters meanwhile",
     measure: migrateSuite,
+  },
+  death: {
+    how: "two Chromium processes, WebRTC over loopback: the donor's is killed after a second of silence; until its process is to go on elsewhere, the worst of several",
+    measure: deathSuite,
   },
   syscalls: {
     how: "two Node processes, WebRTC over loopback; each call where its home is in the same process, and across the link. A move costs fixed_ms + its factors, fitted by least squares",
