@@ -11,7 +11,7 @@ import { percentile } from "./statistics.ts";
 
 const ROUNDS = 3;
 /** Of pmake, after one that warms up. */
-const PMAKES = 5;
+const PMAKES = 3;
 
 /** Computes for some seconds on a heap of 16 MiB that it keeps changing; its last line is how long it took, in ms. */
 const computing = `
