@@ -69,6 +69,7 @@ export function ownerSettingsFrom(found: unknown, processors: number): OwnerSett
 
 function peopleFrom(value: unknown): Person[] {
   return (Array.isArray(value) ? value : []).flatMap((one): Person[] => {
+    if (typeof one === "string") return [{ id: undefined, name: one }]; // as lists were kept before people had ids
     const { id, name } = bag(one);
     if (typeof name !== "string") return [];
     if (id === undefined) return [{ id, name }];

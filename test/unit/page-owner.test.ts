@@ -13,7 +13,7 @@ test("settings of another version, or of nobody: what makes sense is kept, the r
     "x",
     7,
     [],
-    { here: 3, hours: "always", blocked: ["ann", { id: "x", name: "ann" }, null] },
+    { here: 3, hours: "always", blocked: [{ id: "x", name: "ann" }, null] },
   ])
     expect(ownerSettingsFrom(found, 4)).toEqual(defaults);
   const kept = {
@@ -28,6 +28,7 @@ test("settings of another version, or of nobody: what makes sense is kept, the r
     ],
   };
   expect(ownerSettingsFrom(structuredClone(kept), 4)).toEqual(kept);
+  expect(ownerSettingsFrom({ servedOnly: ["ann"] }, 4).servedOnly).toEqual([{ id: undefined, name: "ann" }]);
   const wild = { here: { workers: 99, share: -1 }, away: { workers: Number.NaN }, memoryBytes: 0 };
   expect(ownerSettingsFrom(wild, 4)).toMatchObject({
     here: { workers: 4, share: 0.1 },
