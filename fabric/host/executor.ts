@@ -5,18 +5,12 @@
  */
 import { Invalid } from "../base/codec.ts";
 import { must, RoostError } from "../base/errors.ts";
-import { type CachedId, type CallNumber, callNumber, type JobId } from "../base/ids.ts";
+import { type CachedId, type CallNumber, callNumber } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Clock, Random } from "../base/ports.ts";
-import type { Command, Report, SnapshotReason } from "../kernel/executor-messages.ts";
+import type { Command, HomeLink, Report, SnapshotReason } from "../kernel/executor-messages.ts";
 import { CALLS, type Call, decodeCall, encodeAnswer, encodeError } from "../wire/calls.ts";
-import {
-  type EncodedImage,
-  type MessageOf,
-  NOTHING_LEARNED,
-  type Snapshot,
-  type StayKey,
-} from "../wire/messages.ts";
+import { type EncodedImage, NOTHING_LEARNED, type Snapshot, type StayKey } from "../wire/messages.ts";
 import { HandedLetters } from "./handed-letters.ts";
 import { KeptAnswers } from "./kept-answers.ts";
 import { Learnings } from "./learnings.ts";
@@ -46,7 +40,7 @@ type State =
 
 interface Resident {
   readonly key: StayKey;
-  readonly job: JobId;
+  readonly home: HomeLink;
   readonly machine: RunningMachine;
   readonly world: World & { beginSlice(): void };
   readonly clock: ProcessClock;
@@ -73,6 +67,8 @@ interface Resident {
   cpuMs: number;
   cpuReportedMs: number;
 }
+
+type Placing = Extract<Command, { type: "place" }>;
 
 /** Where in its life a process is, for what it learns of the clock: a poll and a call are each a moment of their own. */
 const momentOf = (p: Resident) => p.machine.polls + p.calls;
@@ -129,14 +125,14 @@ export class Executor {
         this.#share = command.share;
         return;
       case "place":
-        this.#letters.came(command.key, command.place);
-        return this.#inOrder(command.key, () => this.#arrive(command.key, command.place));
+        this.#letters.came(command.key, command.home, command.place.pid);
+        return this.#inOrder(command.key, () => this.#arrive(command));
       case "drop":
         return this.#inOrder(command.key, () => this.#drop(command.key));
       case "prepare":
         return this.#prepare(command);
       case "stale":
-        return this.#forget(command.job, command.cached);
+        return this.#forget(command.home, command.cached);
       case "answer":
         this.#letters.answered(command.key, command.call, command.noMail);
         if (command.cached !== undefined) this.#keep(command.key, command.cached, command.answer);
@@ -184,14 +180,14 @@ export class Executor {
   /** At once, and not in the process's order: what makes it stale may already be on its way. */
   #keep(key: StayKey, id: CachedId, answer: Uint8Array): void {
     const p = this.#residents.get(key);
-    if (p?.asked) this.#kept.keep(p.job, p.asked, id, answer);
+    if (p?.asked) this.#kept.keep(p.home, p.asked, id, answer);
   }
 
   /** What was given of it is told in full: the home will not have it. */
-  #forget(job: JobId, cached: readonly CachedId[]): void {
-    const dropped = this.#kept.drop(job, cached);
-    for (const p of this.#residents.values()) if (p.job === job) p.learned.dropped(dropped);
-    this.#options.report({ type: "forgotten", job, cached });
+  #forget(home: HomeLink, cached: readonly CachedId[]): void {
+    const dropped = this.#kept.drop(home, cached);
+    for (const p of this.#residents.values()) if (p.home === home) p.learned.dropped(dropped);
+    this.#options.report({ type: "forgotten" });
   }
 
   #withResident(key: StayKey, act: (p: Resident) => void | Promise<void>): void {
@@ -224,10 +220,10 @@ export class Executor {
   }
 
   /** One after the other, each in a task of its own: what is said meanwhile is heard before the next is begun. */
-  async #arrive(key: StayKey, place: MessageOf<"place">): Promise<void> {
-    this.#arriving.add(key);
+  async #arrive(command: Placing): Promise<void> {
+    this.#arriving.add(command.key);
     await this.#nextTask();
-    if (this.#arriving.delete(key)) await this.#place(key, place);
+    if (this.#arriving.delete(command.key)) await this.#place(command);
   }
 
   /** A process that has not been touched: its home has what is as good. */
@@ -236,7 +232,7 @@ export class Executor {
     this.#options.report({ type: "snapshot", key, why, ...NOT_NEEDED, learned: NOTHING_LEARNED, ...never });
   }
 
-  async #place(key: StayKey, place: MessageOf<"place">): Promise<void> {
+  async #place({ key, home, place }: Placing): Promise<void> {
     const { machines, clock: hostClock, commandWaits = () => false } = this.#options;
     const options = { memoryBytesMax: place.memoryBytesMax };
     const machine = place.snapshot ? await machines.restore(place.images, options) : machines.fresh(options);
@@ -257,7 +253,7 @@ export class Executor {
     let sliceBeganMs = 0;
     const p: Resident = {
       key,
-      job: place.job,
+      home,
       machine,
       clock,
       world: {
@@ -305,13 +301,13 @@ export class Executor {
     const p = this.#residents.get(key);
     if (!p) return;
     this.#residents.delete(key);
-    if (!this.#has(p.job)) this.#kept.dropJob(p.job);
+    if (!this.#serves(p.home)) this.#kept.dropHome(p.home);
     p.state = { kind: "frozen" };
     p.machine[Symbol.dispose]();
   }
 
-  #has(job: JobId): boolean {
-    for (const p of this.#residents.values()) if (p.job === job) return true;
+  #serves(home: HomeLink): boolean {
+    for (const p of this.#residents.values()) if (p.home === home) return true;
     return false;
   }
 
@@ -442,7 +438,7 @@ export class Executor {
       }
     }
     if (where === "cached") {
-      const kept = this.#kept.find(p.job, request);
+      const kept = this.#kept.find(p.home, request);
       if (kept) {
         p.learned.answeredAgain(number, kept.id);
         return kept.answer;

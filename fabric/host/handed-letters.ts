@@ -5,11 +5,12 @@
  * Promises: no letter overtakes another of its sender's, wherever that was sent from; none is handed over that the home
  * may give too; and letters from elsewhere wait no longer than LIMITS.handedMs for those from here.
  */
-import { type CallNumber, type JobId, type Pid, pid } from "../base/ids.ts";
+import { type CallNumber, type Pid, pid } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Clock } from "../base/ports.ts";
+import type { HomeLink } from "../kernel/executor-messages.ts";
 import { type CallArgs, encodeAnswer } from "../wire/calls.ts";
-import type { Learned, Stay, StayKey } from "../wire/messages.ts";
+import type { Learned, StayKey } from "../wire/messages.ts";
 
 interface Letter {
   readonly from: Pid;
@@ -19,10 +20,10 @@ interface Letter {
 }
 
 /** A process, wherever it is. */
-type Name = `${JobId}/${Pid}`;
+type Name = `${HomeLink}/${Pid}`;
 
 interface Box {
-  readonly job: JobId;
+  readonly home: HomeLink;
   readonly pid: Pid;
   /** When it came here, counted in what the home has said. */
   readonly came: number;
@@ -52,9 +53,9 @@ export class HandedLetters {
   }
 
   /** To be called in the order in which the home says such things, as is `answered`. */
-  came(key: StayKey, { job, pid }: Stay): void {
+  came(key: StayKey, home: HomeLink, pid: Pid): void {
     const none = { empty: undefined, letters: [], bytes: 0, asks: undefined, sent: new Map() };
-    const box: Box = { job, pid, came: this.#said++, ...none };
+    const box: Box = { home, pid, came: this.#said++, ...none };
     this.#boxes.set(key, box);
     this.#byName.set(nameOf(box), box);
   }
@@ -83,7 +84,7 @@ export class HandedLetters {
   sent(key: StayKey, call: CallNumber, { to, tag, value }: CallArgs<"post">, posted: boolean): void {
     const sender = this.#boxes.get(key);
     if (!sender) return;
-    const names = to.map((id) => nameOf({ job: sender.job, pid: pid(id) }));
+    const names = to.map((id) => nameOf({ home: sender.home, pid: pid(id) }));
     sender.sent.set(call, names);
     for (const name of names) {
       this.#underWay.set(name, (this.#underWay.get(name) ?? 0) + 1);
@@ -133,7 +134,7 @@ export class HandedLetters {
   }
 }
 
-const nameOf = ({ job, pid }: Pick<Box, "job" | "pid">): Name => `${job}/${pid}`;
+const nameOf = ({ home, pid }: Pick<Box, "home" | "pid">): Name => `${home}/${pid}`;
 
 function close(box: Box): void {
   box.empty = undefined;

@@ -3,12 +3,20 @@ import type { ErrorCode } from "../base/errors.ts";
 import type { CachedId, CallNumber, ImageId, JobId } from "../base/ids.ts";
 import type { EncodedImage, Learned, MessageOf, Snapshot, StayKey } from "../wire/messages.ts";
 
+/** A link to a home, numbered by the daemon. What one home says is of no process of another's, whatever that is called. */
+export type HomeLink = number & { readonly link: unique symbol };
+
 /** Why a snapshot is taken. After "save" the process goes on; after the others it stays frozen until dropped. */
 export type SnapshotReason = "save" | "reclaimed" | "recalled" | "preempted";
 
 export type Command =
   /** `place.images` is the whole chain. */
-  | { readonly type: "place"; readonly key: StayKey; readonly place: MessageOf<"place"> }
+  | {
+      readonly type: "place";
+      readonly key: StayKey;
+      readonly home: HomeLink;
+      readonly place: MessageOf<"place">;
+    }
   | {
       readonly type: "answer";
       readonly key: StayKey;
@@ -19,7 +27,7 @@ export type Command =
       readonly noMail: boolean;
     }
   /** Wants `forgotten`. */
-  | { readonly type: "stale"; readonly job: JobId; readonly cached: readonly CachedId[] }
+  | { readonly type: "stale"; readonly home: HomeLink; readonly cached: readonly CachedId[] }
   | { readonly type: "snapshot"; readonly key: StayKey; readonly why: Exclude<SnapshotReason, "preempted"> }
   | { readonly type: "pause"; readonly key: StayKey; readonly paused: boolean }
   | { readonly type: "interrupt"; readonly key: StayKey }
@@ -76,7 +84,7 @@ export type Report =
       readonly polls: number;
     }
   /** Answer to `stale`: these are not given again, and that they were is reported. */
-  | { readonly type: "forgotten"; readonly job: JobId; readonly cached: readonly CachedId[] }
+  | { readonly type: "forgotten" }
   /** Answer to `prepare`; `image` is the last of the chain. A failure shows when the process comes. */
   | { readonly type: "prepared"; readonly image: ImageId }
   /** Answer to `halt`: no guest instruction is executed any more. */

@@ -19,12 +19,11 @@ import {
   stayKey,
   stayOf,
 } from "../wire/messages.ts";
-import type { Command, Report } from "./executor-messages.ts";
+import type { Command, HomeLink, Report } from "./executor-messages.ts";
 import { executorGone, type Forgetting, forgotten, stale } from "./stale.ts";
 import { NO_TERMS, type Terms } from "./terms.ts";
 
-/** A link to a home, numbered by the daemon. */
-export type HomeLink = number & { readonly link: unique symbol };
+export type { HomeLink };
 
 /** A process that is here, or just leaving. */
 export interface Guest extends Stay {
@@ -432,7 +431,8 @@ function place(
       `this job asks for ${mib(message.memoryBytesMax)} MiB of memory a process, and its owner gives ${mib(givenBytes)} MiB in all`,
     );
   const key = stayKey(message);
-  if (state.guests.has(key)) return; // said twice
+  const here = state.guests.get(key);
+  if (here) return here.home === link ? undefined : refuse("another home has a process of that name here");
   const images = chainOf(home, message.snapshot?.chain ?? [], message.images);
   keep(home, message.images);
   if (!images) return refuse("some of its images are not here any more", "ENOENT");
@@ -454,7 +454,11 @@ function place(
     cpuMs: 0,
     memoryBytes: 0,
   });
-  out({ type: "command", executor, command: { type: "place", key, place: { ...message, images } } });
+  out({
+    type: "command",
+    executor,
+    command: { type: "place", key, home: link, place: { ...message, images } },
+  });
   out({ type: "changed" });
 }
 

@@ -1,6 +1,7 @@
 /** Kept answers that a home has called out of date, until no executor of this host holds them any more. */
 import type { CachedId, JobId } from "../base/ids.ts";
-import type { HomeLink, KernelEffect, KernelState } from "./kernel.ts";
+import type { HomeLink } from "./executor-messages.ts";
+import type { KernelEffect, KernelState } from "./kernel.ts";
 
 /** What a home waits to hear forgotten. */
 export interface Forgetting {
@@ -15,7 +16,8 @@ type Out = (effect: KernelEffect) => void;
 
 export function stale(state: KernelState, link: HomeLink, job: JobId, cached: CachedId[], out: Out): void {
   const waiting = new Set(state.executors.keys());
-  for (const executor of waiting) out({ type: "command", executor, command: { type: "stale", job, cached } });
+  for (const executor of waiting)
+    out({ type: "command", executor, command: { type: "stale", home: link, cached } });
   state.forgetting.push({ link, job, cached, waiting });
   settle(state, out);
 }

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { epoch, jobId, pid } from "../../fabric/base/ids.ts";
 import { Executor } from "../../fabric/host/executor.ts";
 import type { RunningMachine, World } from "../../fabric/host/machines.ts";
+import type { HomeLink } from "../../fabric/kernel/executor-messages.ts";
 import { type MessageOf, NOTHING_LEARNED, stayKey } from "../../fabric/wire/messages.ts";
 
 const SLICE_MS = 10;
@@ -60,7 +61,7 @@ function ranIn(ms: number, share: number): Promise<number> {
     preemptEvery: 0,
     paused: false,
   };
-  executor.handle({ type: "place", key: stayKey(STAY), place });
+  executor.handle({ type: "place", home: 1 as HomeLink, key: stayKey(STAY), place });
   return new Promise<number>((done) => {
     // Placing takes promises; time stands still meanwhile.
     const turn = () => {

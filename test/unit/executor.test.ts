@@ -12,7 +12,7 @@ import { engineMachines } from "../../fabric/host/engine-machines.ts";
 import { Executor } from "../../fabric/host/executor.ts";
 import type { Machines } from "../../fabric/host/machines.ts";
 import { systemRandom } from "../../fabric/io/random.ts";
-import type { Report } from "../../fabric/kernel/executor-messages.ts";
+import type { HomeLink, Report } from "../../fabric/kernel/executor-messages.ts";
 import { type MessageOf, NOTHING_LEARNED, stayKey } from "../../fabric/wire/messages.ts";
 
 async function boot(): Promise<BaseImage> {
@@ -77,7 +77,7 @@ const key = stayKey(stay);
 
 async function firstSliceMs(base: BaseImage, commandWaits: () => boolean): Promise<number> {
   const { executor, reports, turn } = start(engineMachines(base), commandWaits);
-  executor.handle({ type: "place", key, place: place("for (;;);") });
+  executor.handle({ type: "place", home: 1 as HomeLink, key, place: place("for (;;);") });
   await turn(); // it arrives
   await turn(); // that is said
   const tookMs = await turn();
@@ -97,7 +97,7 @@ test("a slice ends after its time, and soon when a command waits", async () => {
 
 test("what has only just been sent goes back untouched, and does not run", async () => {
   const { executor, reports, turn } = start(engineMachines(await boot()));
-  executor.handle({ type: "place", key, place: place("for (;;);") });
+  executor.handle({ type: "place", home: 1 as HomeLink, key, place: place("for (;;);") });
   executor.handle({ type: "halt" });
   executor.handle({ type: "snapshot", key, why: "reclaimed" });
   expect(reports).toMatchObject([
@@ -106,7 +106,12 @@ test("what has only just been sent goes back untouched, and does not run", async
   ]);
   executor.handle({ type: "drop", key });
   await turn();
-  executor.handle({ type: "place", key: stayKey({ ...stay, epoch: 2 as Epoch }), place: place("for (;;);") });
+  executor.handle({
+    type: "place",
+    home: 1 as HomeLink,
+    key: stayKey({ ...stay, epoch: 2 as Epoch }),
+    place: place("for (;;);"),
+  });
   executor.handle({ type: "go" });
   await turn();
   await turn();
@@ -125,7 +130,8 @@ test("that the worker stands still is told before memories are read, and each of
       })
       .toBe(count);
   const keys = [1, 2].map((pid) => stayKey({ ...stay, pid: pid as Pid }));
-  for (const key of keys) executor.handle({ type: "place", key, place: place("for (;;);") });
+  for (const key of keys)
+    executor.handle({ type: "place", home: 1 as HomeLink, key, place: place("for (;;);") });
   await reported(2);
   turn.any();
   turn.any(); // both have run, or are about to
@@ -143,7 +149,7 @@ test("a process runs on while it is written down, and what it does meanwhile can
     const kept = new Uint8Array(5 << 20);
     for (let i = 0; i < kept.length; i += 16) kept[i] = i >> 4;
     for (let n = 0; ; n++) { crypto.getRandomValues(new Uint8Array(4)); console.log(n); }`;
-  executor.handle({ type: "place", key, place: place(source) });
+  executor.handle({ type: "place", home: 1 as HomeLink, key, place: place(source) });
   const calls = () => reports.flatMap((r) => (r.type === "call" ? [r] : []));
   const saved = () => reports.find((r) => r.type === "snapshot");
   const until = async (holds: () => boolean) => {
@@ -179,7 +185,7 @@ test("a process whose image fits no message ends with a sentence, instead of the
         encodeImage: async () => ({ chain: images.map(({ id }) => id), images }),
       }),
   });
-  executor.handle({ type: "place", key, place: place("for (;;);") });
+  executor.handle({ type: "place", home: 1 as HomeLink, key, place: place("for (;;);") });
   await turn();
   await turn();
   await turn();

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { callNumber, epoch, jobId, pid } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
 import { HandedLetters } from "../../fabric/host/handed-letters.ts";
+import type { HomeLink } from "../../fabric/kernel/executor-messages.ts";
 import { decodeAnswer, encodeCall } from "../../fabric/wire/calls.ts";
 import { NOTHING_LEARNED, type StayKey, stayKey } from "../../fabric/wire/messages.ts";
 import { type Bench, JOB, launched, limited } from "./home.kit.ts";
@@ -20,10 +21,10 @@ class Beside {
   });
   readonly #calls = new Map<StayKey, number>();
 
-  comes(id: number): StayKey {
-    const stay = { job: jobId("job"), pid: pid(id), epoch: epoch(1) };
-    this.letters.came(stayKey(stay), stay);
-    return stayKey(stay);
+  comes(id: number, home = 1): StayKey {
+    const key = stayKey({ job: jobId("job"), pid: pid(id), epoch: epoch(home) });
+    this.letters.came(key, home as HomeLink, pid(id));
+    return key;
   }
   #next(key: StayKey) {
     const call = callNumber(this.#calls.get(key) ?? 0);
@@ -112,6 +113,15 @@ describe("an executor", () => {
     beside.posts(writer, 1);
     beside.hears(reader, 9);
     beside.posts(writer, 1);
+    expect(beside.receives(reader)).toHaveProperty("asked");
+  });
+
+  test("hands nothing over to processes of another home, whatever it calls its job", () => {
+    const beside = new Beside();
+    const reader = beside.comes(1);
+    const stranger = beside.comes(2, 666);
+    beside.hears(reader, 9);
+    beside.posts(stranger, 1);
     expect(beside.receives(reader)).toHaveProperty("asked");
   });
 

@@ -25,6 +25,7 @@ import { newHome, step as stepHome } from "../../fabric/home/home.ts";
 import { engineMachines } from "../../fabric/host/engine-machines.ts";
 import { Executor } from "../../fabric/host/executor.ts";
 import { Job } from "../../fabric/host/job.ts";
+import { KeptAnswers } from "../../fabric/host/kept-answers.ts";
 import { MemoryDisk } from "../../fabric/io/memory-disk.ts";
 import { linkPair } from "../../fabric/io/memory-link.ts";
 import type { Report } from "../../fabric/kernel/executor-messages.ts";
@@ -532,6 +533,22 @@ describe("a home that lies to a host", () => {
     expect(k.state.guests.size).toBe(1);
   });
 
+  test("a process called as another home's is refused, and its home's answers go to no other's", () => {
+    const k = host();
+    k.say(A, placeOf(1));
+    k.say(A, placeOf(1)); // said twice
+    expect(k.sent.filter(({ message }) => message.type === "refuse")).toEqual([]);
+    k.say(B, placeOf(1));
+    expect(k.sent.at(-1)).toMatchObject({ link: B, message: { type: "refuse", code: "EAGAIN", pid: 1 } });
+    expect(k.state.guests.size).toBe(1);
+
+    // The same job, by its name: kept answers are those of one home.
+    const kept = new KeptAnswers({ now: () => 0, monotonic: () => 0, after: () => () => {} });
+    const request = new Uint8Array([1]);
+    kept.keep(B, request, cachedId(1), new Uint8Array([66]));
+    expect(kept.find(A, request)).toBeUndefined();
+  });
+
   test("a home that never takes back what was reclaimed: dropped in time, and the home is told", () => {
     const k = host();
     k.say(A, placeOf(1));
@@ -636,7 +653,7 @@ class ExecutorBench {
       memoryBytesMax: LIMITS.guestMemoryBytes,
       ...changes,
     });
-    this.executor.handle({ type: "place", key: stayKey(place), place });
+    this.executor.handle({ type: "place", home: 1 as HomeLink, key: stayKey(place), place });
   }
   report(wanted: (report: Report) => boolean): Promise<Report> {
     const there = this.reports.find(wanted);
