@@ -14,8 +14,6 @@ import { touch } from "./tally.ts";
 
 /** Snapshots take at most one part in this many of what a process computes. */
 const COST_SHARE = 50;
-/** Rounds of pre-copying after which a process that dirties its pages as fast as they travel is frozen all the same. */
-const ROUNDS_MAX = 4;
 /** A round must bring less than this part of the one before, or nothing is gained by another. */
 const SHRINKS_BY = 0.7;
 
@@ -30,7 +28,7 @@ export function checkpointIfWorthIt(state: HomeState, p: Process, out: Out): voi
 /** Moves a process: one that runs, and of which much may have to travel, is copied first, and goes on meanwhile. */
 export function move(state: HomeState, p: Process, to: HostId | undefined, out: Out, nowMs: number): void {
   if (p.where.kind !== "at" || p.where.recalledTo || p.where.copying || p.where.host === to) return;
-  const runs = !p.pending && !p.paused;
+  const runs = !p.pending && !p.paused && LIMITS.precopyRounds > 0;
   const much = p.memoryBytes >= LIMITS.precopyBytes || p.cpuMs > p.cpuSavedMs;
   if (to === undefined || !runs || !much || !state.hosts.has(to)) return recall(state, p, to, out, nowMs);
   p.where.copying = {
@@ -68,7 +66,9 @@ export function saved(state: HomeState, p: Process, { images, tookMs }: MessageO
   const bytes = images.reduce((sum, image) => sum + image.bytes.length, 0);
   copying.rounds++;
   copying.enough =
-    bytes <= LIMITS.precopyRestBytes || copying.rounds >= ROUNDS_MAX || bytes > SHRINKS_BY * copying.bytes;
+    bytes <= LIMITS.precopyRestBytes ||
+    copying.rounds >= LIMITS.precopyRounds ||
+    bytes > SHRINKS_BY * copying.bytes;
   copying.bytes = bytes;
   copying.reading = chain.at(-1);
 }

@@ -8,6 +8,7 @@ import { join } from "../../fabric/edge/index.ts";
 import type { HostId, Roost } from "../../fabric/index.ts";
 import { percentile } from "./statistics.ts";
 import { childOf, launched, type Steered } from "./steered.ts";
+import { LARGE, stopAndCopy } from "./stop-and-copy.ts";
 import { twoBrowsers } from "./two-browsers.ts";
 
 const MOVES = 100;
@@ -23,25 +24,6 @@ if (fork({ on: "remote" }) > 0) wait();
 const live = Array.from({ length: 9000 }, (_, i) => ({ i, text: "item " + i }));
 console.log("full");
 for (let i = 0, x = 1; ; i++) { x = (x * 48271) % 2147483647; live[x % 200].i += i; }`;
-
-/** A child with 64 MiB of bytes, half of which compress, of which it changes a mebibyte a second, all over. */
-const LARGE = `
-import { fork, wait } from "roost";
-if (fork({ on: "remote" }) > 0) wait();
-const PAGE = 4096, PAGES_PER_MS = 0.256;
-const heap = new Uint8Array(64 << 20);
-let x = 1;
-const random = () => (x = (x * 48271) % 2147483647);
-for (let i = 0; i < heap.length; i += 2) heap[i] = random();
-console.log("full");
-const began = performance.now();
-for (let changed = 0; ; ) {
-  for (const due = (performance.now() - began) * PAGES_PER_MS; changed < due; changed++) {
-    const at = (random() % (heap.length / PAGE)) * PAGE;
-    heap.fill(random(), at, at + PAGE);
-  }
-  for (let n = 0; n < 20000; n++) random();
-}`;
 
 /** Letters to and fro with a child of 1 MiB; a line for each ten: when, and the longest and the shortest way of them. */
 const LETTERS = `
@@ -81,6 +63,7 @@ export async function migrateSuite(): Promise<Record<string, number>> {
     "migrate.total_64mib_p50_ms": percentile(large.totals, 50),
     "message.stall_during_move_p50_ms": percentile(stalls, 50),
     "message.stall_during_move_p99_ms": percentile(stalls, 99),
+    ...(await stopAndCopy()),
   };
 }
 
