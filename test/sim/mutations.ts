@@ -49,11 +49,6 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     from: "  q.mailbox.splice(at, 1);\n  q.mailboxBytes -= letterBytes(letter);\n",
     to: "",
   },
-  "a letter is handed over before one that its sender wrote elsewhere": {
-    file: "host/handed-letters.ts",
-    from: "box.empty.at > sender.came",
-    to: "box.empty",
-  },
   "a letter is handed over before one that is under way": {
     file: "host/handed-letters.ts",
     from: " && !this.#underWay.has(nameOf(box))",
@@ -68,11 +63,6 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     file: "host/learnings.ts",
     from: "letters: this.#letters.filter(({ call }) => call < calls)",
     to: "letters: []",
-  },
-  "who received what was never sent goes on": {
-    file: "home/mail.ts",
-    from: "if (letters.some((_, n) => !inBox[n] && !withSender[n])) return false;",
-    to: "",
   },
   "a child ends twice": { file: "home/lives.ts", from: "  done.reaped = true;\n", to: "" },
   "guests run on after halt": {
