@@ -9,7 +9,7 @@ import { LIMITS } from "../../fabric/base/limits.ts";
 import type { Relay } from "../../relay/index.ts";
 import { JOBS, type JobProgram, load } from "../programs/jobs.ts";
 import { chance } from "../sim/world.ts";
-import { buildParticipantPage, type ParticipantPage, Participants, relayOf } from "./participants.ts";
+import { buildParticipantPage, loaded, type ParticipantPage, Participants, relayOf } from "./participants.ts";
 
 /** Browsers beside the launcher's; the first has two tabs. */
 const BROWSERS = 3;
@@ -212,8 +212,7 @@ export class Chaos {
       }
       case "reload":
         return this.#again(async () => {
-          await page.reload();
-          await page.waitForFunction(() => "steered" in window);
+          await loaded(page, () => page.reload());
           await page.evaluate(() => window.steered.donate());
         });
       case "reclaim":

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import type { Browser, Page } from "playwright";
+import type { Browser, Page, Request } from "playwright";
 import { build } from "vite";
 import { type Relay, startRelay } from "../../relay/index.ts";
 import { startMortalChromium } from "./harness.ts";
@@ -31,6 +31,19 @@ export async function buildParticipantPage(): Promise<ParticipantPage> {
 export const relayOf = (page: ParticipantPage, port = 0): Promise<Relay> =>
   startRelay({ port, pageDirectory: page.directory });
 
+/** Loads a participant's page. Throws ERR_CONNECTION where a part of it did not come: the relay was away just then. */
+export async function loaded(page: Page, load: () => Promise<unknown>): Promise<void> {
+  let missing = "";
+  const onFailed = (request: Request) => {
+    missing = request.url();
+  };
+  page.on("requestfailed", onFailed);
+  await load(); // until its scripts have come, or have not
+  page.off("requestfailed", onFailed);
+  if (missing) throw new Error(`ERR_CONNECTION: ${missing} did not come`);
+  await page.waitForFunction(() => "steered" in window);
+}
+
 /** A Chromium process of its own, which can be killed, or stopped and continued, with everything in it. */
 export class Participants {
   readonly browser: Browser;
@@ -48,8 +61,7 @@ export class Participants {
 
   async open(relay: Relay, name: string): Promise<Page> {
     const page = await (await this.browser.newContext()).newPage();
-    await page.goto(`${relay.url}?name=${name}`);
-    await page.waitForFunction(() => "steered" in window);
+    await loaded(page, () => page.goto(`${relay.url}?name=${name}`));
     return page;
   }
 
