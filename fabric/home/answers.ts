@@ -18,11 +18,9 @@ export const stayIn = (state: HomeState, p: Process): Stay => ({
   epoch: p.epoch,
 });
 
-/** Neither in its mailbox nor, for want of room, with a sender; nor does it wait for any. */
-const hasNoMail = (state: HomeState, { pid, mailbox, pending }: Process): boolean =>
-  mailbox.length === 0 &&
-  pending?.for !== "letter" &&
-  ![...who(state, "sending", true)].some(({ undelivered }) => undelivered.some(({ to }) => to.has(pid)));
+/** Neither in its mailbox nor with a sender (nobody waits for room, with anybody); nor does it wait for any. */
+const hasNoMail = (state: HomeState, { mailbox, pending }: Process): boolean =>
+  mailbox.length === 0 && pending?.for !== "letter" && who(state, "sending", true).size === 0;
 
 /** False where it says that it gave again what it does not hold. */
 export function learn(state: HomeState, host: HostId, p: Process, learned: Learned): boolean {

@@ -114,23 +114,30 @@ export function handedOver(
   out: Out,
   nowMs: number,
 ): boolean {
-  const is = (one: Learned["letters"][number]) => (letter: Letter) =>
-    letter.from === one.from && letter.sent === one.sent;
-  const inBox = letters.map((one) => q.mailbox.find(is(one)));
-  const withSender = letters.map((one) =>
-    state.processes.get(one.from)?.undelivered.find(({ letter, to }) => is(one)(letter) && to.has(q.pid)),
-  );
-  if (letters.some((_, n) => !inBox[n] && !withSender[n])) return false;
+  if (letters.length === 0) return true;
+  // Looked up once, and each given once: the list is a stranger's, and may be long.
+  const here = new Map(q.mailbox.map((letter) => [nameOf(letter), letter]));
+  const onTheWay = new Map<string, Undelivered>();
+  for (const from of new Set(letters.map(({ from }) => from)))
+    for (const one of state.processes.get(from)?.undelivered ?? [])
+      if (one.to.has(q.pid)) onTheWay.set(nameOf(one.letter), one);
+  const given = new Map<string, CallNumber>();
+  for (const one of letters) {
+    const name = nameOf(one);
+    if (given.has(name) || !(here.has(name) || onTheWay.has(name))) return false;
+    given.set(name, one.call);
+  }
   // All of them first: what there is room for then may be delivered, and none of these may.
-  for (const [n, { call }] of letters.entries()) {
-    const letter = inBox[n] ?? withSender[n]?.letter;
+  const rest = q.mailbox.filter((letter) => !given.has(nameOf(letter)));
+  q.mailbox.splice(0, q.mailbox.length, ...rest);
+  q.mailboxBytes = rest.reduce((sum, letter) => sum + letterBytes(letter), 0);
+  for (const [name, call] of given) {
+    const undelivered = onTheWay.get(name);
+    const letter = here.get(name) ?? undelivered?.letter;
     if (!letter) continue;
-    if (inBox[n]) {
-      q.mailbox.splice(q.mailbox.indexOf(letter), 1);
-      q.mailboxBytes -= letterBytes(letter);
-    } else {
+    if (undelivered) {
       tell(letter, q, out);
-      withSender[n]?.to.delete(q.pid);
+      undelivered.to.delete(q.pid);
     }
     remember(q, call, encodeAnswer("receive", { letter }));
   }
@@ -138,9 +145,12 @@ export function handedOver(
     const sender = state.processes.get(from);
     if (sender && sender.undelivered.length > 0) deliverFrom(state, sender, out, nowMs);
   }
-  if (letters.length > 0) deliverTo(state, q, out, nowMs);
+  deliverTo(state, q, out, nowMs);
   return true;
 }
+
+/** Those that the home itself has written have none that a host could say. */
+const nameOf = ({ from, sent }: Pick<Letter, "from" | "sent">) => `${from}/${sent}`;
 
 const fits = ({ from, tag }: Letter, which: Which): boolean =>
   (which.from === -1 || which.from === from) && (which.tag === undefined || which.tag === tag);

@@ -219,6 +219,37 @@ describe("the home", () => {
     expect(b.replies(writer).map(({ call }) => call)).toContain(12);
   });
 
+  test("does not believe that one letter was received twice", () => {
+    const { b, reader, writer } = written();
+    b.call(writer, "post", { to: [reader], tag: "t", value: VALUE }, 11);
+    const before = b.placed(reader).epoch;
+    says(b, reader, writer, 10, 10);
+    expect(b.placed(reader).epoch).toBe(before + 1);
+    for (const call of [11, 12]) {
+      b.call(reader, "receive", ANY, call);
+      expect(b.answer(reader, "receive")).toMatchObject({ letter: { from: writer } });
+    }
+  });
+
+  test("looks at each letter a few times, however many a host says were received", () => {
+    const { b, reader, writer } = written();
+    const calls = Array.from({ length: 1_000 }, (_, n) => 11 + n);
+    for (const call of calls) b.call(writer, "post", { to: [reader], tag: "t", value: VALUE }, call);
+    let looks = 0;
+    const mailbox = b.state.processes.get(pid(reader))?.mailbox ?? [];
+    for (const [n, letter] of mailbox.entries())
+      mailbox[n] = Object.defineProperty({ ...letter }, "from", {
+        get: () => {
+          looks++;
+          return letter.from;
+        },
+      });
+    says(b, reader, writer, ...calls, 99_999); // the last was never sent
+    expect(looks).toBeGreaterThan(0);
+    expect(looks).toBeLessThan(5 * mailbox.length);
+    expect(mailbox.length).toBe(1_001);
+  });
+
   test("begins again who received what was never sent, and blames nobody", () => {
     const { b, reader, writer } = written();
     const before = b.placed(reader).epoch;
