@@ -8,7 +8,7 @@ import type { JobView } from "../host/view.ts";
 import { bundleProgram, type Program } from "./bundle.ts";
 import { out } from "./colors.ts";
 import { runLocal } from "./run.ts";
-import { summarizeJob } from "./terminal.ts";
+import { bar, summarizeJob } from "./terminal.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const PAGE = fileURLToPath(new URL("../web", import.meta.url));
@@ -77,10 +77,7 @@ const coresRemark = () =>
 function progress(job: JobView): string {
   const total = job.processes.length;
   const ended = job.processes.filter((p) => p.state === "ended").length;
-  const width = 24;
-  const filled = total > 1 ? Math.round((width * ended) / total) : 0;
   const alive = job.processes.filter((p) => p.state !== "ended");
   const where = job.hosts.map((h) => alive.filter((p) => p.host === h.id).length);
-  const bar = out.cyan("█".repeat(filled)) + out.dim("░".repeat(width - filled));
-  return `${bar} ${ended}/${total} processes done, ${where.join(" + ")} here`;
+  return `${out.cyan(bar(total > 1 ? ended / total : 0, 24))} ${ended}/${total} processes done, ${where.join(" + ")} here`;
 }

@@ -1,5 +1,7 @@
 /** The launcher's terminal: the job's output goes straight through; below it, on a terminal, one line says what goes on. */
+
 import { createInterface } from "node:readline";
+import cliProgress from "cli-progress";
 import type { createLogUpdate } from "log-update";
 import prettyBytes from "pretty-bytes";
 import prettyMs from "pretty-ms";
@@ -139,8 +141,14 @@ export function describeJob(job: JobView, nowMs: number, columns = process.stder
 }
 
 const BAR = 8;
-/** Of the processes that are known, those that have ended: forks make it shorter again. */
-const bar = (part: number) => "█".repeat(Math.floor(part * BAR)).padEnd(BAR, "░");
+/** A part of one, in so many columns. Of the processes that are known, those that have ended: forks make it shorter again. */
+export const bar = (part: number, columns = BAR): string =>
+  cliProgress.Format.BarFormat(part, {
+    barsize: columns,
+    barCompleteString: "█".repeat(columns),
+    barIncompleteString: "░".repeat(columns),
+    barGlue: "",
+  });
 
 /** What a job came to, in a few words. */
 export function summarizeJob(job: JobView): string {
