@@ -102,7 +102,7 @@ export const LIMITS = {
   haltMs: 2_000,
   /** A host that has not begun to run a process, or not sent it back, by then does not mean to. Large images take minutes on slow lines. */
   patienceMs: 300_000,
-  /** A process whose hosts died or failed this often while it ran is given up as poisonous. */
+  /** A process whose hosts died or failed this often while it ran, and came no further meanwhile, is given up as poisonous. */
   hostsLostPerProcess: 3,
 } as const;
 

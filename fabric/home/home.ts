@@ -136,7 +136,11 @@ function hostLost(state: HomeState, host: HostId, reason: string, out: Out, nowM
   hostGone(state, host);
   goalGone(state, host);
   out({ type: "event", event: { type: "host", host, name: record.name, joined: false, reason } });
-  for (const p of [...who(state, "at", host)]) lost(state, p, `${record.name}: ${reason}`, out, nowMs);
+  for (const p of [...who(state, "at", host)]) {
+    // Found to be dead sooner than a death is noticed: it was dead before the process was sent there.
+    const killedIt = p.where.kind === "at" && nowMs - p.where.sinceMs >= LIMITS.silenceMs / 2;
+    lost(state, p, `${record.name}: ${reason}`, killedIt, out, nowMs);
+  }
 }
 
 function doWhatIsDue(state: HomeState, out: Out, nowMs: number): void {
@@ -150,21 +154,31 @@ function doWhatIsDue(state: HomeState, out: Out, nowMs: number): void {
 function losePatience(state: HomeState, p: Process, out: Out, nowMs: number): void {
   if (p.where.kind !== "at" || p.where.answerByMs > nowMs) return;
   release(p.where.host, stayIn(state, p), "elsewhere", out);
-  lost(state, p, "its host neither ran it nor sent it back", out, nowMs);
+  lost(state, p, "its host neither ran it nor sent it back", true, out, nowMs);
 }
 
-/** Its host is gone, or gave up on it: start it again elsewhere, unless it seems to be the process that kills hosts. */
-function lost(state: HomeState, p: Process, reason: string, out: Out, nowMs: number): void {
+/**
+ * Its host is gone, or gave up on it: start it again elsewhere, unless it seems to be the process that kills hosts. One
+ * that waits for its home does not run, and kills nobody.
+ */
+function lost(
+  state: HomeState,
+  p: Process,
+  reason: string,
+  mayBeItsFault: boolean,
+  out: Out,
+  nowMs: number,
+): void {
   leave(state, p, reason, out, nowMs);
   p.frozenSinceMs = nowMs;
-  if (!p.pending) p.hostsLost++; // one that waits for its home does not run, and kills nobody
+  if (mayBeItsFault && !p.pending) p.hostsLost++;
   if (p.hostsLost < LIMITS.hostsLostPerProcess) {
     p.where = { kind: "nowhere", why: "lost", next: undefined };
     return;
   }
   complain(
     p,
-    `process ${p.pid} was lost with its host ${p.hostsLost} times (last: ${reason}) and is given up`,
+    `process ${p.pid} was lost with its host ${p.hostsLost} times at the same place (last: ${reason}) and is given up`,
     out,
   );
   end(state, p, { status: 1, signal: "SIGKILL", value: new Uint8Array() }, out, nowMs);
@@ -291,7 +305,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
   }
   const expelled = (reason: string) => {
     release(host, stayOf(message), "elsewhere", out);
-    lost(state, p, reason, out, nowMs);
+    lost(state, p, reason, true, out, nowMs);
   };
   if ("learned" in message && !handedOver(state, p, message.learned.letters, out, nowMs)) {
     release(host, stayOf(message), "its home, to be started again", out);
@@ -348,7 +362,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
         return;
       }
       if (message.code === "EIO" || message.code === "ENOENT")
-        return lost(state, p, message.reason, out, nowMs);
+        return lost(state, p, message.reason, true, out, nowMs);
       if (record) {
         record.slots = 0; // until it says that it takes again
         record.reason = message.reason;

@@ -39,6 +39,8 @@ export function receive(
     if (bytes && !state.images.has(id)) state.images.set(id, bytes.slice());
     if (bytes) record?.images.add(id);
   }
+  // It came through what it died of, if it was of that: it is not what kills hosts.
+  if (snapshot.moment > (p.snapshot?.moment ?? 0)) p.hostsLost = 0;
   p.snapshot = snapshot;
   touch(state, p);
   p.seed = undefined;

@@ -172,7 +172,7 @@ export interface Process {
   end: End | undefined;
   /** Whether `wait` has told the parent. */
   reaped: boolean;
-  /** Hosts that died, or failed, under it. */
+  /** Hosts that died, or failed, under it since it last came further: since its latest snapshot that is of a later moment. */
   hostsLost: number;
   /** The latest of them, LIMITS.staysKept: one is dropped only when another comes. */
   readonly stays: StayRecord[];

@@ -33,7 +33,7 @@ const TROUBLES = [
   "move",
 ] as const;
 type Trouble = (typeof TROUBLES)[number];
-/** A process under which hosts die as often as LIMITS.hostsLostPerProcess is given up, rightly. These can be such a death. */
+/** A process under which hosts die as often as LIMITS.hostsLostPerProcess before it comes further is given up, rightly. These can be such a death. */
 const LOSING: readonly Trouble[] = ["kill", "stop", "cut", "reload"];
 
 interface Donor {

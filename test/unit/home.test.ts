@@ -388,11 +388,42 @@ describe("processes", () => {
     for (let n = 1; n <= LIMITS.hostsLostPerProcess; n++) {
       b.host(`host${n}`);
       expect(b.placed(child)).toMatchObject({ host: `host${n}`, epoch: n });
+      b.nowMs += LIMITS.silenceMs;
       b.do({ type: "hostLost", host: hostId(`host${n}`), reason: "no sign of life" });
     }
     b.call(1, "wait", { pid: child, dueMs: undefined });
     expect(b.answer(1, "wait")).toMatchObject({ end: { pid: child, signal: "SIGKILL" } });
     expect(b.effects).toContainEqual(expect.objectContaining({ type: "print", fd: 2 }));
+  });
+
+  test("a process that comes further is not what kills hosts, however many die under it", () => {
+    const b = launched();
+    const child = b.fork(1, "remote");
+    for (let n = 1; n <= 3 * LIMITS.hostsLostPerProcess; n++) {
+      b.host(`host${n}`);
+      const { epoch } = b.placed(child);
+      const snapshot = { ...snapshotOf(1, false), chain: [imageId(`image ${n}`)], moment: n };
+      if (n % 2 === 0)
+        b.say(`host${n}`, {
+          type: "saved",
+          ...{ job: JOB, pid: pid(child), epoch, snapshot, images: imagesOf(snapshot) },
+          learned: NOTHING_LEARNED,
+          tookMs: 1,
+        });
+      b.nowMs += LIMITS.silenceMs;
+      b.do({ type: "hostLost", host: hostId(`host${n}`), reason: "no sign of life" });
+    }
+    expect(b.state.processes.get(pid(child))?.end).toBeUndefined();
+  });
+
+  test("a home that finds all its hosts dead at once gives up no process for it", () => {
+    const b = launched();
+    const child = b.fork(1, "remote");
+    const hosts = Array.from({ length: 2 * LIMITS.hostsLostPerProcess }, (_, n) => `host${n}`);
+    for (const host of hosts) b.host(host);
+    b.nowMs += LIMITS.silenceMs;
+    for (const host of hosts) b.do({ type: "hostLost", host: hostId(host), reason: "no sign of life" });
+    expect(b.state.processes.get(pid(child))?.end).toBeUndefined();
   });
 
   test("a long log of answers is cut short by a fresh snapshot", () => {
