@@ -178,7 +178,7 @@ function lost(
   }
   complain(
     p,
-    `process ${p.pid} was lost with its host ${p.hostsLost} times at the same place (last: ${reason}) and is given up`,
+    `process ${p.pid} was lost with its host ${p.hostsLost} times (last: ${reason}) and is given up`,
     out,
   );
   end(state, p, { status: 1, signal: "SIGKILL", value: new Uint8Array() }, out, nowMs);
