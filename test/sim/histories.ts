@@ -72,7 +72,7 @@ function draw(world: World, seed: number): Drawn {
 
 /** Who writes to each other, with room for one letter each, may wait for each other for ever. */
 const limitsNever = (parts: readonly Part[]) =>
-  parts.some(({ program }) => program === "crossing") ? ["small mailboxes"] : [];
+  parts.some(({ program }) => program === "crossing" || program === "dialogue") ? ["small mailboxes"] : [];
 
 /** Throws a Violation, with a command that shows how it came to it. */
 export async function runHistory(seed: number, recording = false): Promise<void> {

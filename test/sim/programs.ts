@@ -147,6 +147,36 @@ const crossing: Program = function* (g, path, size) {
   return String(sum);
 };
 
+/**
+ * Two on one host, who both talk and then both listen. What one has posted is confirmed while it talks: what it hears next may be
+ * handed over there, unless more is on its way already. Or it is confirmed while it waits for what its home gives.
+ */
+const dialogue: Program = function* (g, path, size) {
+  const talk = function* (to: number): Doing<void> {
+    let said = 0;
+    let heard = 0;
+    for (let turn = 0; turn < 2 + size; turn++) {
+      for (let n = 0; n < 3; n++) {
+        yield* g.compute(g.random() * 3 - 1);
+        yield* g.post(to, "word", String(said++));
+      }
+      while (heard < said) {
+        const { text } = yield* g.receive("word");
+        check(text === String(heard), `heard ${text}, not ${heard}`);
+        heard++;
+      }
+    }
+  };
+  const first = yield* g.pid();
+  const second = yield* g.spawn(function* () {
+    yield* talk(first);
+    return String(size);
+  }, "local");
+  yield* talk(second);
+  yield* g.print(`${path} has said all`);
+  return yield* g.wait(second);
+};
+
 /** Everybody gives everybody else something, round after round. */
 const meetings: Program = function* (g, path, size) {
   const members = 2 + size;
@@ -285,6 +315,7 @@ const PROGRAMS: Record<string, Program> = {
   ring,
   letters,
   crossing,
+  dialogue,
   meetings,
   tasks,
   files,
