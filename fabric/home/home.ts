@@ -325,7 +325,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
     case "running":
       if (!p.where.recalledTo) p.where.answerByMs = Number.POSITIVE_INFINITY;
       if (last) {
-        const runningMs = Math.min(nowMs, Math.max(nowMs - message.agoMs, last.placedMs));
+        const runningMs = Math.min(nowMs, Math.max(message.runningMs, last.placedMs, p.frozenSinceMs ?? 0));
         last.runningMs = runningMs;
         last.freezeMs = p.frozenSinceMs === undefined ? undefined : runningMs - p.frozenSinceMs;
         p.frozenSinceMs = undefined;

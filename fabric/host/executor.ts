@@ -228,8 +228,7 @@ export class Executor {
 
   /** A process that has not been touched: its home has what is as good. */
   #sendBack(key: StayKey, why: SnapshotReason): void {
-    const never = { tookMs: 0, stoppedMs: 0 };
-    this.#options.report({ type: "snapshot", key, why, ...NOT_NEEDED, learned: NOTHING_LEARNED, ...never });
+    this.#options.report({ type: "snapshot", key, why, ...NOT_NEEDED, learned: NOTHING_LEARNED, tookMs: 0 });
   }
 
   async #place({ key, home, place }: Placing): Promise<void> {
@@ -459,7 +458,6 @@ export class Executor {
     p.interrupted = false;
     p.state = { kind: "waiting" };
     const stopped = this.#options.clock.monotonic();
-    const stoppedMs = p.clock.nowMs;
     const forks = call.name === "fork";
     if (call.name === "exit") {
       this.#countCpu(p); // the last chance to say so
@@ -473,8 +471,7 @@ export class Executor {
         const tookMs = this.#options.clock.monotonic() - stopped;
         if (forks) this.#reportCall(p, number, request, true, taken, tookMs);
         // The home has a fork's snapshot already.
-        if (p.preemptEvery > 0)
-          this.#leave(p, "preempted", forks ? NOT_NEEDED : taken, { tookMs, stoppedMs });
+        if (p.preemptEvery > 0) this.#leave(p, "preempted", forks ? NOT_NEEDED : taken, tookMs);
       });
     return undefined;
   }
@@ -533,13 +530,12 @@ export class Executor {
       await this.#nextTask();
       othersMs += clock.monotonic() - from;
     });
-    const stoppedMs = p.clock.nowMs;
     const done = encoding
       .then((taken) => {
-        const times = { tookMs: clock.monotonic() - began - othersMs, stoppedMs };
+        const tookMs = clock.monotonic() - began - othersMs;
         const { snapshot } = taken;
         const learned = snapshot ? p.learned.lettersBefore(snapshot) : NOTHING_LEARNED;
-        report({ type: "snapshot", key, why: "save", ...taken, learned, ...times });
+        report({ type: "snapshot", key, why: "save", ...taken, learned, tookMs });
         if (snapshot) p.learned.forgetBefore(snapshot);
       })
       .catch((error) => this.#failed(key, error))
@@ -549,29 +545,17 @@ export class Executor {
 
   async #sendSnapshot(p: Resident, why: Exclude<SnapshotReason, "save">): Promise<void> {
     const began = this.#options.clock.monotonic();
-    const stoppedMs = p.clock.nowMs;
     const encoding = this.#encodeSnapshot(p);
     p.state = { kind: "frozen" };
     const taken = await encoding;
-    this.#leave(p, why, taken, { tookMs: this.#options.clock.monotonic() - began, stoppedMs });
+    this.#leave(p, why, taken, this.#options.clock.monotonic() - began);
   }
 
-  #leave(
-    p: Resident,
-    why: SnapshotReason,
-    taken: Taken,
-    times: { readonly tookMs: number; readonly stoppedMs: number },
-  ): void {
+  #leave(p: Resident, why: SnapshotReason, taken: Taken, tookMs: number): void {
     p.state = { kind: "frozen" };
     this.#reportUsage(p);
-    this.#options.report({
-      type: "snapshot",
-      key: p.key,
-      why,
-      ...taken,
-      learned: p.learned.take(),
-      ...times,
-    });
+    const learned = p.learned.take();
+    this.#options.report({ type: "snapshot", key: p.key, why, ...taken, learned, tookMs });
   }
 
   #reportUsage(p: Resident): void {

@@ -28,17 +28,12 @@ export class ProcessClock {
     this.#offsetMs = Math.max(this.#offsetMs, homeNowMs - this.#clock.monotonic());
   }
 
-  /** The home's time, at most: for others than the process, which may only `read`. */
-  get nowMs(): number {
-    return this.#clock.monotonic() + this.#offsetMs;
-  }
-
   /** Milliseconds since 1970. */
   read(moment: number): number {
     if (moment === this.#moment) return this.latestMs;
     this.#moment = moment;
     const before = this.#replay.get(moment);
-    this.latestMs = before ?? Math.max(this.latestMs, this.nowMs);
+    this.latestMs = before ?? Math.max(this.latestMs, this.#clock.monotonic() + this.#offsetMs);
     if (before === undefined) this.learned.push({ moment, now: this.latestMs });
     return this.latestMs;
   }

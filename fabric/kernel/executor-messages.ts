@@ -71,9 +71,8 @@ export type Report =
       readonly snapshot: Snapshot | undefined;
       readonly images: EncodedImage[];
       readonly learned: Learned;
+      /** Since it stopped. */
       readonly tookMs: number;
-      /** By the home's clock, as well as it is known here. */
-      readonly stoppedMs: number;
     }
   | { readonly type: "failed"; readonly key: StayKey; readonly code: ErrorCode; readonly reason: string }
   | {

@@ -20,6 +20,7 @@ import {
   stayOf,
 } from "../wire/messages.ts";
 import type { Command, HomeLink, Report } from "./executor-messages.ts";
+import { type HomeClock, heard, homeTime, UNHEARD } from "./home-clock.ts";
 import { executorGone, type Forgetting, forgotten, stale } from "./stale.ts";
 import { NO_TERMS, type Terms } from "./terms.ts";
 
@@ -44,6 +45,7 @@ export interface Home {
   readonly own: boolean;
   readonly host: HostId;
   readonly name: string;
+  clock: HomeClock;
   /** What it was told last of what it may send. */
   told: Status | undefined;
   /** Images of its processes that came through here. */
@@ -146,6 +148,7 @@ export function step(state: KernelState, event: KernelEvent, nowMs: number): Ker
         own: event.own,
         host: event.host,
         name: event.name,
+        clock: UNHEARD,
         told: undefined,
         images: new Map(),
         imagesBytes: 0,
@@ -164,6 +167,7 @@ export function step(state: KernelState, event: KernelEvent, nowMs: number): Ker
         if (guest.home === event.link) forget(state, guest, "their home was gone", out);
       break;
     case "message":
+      hearClock(state, event.link, event.message, nowMs);
       onMessage(state, event.link, event.message, out, nowMs);
       break;
     case "report":
@@ -207,6 +211,11 @@ export function step(state: KernelState, event: KernelEvent, nowMs: number): Ker
 }
 
 type Out = (effect: KernelEffect) => void;
+
+function hearClock(state: KernelState, link: HomeLink, message: Message, nowMs: number): void {
+  const home = state.homes.get(link);
+  if (home && "now" in message) home.clock = heard(home.clock, message.now, nowMs);
+}
 
 function statusFor(state: KernelState, link: HomeLink, home: Home, load = loadOf(state)): Status {
   const memoryBytes = leftFor(state, link, home, load);
@@ -561,18 +570,20 @@ function onReport(
   const send = (message: Message) => out({ type: "send", link: guest.home, message });
   switch (report.type) {
     case "running":
-      return send({ type: "running", ...stay, agoMs });
+      return home && send({ type: "running", ...stay, runningMs: homeTime(home.clock, nowMs - agoMs) });
     case "call": {
       const { call, request, waits, learned, snapshot, images, tookMs } = report;
       if (home) keep(home, images);
       return send({ type: "call", ...stay, call, request, waits, learned, snapshot, images, tookMs });
     }
     case "snapshot": {
-      const { why, snapshot, images, learned, tookMs, stoppedMs } = report;
-      if (home) keep(home, images);
+      const { why, snapshot, images, learned, tookMs } = report;
+      if (!home) return;
+      keep(home, images);
       if (why === "save")
         return snapshot && send({ type: "saved", ...stay, snapshot, images, learned, tookMs });
       guest.departure = offer(guest.departure, why, nowMs);
+      const stoppedMs = homeTime(home.clock, nowMs - agoMs - tookMs);
       return send({ type: "returned", ...stay, snapshot, images, learned, why, stoppedMs });
     }
     case "failed":

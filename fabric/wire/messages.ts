@@ -26,7 +26,7 @@ import type { BaseId, CachedId, CallNumber, Epoch, HostId, ImageId, JobId, Pid }
 import { LIMITS } from "../base/limits.ts";
 
 /** Raised whenever a message changes its form or meaning; hosts of different versions refuse each other. */
-export const PROTOCOL_VERSION = 6;
+export const PROTOCOL_VERSION = 7;
 
 const id = <T extends HostId | JobId | BaseId | ImageId>() => branded<T>(text(64));
 const words = text(1024);
@@ -190,8 +190,8 @@ const message = union({
    */
   status: [30, struct({ slots: varint, memoryBytes: varint, reason: words })],
   refuse: [31, struct({ ...stay, code: oneOf(ERROR_CODES), reason: words })],
-  /** The process executed its first instruction here, so long before this left. */
-  running: [32, struct({ ...stay, agoMs: finite })],
+  /** The process executed its first instruction here: then, by the home's clock as the host knows it. */
+  running: [32, struct({ ...stay, runningMs: finite })],
   call: [
     33,
     struct({
@@ -222,7 +222,7 @@ const message = union({
       images,
       learned,
       why: oneOf(["reclaimed", "recalled", "preempted"]),
-      /** When it stopped, by the home's clock as the host knows it: no later than it was. */
+      /** When it stopped, by the home's clock as the host knows it. */
       stoppedMs: finite,
     }),
   ],

@@ -30,7 +30,6 @@ const saved = (...images: ReturnType<typeof imageNamed>[]): Report => ({
   images,
   learned: NOTHING_LEARNED,
   tookMs: 0,
-  stoppedMs: 0,
 });
 const chainIn = ({ commands }: { commands: readonly Command[] }) =>
   commands.flatMap((command) => (command.type === "prepare" ? command.chain : []));

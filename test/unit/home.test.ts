@@ -27,7 +27,7 @@ function running(b: Bench, p: number, memoryBytes: number) {
     });
     return image.id;
   };
-  b.say(b.placed(p).host, { type: "running", ...stay(), agoMs: 0 });
+  b.say(b.placed(p).host, { type: "running", ...stay(), runningMs: b.nowMs });
   computes(0);
   return { stay, asked, computes, sends };
 }
@@ -101,7 +101,7 @@ describe("moving one that runs", () => {
     });
     expect(b.placed(child)).toMatchObject({ host: "near", images: [], snapshot: { chain: [last] } });
     b.nowMs += 1;
-    b.say("near", { type: "running", ...stay(), agoMs: 0 });
+    b.say("near", { type: "running", ...stay(), runningMs: b.nowMs });
     expect(b.state.processes.get(pid(child))?.stays.at(-1)).toMatchObject({ freezeMs: 3 });
   });
 

@@ -221,7 +221,7 @@ describe("a host that lies to a home", () => {
               memoryBytes: LIMITS.guestMemoryBytesMost,
               reason: "\u001b[2J",
             },
-            { type: "running", ...stay, agoMs: pick(0, -1e300, 1e300) },
+            { type: "running", ...stay, runningMs: pick(0, -1e300, 1e300) },
             {
               type: "call",
               ...stay,
@@ -303,7 +303,7 @@ describe("a host that lies to a home", () => {
     b.nowMs += LIMITS.patienceMs - 1;
     b.do({ type: "tick" });
     expect(b.process(2).epoch).toBe(1);
-    b.say("victim", { type: "running", ...b.stay(3), agoMs: 0 });
+    b.say("victim", { type: "running", ...b.stay(3), runningMs: b.nowMs });
     b.nowMs += 1;
     const effects = b.do({ type: "tick" });
     expect(b.process(2)).toMatchObject({ epoch: 2, hostsLost: 1 });

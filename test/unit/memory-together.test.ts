@@ -157,7 +157,6 @@ const back = (key: StayKey): Report => ({
   images: [],
   learned: NOTHING_LEARNED,
   tookMs: 0,
-  stoppedMs: 0,
 });
 
 test("of one job: each is tried at each host at most once, and what has room nowhere waits", () => {

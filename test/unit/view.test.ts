@@ -14,7 +14,8 @@ function seen(b: Bench): () => JobView {
 }
 
 const stayOf = (b: Bench, p: number) => ({ job: JOB, pid: pid(p), epoch: b.placed(p).epoch });
-const runs = (b: Bench, p: number) => b.say(b.placed(p).host, { type: "running", ...stayOf(b, p), agoMs: 0 });
+const runs = (b: Bench, p: number) =>
+  b.say(b.placed(p).host, { type: "running", ...stayOf(b, p), runningMs: b.nowMs });
 const computes = (b: Bench, p: number, cpuMs: number) =>
   b.say(b.placed(p).host, { type: "usage", ...stayOf(b, p), cpuMs, memoryBytes: 1, polls: 0 });
 /** It leaves its host, and runs on the other. */

@@ -34,13 +34,13 @@ const learned = {
 /** Every message once, those with optional parts with and without them. */
 const GOLDEN: [Message, string][] = [
   [
-    { type: "hello", protocol: 6, base: baseId("base"), host: hostId("host"), name: "Zoë", platform: "Node" },
-    "0106046261736504686f7374045a6fc3ab044e6f64650000",
+    { type: "hello", protocol: 7, base: baseId("base"), host: hostId("host"), name: "Zoë", platform: "Node" },
+    "0107046261736504686f7374045a6fc3ab044e6f64650000",
   ],
   [
     {
       type: "hello",
-      protocol: 6,
+      protocol: 7,
       base: baseId("base"),
       host: hostId("host"),
       name: "",
@@ -48,7 +48,7 @@ const GOLDEN: [Message, string][] = [
       proof: { key: new Uint8Array(32).fill(2), signature: new Uint8Array(64).fill(3) },
       member: new Uint8Array(32).fill(4),
     },
-    `0106046261736504686f7374000001${"02".repeat(32)}${"03".repeat(64)}01${"04".repeat(32)}`,
+    `0107046261736504686f7374000001${"02".repeat(32)}${"03".repeat(64)}01${"04".repeat(32)}`,
   ],
   [
     {
@@ -112,7 +112,7 @@ const GOLDEN: [Message, string][] = [
   [{ type: "status", slots: 2, memoryBytes: 300, reason: "" }, "1e02ac0200"],
   [{ type: "forgotten", job: stay.job, cached: [cachedId(7)] }, "26036a6f620107"],
   [{ type: "refuse", ...stay, code: "EAGAIN", reason: "full" }, "1f036a6f6207ac02010466756c6c"],
-  [{ type: "running", ...stay, agoMs: 0.5 }, "20036a6f6207ac02000000000000e03f"],
+  [{ type: "running", ...stay, runningMs: 0.5 }, "20036a6f6207ac02000000000000e03f"],
   [
     {
       type: "call",
@@ -184,7 +184,7 @@ describe("messages", () => {
 
   test("none is missing here", () => {
     expect(new Set(GOLDEN.map(([{ type }]) => type))).toEqual(new Set(Object.keys(TYPES)));
-    expect(PROTOCOL_VERSION).toBe(6);
+    expect(PROTOCOL_VERSION).toBe(7);
   });
 
   test("cut short, longer, or with any bit flipped, they are refused or another message, and nothing is thrown", () => {
