@@ -25,9 +25,18 @@ export class Invalid {
 
 class Malformed extends Error {}
 
+/** What a writer begins with. */
+const ROOM_BYTES = 4096;
+/** Left by a writer that has finished, for the next: making room takes longer than most messages. */
+let spare: Uint8Array | undefined;
+
 export class Writer {
-  #bytes = new Uint8Array(256);
+  #bytes = spare ?? new Uint8Array(ROOM_BYTES);
   #length = 0;
+
+  constructor() {
+    spare = undefined;
+  }
 
   #room(n: number): number {
     const at = this.#length;
@@ -65,7 +74,9 @@ export class Writer {
   }
   /** The bytes written; the writer must not be used afterwards. */
   finish(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+    if (this.#bytes.length > ROOM_BYTES) return this.#bytes.subarray(0, this.#length);
+    spare = this.#bytes;
+    return this.#bytes.slice(0, this.#length);
   }
 }
 
@@ -116,6 +127,10 @@ export class Reader {
   raw(length: number): Uint8Array {
     const at = this.#take(length);
     return this.#bytes.subarray(at, at + length);
+  }
+  text(length: number): string {
+    const at = this.#take(length);
+    return utf8Decode(this.#bytes, at, at + length);
   }
 }
 
@@ -188,7 +203,10 @@ export const exactly = (length: number): Codec<Uint8Array> => ({
 
 export const text = (maxBytes: number): Codec<string> => {
   const raw = bytes(maxBytes);
-  return { write: (to, s) => raw.write(to, utf8Encode(s)), read: (from) => utf8Decode(raw.read(from)) };
+  return {
+    write: (to, s) => raw.write(to, utf8Encode(s)),
+    read: (from) => from.text(atMost(from.varint(), maxBytes, "bytes")),
+  };
 };
 
 export const list = <T>(item: Codec<T>, maxLength: number): Codec<T[]> => ({
@@ -285,7 +303,9 @@ export function union<C extends Cases>(cases: C): Codec<Union<C>> {
       const tag = from.u8();
       const found = byTag.get(tag);
       if (!found) throw new Malformed(`unknown tag ${tag}`);
-      return { type: found[0], ...(found[1].read(from) as object) } as Union<C>;
+      const value = (found[1].read(from) ?? {}) as { type?: string }; // nobody else's: it was made just now
+      value.type = found[0];
+      return value as Union<C>;
     },
   };
 }
@@ -297,6 +317,16 @@ function atMost(n: number, max: number, what: string): number {
 
 /** UTF-8 as TextEncoder gives it: lone surrogates become U+FFFD. */
 export function utf8Encode(s: string): Uint8Array {
+  const out = new Uint8Array(s.length);
+  for (let i = 0; i < s.length; i++) {
+    const c = s.charCodeAt(i);
+    if (c >= 0x80) return encodeAny(s);
+    out[i] = c;
+  }
+  return out;
+}
+
+function encodeAny(s: string): Uint8Array {
   const out = new Uint8Array(3 * s.length);
   let n = 0;
   for (let i = 0; i < s.length; i++) {
@@ -326,14 +356,14 @@ export function utf8Encode(s: string): Uint8Array {
   return out.subarray(0, n);
 }
 
-/** UTF-8 to text; what is not UTF-8 becomes U+FFFD, one for each maximal wrong part (as TextDecoder does). */
 /** Bytes as a key of a map: a character each. For few bytes. */
 export const keyOf = (bytes: Uint8Array): string => String.fromCharCode(...bytes);
 
-export function utf8Decode(input: Uint8Array): string {
+/** UTF-8 to text; what is not UTF-8 becomes U+FFFD, one for each maximal wrong part (as TextDecoder does). */
+export function utf8Decode(input: Uint8Array, from = 0, to = input.length): string {
   let out = "";
   const units: number[] = [];
-  for (let i = 0; i < input.length; ) {
+  for (let i = from; i < to; ) {
     const first = input[i++] ?? 0;
     let c = first;
     if (first >= 0x80) {
@@ -344,7 +374,7 @@ export function utf8Decode(input: Uint8Array): string {
         let low = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
         let high = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
         for (; more > 0; more--) {
-          const next = input[i];
+          const next = i < to ? input[i] : undefined;
           if (next === undefined || next < low || next > high) {
             c = 0xfffd;
             break;

@@ -135,7 +135,7 @@ export function settle(state: HomeState): void {
   const { tally } = state;
   if (tally.touched.size === 0) return;
   const released: ImageId[] = [];
-  for (const p of tally.touched) released.push(...recount(state, p));
+  for (const p of tally.touched) for (const id of recount(state, p)) released.push(id);
   tally.touched.clear();
   for (const id of released) {
     if (tally.uses.get(id) !== 0) continue;
