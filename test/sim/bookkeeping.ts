@@ -113,15 +113,26 @@ function checkTally(home: HomeState): void {
   for (const p of home.processes.values()) touch(anew, p);
   settle(anew);
   hold(home.tally.touched.size === 0, "something was touched and not counted");
-  hold(plain(home.tally) === plain(anew.tally), "what is counted of the processes");
+  hold(sameCounts(home.tally, anew.tally), "what is counted of the processes");
   hold(nextDueMs(home) === nextDueMs(anew), `due at ${nextDueMs(home)}, not at ${nextDueMs(anew)}`);
 }
 
-function plain({ found, uses }: Tally): string {
-  const pids = (processes: Set<Process>) => Array.from(processes, ({ pid }) => pid).toSorted();
-  const indexes = Object.entries(found).map(([index, by]) => [
-    index,
-    Array.from(by, ([key, processes]) => `${key}: ${pids(processes)}`).toSorted(),
-  ]);
-  return JSON.stringify([indexes, [...uses].toSorted()]);
+/** Compared in place: written out as text, it took a tenth of all the time that histories take. */
+function sameCounts(a: Tally, b: Tally): boolean {
+  const sameSets = (x: Set<Process>, y: Set<Process> | undefined) =>
+    x.size === y?.size && every(x, (p) => y.has(p));
+  const sameIndex = (x: Map<unknown, Set<Process>>, y: Map<unknown, Set<Process>>) =>
+    x.size === y.size && every(x, ([key, processes]) => sameSets(processes, y.get(key)));
+  return (
+    every(Object.keys(a.found) as (keyof Tally["found"])[], (index) =>
+      sameIndex(a.found[index], b.found[index]),
+    ) &&
+    a.uses.size === b.uses.size &&
+    every(a.uses, ([id, count]) => b.uses.get(id) === count)
+  );
+}
+
+function every<T>(items: Iterable<T>, holds: (item: T) => boolean): boolean {
+  for (const item of items) if (!holds(item)) return false;
+  return true;
 }

@@ -18,10 +18,11 @@ import { decodeMessage, type Message, type MessageOf } from "../../fabric/wire/m
 import { checkHome, checkKernel, Epochs } from "./bookkeeping.ts";
 import { Copies, Violation } from "./copies.ts";
 import { Effects } from "./effects.ts";
+import type { SimulatedLink } from "./network.ts";
 import { anyPace, type Pace } from "./pace.ts";
 import { Party } from "./party.ts";
 import { SimulatedRelay } from "./relay.ts";
-import { SELF, SimulatedHome } from "./simulated-home.ts";
+import { type HomeOptions, SELF, SimulatedHome } from "./simulated-home.ts";
 import { SimulatedHost } from "./simulated-host.ts";
 import { SimulatedStore } from "./simulated-store.ts";
 import { cause } from "./troubles.ts";
@@ -30,7 +31,7 @@ import type { World } from "./world.ts";
 
 const HOUR_MS = 3_600_000;
 /** How often what takes long to look at is looked at. */
-const LOOK_CLOSELY_EVERY = 37;
+const LOOK_CLOSELY_EVERY = 101;
 /** Without trouble, a job must end within this, beside the patience of homes with hosts. */
 const HEALED_MS = 60_000;
 
@@ -187,21 +188,7 @@ export class History {
       relay: this.relay,
       own: this.#newHost(name, party),
       hosts: () => this.hosts,
-      tap: (host, link) => ({
-        home: {
-          sent: (bytes) => host.sent(link, this.#decoded(bytes, `→ ${host.name}`)),
-          heard: (bytes) => {
-            this.#heard = this.#callIn(host, this.#decoded(bytes, `${host.name} →`));
-          },
-          done: () => this.#note(this.#heard),
-        },
-        host: {
-          heard: (bytes) => {
-            const message = decodeMessage(bytes);
-            if (!(message instanceof Invalid)) host.heard(link, message);
-          },
-        },
-      }),
+      tap: (host, link) => this.#tap(host, link),
       onEnd: (end) => {
         this.end = end;
       },
@@ -210,6 +197,25 @@ export class History {
     });
     if (this.#store && !atRest) for (const line of [...lines, undefined]) home.job.giveLine(line);
     return home;
+  }
+
+  #tap(host: SimulatedHost, link: SimulatedLink): ReturnType<HomeOptions["tap"]> {
+    /** What the host has not heard, in order: it is decoded once for both ends. */
+    const underWay: Message[] = [];
+    return {
+      home: {
+        sent: (bytes) => {
+          const message = this.#decoded(bytes, `→ ${host.name}`);
+          underWay.push(message);
+          host.sent(link, message);
+        },
+        heard: (bytes) => {
+          this.#heard = this.#callIn(host, this.#decoded(bytes, `${host.name} →`));
+        },
+        done: () => this.#note(this.#heard),
+      },
+      host: { heard: () => host.heard(link, must(underWay.shift(), "message")) },
+    };
   }
 
   /** Another host joins, and offers to take work. */

@@ -41,7 +41,7 @@ export interface HomeOptions {
   readonly tap: (
     host: SimulatedHost,
     link: SimulatedLink,
-  ) => { readonly home: Tap & { done(): void }; readonly host: Pick<Tap, "heard"> };
+  ) => { readonly home: Tap & { done(): void }; readonly host: { heard(): void } };
   readonly onEnd: (end: End) => void;
   /** Undefined: it is not kept. */
   readonly store: SimulatedStore | undefined;
@@ -165,7 +165,7 @@ export class SimulatedHome {
     const hear = theirs.onMessage;
     theirs.onMessage = (bytes) => {
       hear(bytes);
-      taps.host.heard(bytes);
+      taps.host.heard();
     };
     this.job.addHost(ours, own, () => {
       host.links.delete(link);
