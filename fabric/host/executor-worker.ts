@@ -129,16 +129,17 @@ function startExecutor(worker: Endpoint, boot: Boot["boot"]): Promise<{ port: Ex
 const sharesMemory = (): boolean =>
   typeof SharedArrayBuffer === "function" && globalThis.crossOriginIsolated !== false;
 
-/** What is said in one task crosses at its end, as one: crossing is what costs. */
-function together<T>(cross: (all: readonly T[]) => void): (one: T) => void {
+/** What is said in one task crosses at its end, as one: crossing is what costs. `atOnce`: it does not wait for that. */
+function together<T>(cross: (all: readonly T[]) => void): (one: T, atOnce?: boolean) => void {
   let said: T[] = [];
-  return (one) => {
-    if (said.push(one) > 1) return;
-    queueMicrotask(() => {
-      const all = said;
-      said = [];
-      cross(all);
-    });
+  const crossAll = () => {
+    const all = said;
+    said = [];
+    if (all.length > 0) cross(all);
+  };
+  return (one, atOnce = false) => {
+    if (said.push(one) === 1 && !atOnce) queueMicrotask(crossAll);
+    else if (atOnce) crossAll();
   };
 }
 

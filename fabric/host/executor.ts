@@ -22,7 +22,8 @@ export interface ExecutorOptions {
   readonly hostName: string;
   readonly clock: Clock;
   readonly random: Random;
-  readonly report: (report: Report) => void;
+  /** `atOnce`: it, and what was reported before, must not wait for the end of the task, which may never come. */
+  readonly report: (report: Report, atOnce?: boolean) => void;
   /** Lets the event loop run, then continues; must not be throttled in hidden tabs. */
   readonly yieldThen: (run: () => void) => void;
   /** Whether a command has been posted that `handle` has not been given yet: then the slice ends early. */
@@ -450,7 +451,8 @@ export class Executor {
       const goesOn = p.postedBytes <= LIMITS.postedBytes && p.preemptEvery === 0 && !p.interrupted;
       if (call.name === "post") this.#letters.sent(p.key, number, call.args, goesOn);
       if (goesOn) {
-        this.#reportCall(p, number, request, false);
+        // A process that prints where it is may hold its worker from there on.
+        this.#reportCall(p, number, request, false, NOT_NEEDED, 0, call.name === "print");
         return POSTED;
       }
     }
@@ -496,9 +498,11 @@ export class Executor {
     waits: boolean,
     taken = NOT_NEEDED,
     tookMs = 0,
+    atOnce = false,
   ) {
     const learned = p.learned.take();
-    this.#options.report({ type: "call", key: p.key, call, request, waits, learned, ...taken, tookMs });
+    const { key } = p;
+    this.#options.report({ type: "call", key, call, request, waits, learned, ...taken, tookMs }, atOnce);
   }
 
   /** The memory is read before this returns. */

@@ -22,7 +22,7 @@ const program = (endless: string) => ({
       return sum;
     };
     const counting = [child(() => count("a")), child(() => count("b"))];
-    const held = child(() => { sleep(300); return ${endless}; });
+    const held = child(() => { sleep(300); console.log("holds"); return ${endless}; });
     console.log("counted", ...counting.map((pid) => waitpid(pid).value));
     console.log("held", waitpid(held).signal);`,
 });
@@ -43,7 +43,9 @@ test.each([
         lines.filter((line) => line.startsWith(name)),
         story,
       ).toEqual(SUMS.map((sum, step) => `${name} ${step} ${sum}`));
-    expect(lines.slice(10), story).toEqual(["counted 20191 20191", "held SIGKILL"]);
+    // What it printed last tells its author where it is.
+    expect(lines.filter((line) => line === "holds").length, story).toBe(1);
+    expect(lines.slice(11), story).toEqual(["counted 20191 20191", "held SIGKILL"]);
     expect(stderr).toMatch(
       /^roost: process 4 was lost with its host 3 times \(last: the worker that ran it ended: a guest held it in something that cannot be interrupted\) and is given up\n$/,
     );
