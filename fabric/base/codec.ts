@@ -72,6 +72,27 @@ export class Writer {
     const at = this.#room(bytes.length);
     this.#bytes.set(bytes, at);
   }
+  /** As UTF-8, its length in front. Short ones of ASCII, as most are, byte by byte, without other arrays. */
+  text(s: string, maxBytes: number) {
+    const { length } = s;
+    if (length < 128 && length <= maxBytes) {
+      const at = this.#room(length + 1);
+      const bytes = this.#bytes;
+      bytes[at] = length;
+      let n = 0;
+      for (; n < length; n++) {
+        const c = s.charCodeAt(n);
+        if (c >= 0x80) break;
+        bytes[at + 1 + n] = c;
+      }
+      if (n === length) return;
+      this.#length = at;
+    }
+    const bytes = utf8Encode(s);
+    if (bytes.length > maxBytes) throw new RangeError(tooMany(bytes.length, maxBytes));
+    this.varint(bytes.length);
+    this.raw(bytes);
+  }
   /** The bytes written; the writer must not be used afterwards. */
   finish(): Uint8Array {
     if (this.#bytes.length > ROOM_BYTES) return this.#bytes.subarray(0, this.#length);
@@ -82,9 +103,10 @@ export class Writer {
 
 export class Reader {
   readonly #bytes: Uint8Array;
-  #at = 0;
-  constructor(bytes: Uint8Array) {
+  #at: number;
+  constructor(bytes: Uint8Array, at = 0) {
     this.#bytes = bytes;
+    this.#at = at;
   }
   get left() {
     return this.#bytes.length - this.#at;
@@ -140,10 +162,10 @@ export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
   return to.finish();
 }
 
-/** Decodes all of `bytes`, or says why not. `bytes()` fields are views into `bytes`. */
-export function decode<T>(codec: Codec<T>, bytes: Uint8Array): T | Invalid {
+/** Decodes all of `bytes` from `at` on, or says why not. `bytes()` fields are views into `bytes`. */
+export function decode<T>(codec: Codec<T>, bytes: Uint8Array, at = 0): T | Invalid {
   try {
-    const from = new Reader(bytes);
+    const from = new Reader(bytes, at);
     const value = codec.read(from);
     return from.left === 0 ? value : new Invalid(`${from.left} bytes too many`);
   } catch (error) {
@@ -185,12 +207,14 @@ export const nothing: Codec<undefined> = { write: () => {}, read: () => undefine
 
 export const bytes = (maxBytes: number): Codec<Uint8Array> => ({
   write: (to, value) => {
-    if (value.length > maxBytes) throw new RangeError(`${value.length} bytes where ${maxBytes} are allowed`);
+    if (value.length > maxBytes) throw new RangeError(tooMany(value.length, maxBytes));
     to.varint(value.length);
     to.raw(value);
   },
   read: (from) => from.raw(atMost(from.varint(), maxBytes, "bytes")),
 });
+
+const tooMany = (count: number, max: number) => `${count} bytes where ${max} are allowed`;
 
 /** So many bytes, without their number before them. */
 export const exactly = (length: number): Codec<Uint8Array> => ({
@@ -201,13 +225,10 @@ export const exactly = (length: number): Codec<Uint8Array> => ({
   read: (from) => from.raw(length),
 });
 
-export const text = (maxBytes: number): Codec<string> => {
-  const raw = bytes(maxBytes);
-  return {
-    write: (to, s) => raw.write(to, utf8Encode(s)),
-    read: (from) => from.text(atMost(from.varint(), maxBytes, "bytes")),
-  };
-};
+export const text = (maxBytes: number): Codec<string> => ({
+  write: (to, s) => to.text(s, maxBytes),
+  read: (from) => from.text(atMost(from.varint(), maxBytes, "bytes")),
+});
 
 export const list = <T>(item: Codec<T>, maxLength: number): Codec<T[]> => ({
   write: (to, items) => {
@@ -359,9 +380,23 @@ function encodeAny(s: string): Uint8Array {
 /** Bytes as a key of a map: a character each. For few bytes. */
 export const keyOf = (bytes: Uint8Array): string => String.fromCharCode(...bytes);
 
+const ASCII = Array.from({ length: 128 }, (_, c) => String.fromCharCode(c));
+/** Joined character by character up to here. */
+const SHORT_BYTES = 32;
+
 /** UTF-8 to text; what is not UTF-8 becomes U+FFFD, one for each maximal wrong part (as TextDecoder does). */
 export function utf8Decode(input: Uint8Array, from = 0, to = input.length): string {
   let out = "";
+  if (to - from <= SHORT_BYTES) {
+    let i = from;
+    for (; i < to; i++) {
+      const c = ASCII[input[i] as number];
+      if (c === undefined) break;
+      out += c;
+    }
+    if (i === to) return out;
+    out = "";
+  }
   const units: number[] = [];
   for (let i = from; i < to; ) {
     const first = input[i++] ?? 0;

@@ -1,7 +1,7 @@
 /** Messages between the processes of a job: PVM's verbs. In order from each sender, each exactly once. */
 import type { SignalName } from "../wire/calls.ts";
 import { type ChildEnd, checkedPid, childEnd, dueIn } from "./processes.ts";
-import { call, invalid } from "./system.ts";
+import { call, callWith, invalid, request } from "./system.ts";
 import { decodeValue, encodeValue } from "./value.ts";
 
 export type Tag = string | number;
@@ -36,16 +36,22 @@ export function post(to: number | readonly number[], tag: string, value: Uint8Ar
   for (const pid of pids) seenAlive.add(pid);
 }
 
-export function recv(options: Which & { timeout?: number } = {}): Message | null {
-  const { letter } = call("receive", {
-    ...which(options, "recv"),
-    dueMs: dueIn(options.timeout, "recv: `timeout`"),
-  });
+export function recv(options?: Which & { timeout?: number }): Message | null {
+  const { letter } = options ? call("receive", asked(options)) : callWith("receive", anyLetter());
   if (!letter) return null;
   const { from, tag, value, end } = letter;
   if (end) seenAlive.delete(from);
   return { from, tag: programTag(tag), value: end ? howItEnded(childEnd(end)) : decodeValue(value) };
 }
+
+const asked = (options: Which & { timeout?: number }) => ({
+  ...which(options, "recv"),
+  dueMs: dueIn(options.timeout, "recv: `timeout`"),
+});
+
+/** What `recv()` says: made once. */
+let any: ArrayBuffer | undefined;
+const anyLetter = () => (any ??= request("receive", asked({})));
 
 export function probe(options: Which = {}): { from: number; tag: Tag; bytes: number } | null {
   const { found } = call("probe", which(options, "probe"));

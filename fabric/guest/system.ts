@@ -25,7 +25,11 @@ const PRINT_BYTES_MAX = 64 * 1024;
  * a call is done, or in the middle of one that blocks, which then goes on.
  */
 export function call<N extends CallName>(name: N, args: CallArgs<N>): CallAnswer<N> {
-  const bytes = request(name, args);
+  return callWith(name, request(name, args));
+}
+
+/** The same, with a request made before. */
+export function callWith<N extends CallName>(name: N, bytes: ArrayBuffer): CallAnswer<N> {
   for (;;) {
     const { signals, answer } = takeSignals(new Uint8Array(sys(bytes)));
     const result = answer && decodeAnswer(name, answer);
@@ -62,10 +66,11 @@ function handle(signal: SignalName) {
   }
 }
 
-function request<N extends CallName>(name: N, args: CallArgs<N>): ArrayBuffer {
+export function request<N extends CallName>(name: N, args: CallArgs<N>): ArrayBuffer {
   try {
-    // `slice`: the writer's buffer is longer than what was written.
-    return encodeCall(name, args).slice().buffer as ArrayBuffer;
+    const bytes = encodeCall(name, args);
+    const { buffer } = bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice();
+    return buffer as ArrayBuffer;
   } catch (error) {
     // The codecs hold every argument to its limit.
     if (error instanceof RangeError) throw invalid(`${name}: ${error.message}; pass less at a time`);

@@ -312,12 +312,12 @@ const signalled: Codec<{ signals: SignalName[]; answer: Uint8Array }> = {
 /** For the guest: the result, or the RoostError to throw. */
 export function decodeAnswer<N extends CallName>(name: N, answer: Uint8Array): CallAnswer<N> | RoostError {
   if (answer[0] === 1) {
-    const error = decode(failure, answer.subarray(1));
+    const error = decode(failure, answer, 1);
     return error instanceof Invalid
       ? new RoostError("EIO", `the answer to ${name} is damaged (${error.reason})`)
       : new RoostError(error.code, error.message);
   }
-  const result = decode(CALLS[name].answer as Codec<CallAnswer<N>>, answer.subarray(1));
+  const result = decode(CALLS[name].answer as Codec<CallAnswer<N>>, answer, 1);
   return result instanceof Invalid
     ? new RoostError("EIO", `the answer to ${name} is damaged (${result.reason})`)
     : result;

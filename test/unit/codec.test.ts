@@ -77,6 +77,17 @@ describe("codec", () => {
     for (const n of [0, -1, 1, -2, 127, -128, 2 ** 50]) expect(decode(int, encode(int, n))).toBe(n);
   });
 
+  test("writes text as its length and its UTF-8, short or long, and no more than is allowed", () => {
+    for (const end of ["", "ü", "🦜"])
+      for (let length = 0; length < 300; length++) {
+        const s = "x".repeat(length) + end;
+        const utf8 = new TextEncoder().encode(s);
+        expect(encode(text(400), s)).toEqual(new Uint8Array([...encode(varint, utf8.length), ...utf8]));
+        expect(decode(text(400), encode(text(400), s))).toBe(s);
+        expect(() => encode(text(utf8.length - 1), s)).toThrow(RangeError);
+      }
+  });
+
   test("agrees with the platform about UTF-8, right and wrong", () => {
     for (const s of ["", "plain", "grüße", "日本語", "🦜🪺", "\ud800", "a\udc00b", "x".repeat(9000)])
       expect(utf8Encode(s)).toEqual(new TextEncoder().encode(s));
