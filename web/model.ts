@@ -65,8 +65,12 @@ interface Kept {
 const REMEMBER_MS = 5_000;
 /** While anything counts seconds, they are looked at this often. */
 const TICK_MS = 250;
-/** Of the page's thread, on which its links speak too, showing what happens takes this part at most; but no longer a wait than that. */
-const SHOWING_PART = 1 / 5;
+/**
+ * Of the page's thread, on which its links speak too, showing what happens takes this part at most: a letter or a move that
+ * comes in the midst of it waits. More in the seconds after somebody has done something here; and nobody waits longer than that.
+ */
+const SHOWING_PART = 1 / 20;
+const SHOWING_PART_IN_USE = 1 / 5;
 const SHOWING_WAIT_MS = 250;
 
 export class Model {
@@ -370,7 +374,8 @@ export class Model {
 
   /** `costMs`: what it took to show the last change, with all that the browser does for it. */
   #restAfter(costMs: number): void {
-    const restMs = Math.min(costMs * (1 / SHOWING_PART - 1), SHOWING_WAIT_MS);
+    const part = navigator.userActivation?.isActive ? SHOWING_PART_IN_USE : SHOWING_PART;
+    const restMs = Math.min(costMs * (1 / part - 1), SHOWING_WAIT_MS);
     this.#showsAtMs = performance.now() + restMs;
   }
 
