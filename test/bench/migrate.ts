@@ -1,7 +1,7 @@
 /**
  * What a move costs: between two real Chromium processes over real WebRTC on loopback, through the built page and relay. Moved to
- * and fro over the address that the page shows for terminals. Times are the home's, and no less than the truth: a freeze
- * begins when the process stops, and ends when the home hears that it runs.
+ * and fro over the address that the page shows for terminals. A freeze is from when the process stops until
+ * it runs, by the home's clock as both hosts know it (kernel/home-clock.ts).
  */
 import type { Page } from "playwright";
 import { join } from "../../fabric/edge/index.ts";
@@ -61,8 +61,10 @@ export async function migrateSuite(): Promise<Record<string, number>> {
     "migrate.freeze_64mib_p50_ms": percentile(large.freezes, 50),
     "migrate.freeze_64mib_p99_ms": percentile(large.freezes, 99),
     "migrate.total_64mib_p50_ms": percentile(large.totals, 50),
-    "message.stall_during_move_p50_ms": percentile(stalls, 50),
-    "message.stall_during_move_p99_ms": percentile(stalls, 99),
+    "message.stall_during_move_p50_ms": percentile(stalls.moving, 50),
+    "message.stall_during_move_p99_ms": percentile(stalls.moving, 99),
+    "message.stall_unmoved_p50_ms": percentile(stalls.unmoved, 50),
+    "message.stall_unmoved_p99_ms": percentile(stalls.unmoved, 99),
     ...(await stopAndCopy()),
   };
 }
@@ -88,10 +90,13 @@ async function moved(launcher: Page, roost: Roost, source: string, times: number
   };
 }
 
-/** How much longer than usual the slowest letter took of those that were under way during each move. */
-async function stalled(launcher: Page, roost: Roost): Promise<number[]> {
+/**
+ * How much longer than usual the slowest letter took of those that were under way during each move; and of those under way
+ * for as long after it, when nothing moved.
+ */
+async function stalled(launcher: Page, roost: Roost): Promise<{ moving: number[]; unmoved: number[] }> {
   const job = await launched(launcher, roost, LETTERS);
-  const moves = await toAndFro(job, FIRST_MOVES + MOVES);
+  const moves = (await toAndFro(job, FIRST_MOVES + MOVES, true)).slice(FIRST_MOVES);
   const lines: number[][] = [];
   const text = await job.said();
   await job.end();
@@ -100,14 +105,28 @@ async function stalled(launcher: Page, roost: Roost): Promise<number[]> {
     lines.flatMap(([, , , ...ways]) => ways),
     50,
   );
-  return moves.slice(FIRST_MOVES).map(({ began, ended }) => {
+  const slowest = ({ began, ended }: Time): number => {
     const meanwhile = lines.filter(([from = 0, to = 0]) => to >= began && from <= ended);
     return Math.max(...meanwhile.map(([, , longest = 0]) => longest)) - usual;
+  };
+  const after = ({ began, ended }: Time): Time => ({
+    began: ended + REST_MS,
+    ended: 2 * ended - began + REST_MS,
   });
+  return { moving: moves.map(slowest), unmoved: moves.map((move) => slowest(after(move))) };
 }
 
-/** Moves the child from one host to the other and back, `times` in all. By the time of day. */
-async function toAndFro(job: Steered, times: number): Promise<{ began: number; ended: number }[]> {
+/** From when to when, by the time of day. */
+interface Time {
+  readonly began: number;
+  readonly ended: number;
+}
+
+/** After a move, until the letters that met it are through. */
+const REST_MS = 50;
+
+/** Moves the child from one host to the other and back, `times` in all; `rests`: for as long as each took, too. */
+async function toAndFro(job: Steered, times: number, rests = false): Promise<Time[]> {
   const moves = [];
   for (let n = 0; n < times; n++) {
     const { hosts } = await job.by((remote) => remote.look());
@@ -120,7 +139,9 @@ async function toAndFro(job: Steered, times: number): Promise<{ began: number; e
         if (error.code !== "ETIMEDOUT") throw error; // the first copy of a large one, on a machine that does much else
       });
     while ((await childOf(job)).host !== elsewhere) await new Promise((resolve) => setTimeout(resolve, 100));
-    moves.push({ began, ended: Date.now() });
+    const ended = Date.now();
+    moves.push({ began, ended });
+    if (rests) await new Promise((resolve) => setTimeout(resolve, ended - began + 2 * REST_MS));
   }
   return moves;
 }
