@@ -452,7 +452,7 @@ export class Executor {
       if (call.name === "post") this.#letters.sent(p.key, number, call.args, goesOn);
       if (goesOn) {
         // A process that prints where it is may hold its worker from there on.
-        this.#reportCall(p, number, request, false, NOT_NEEDED, 0, call.name === "print");
+        this.#reportCall(p, number, request, { waits: false, atOnce: call.name === "print" });
         return POSTED;
       }
     }
@@ -465,13 +465,13 @@ export class Executor {
       this.#countCpu(p); // the last chance to say so
       this.#reportUsage(p);
     }
-    if (!forks) this.#reportCall(p, number, request, true);
+    if (!forks) this.#reportCall(p, number, request, { waits: true });
     if (forks || p.preemptEvery > 0)
       this.#inOrder(p.key, async () => {
         await this.#saving.get(p.key);
         const taken = await this.#encodeSnapshot(p);
         const tookMs = this.#options.clock.monotonic() - stopped;
-        if (forks) this.#reportCall(p, number, request, true, taken, tookMs);
+        if (forks) this.#reportCall(p, number, request, { waits: true, taken, tookMs });
         // The home has a fork's snapshot already.
         if (p.preemptEvery > 0) this.#leave(p, "preempted", forks ? NOT_NEEDED : taken, tookMs);
       });
@@ -495,11 +495,9 @@ export class Executor {
     p: Resident,
     call: CallNumber,
     request: Uint8Array,
-    waits: boolean,
-    taken = NOT_NEEDED,
-    tookMs = 0,
-    atOnce = false,
+    how: { waits: boolean; taken?: Taken; tookMs?: number; atOnce?: boolean },
   ) {
+    const { waits, taken = NOT_NEEDED, tookMs = 0, atOnce = false } = how;
     const learned = p.learned.take();
     const { key } = p;
     this.#options.report({ type: "call", key, call, request, waits, learned, ...taken, tookMs }, atOnce);
