@@ -1,8 +1,4 @@
-/**
- * Links between parties of one process. Messages arrive when their sender has done what it is about, as they would from a network:
- * at the end of its task, and so without waiting for whatever else the thread has to do; and what comes of what comes of them, in a
- * task of its own, so that no two parties can keep the thread to themselves.
- */
+/** Links between parties of one process. Messages arrive in tasks of their own, as they would from a network. */
 import type { Link, LinkEnd } from "../base/ports.ts";
 
 export function linkPair(): [Link, Link] {
@@ -38,35 +34,19 @@ class MemoryEnd implements Link {
   }
 }
 
-/** A message that came of a message that came of … so many is left to the next task. */
-const DEPTH_MAX = 4;
-/** Of the message that is being received; 0 outside. */
-let depth = 0;
 const waiting: (() => void)[] = [];
 let channel: MessageChannel | undefined;
 let isPlanned = false;
 
-/** In the order of the calls. */
+/**
+ * A task queue without the delays of timers; made when first used, so that importing this keeps no process alive. What
+ * is there when a task begins is run by that task, what comes of it by the next.
+ */
 function later(run: () => void): void {
-  // Nothing overtakes what waits for a task.
-  if (depth < DEPTH_MAX && waiting.length === 0) {
-    const its = depth + 1;
-    return queueMicrotask(() => runAt(its, run));
-  }
   waiting.push(run);
   plan();
 }
 
-function runAt(its: number, run: () => void): void {
-  depth = its;
-  try {
-    run();
-  } finally {
-    depth = 0;
-  }
-}
-
-/** A task without the delays of timers. The channel is made when first used, so that importing this keeps no process alive. */
 function plan(): void {
   if (!channel) {
     channel = new MessageChannel();
@@ -79,7 +59,6 @@ function plan(): void {
   channel.port2.postMessage(0);
 }
 
-/** What is there when a task begins is run by that task, what comes of it by the next. */
 function runAll(): void {
   isPlanned = false;
   try {
