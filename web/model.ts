@@ -139,6 +139,7 @@ export class Model {
       fabric: this.#fabric,
       settings: kept.owner,
       onTrouble: (what, error) => this.#complain(what, error),
+      onReceipt: () => this.#showNow(),
     });
     this.hasBeenOnline = this.#hasBeenOnline;
     this.run = computed(() => {
@@ -370,6 +371,12 @@ export class Model {
       cancelAnimationFrame(frame);
       clearTimeout(timer);
     };
+  }
+
+  #showNow(): void {
+    this.#cancelRefresh?.();
+    this.#cancelRefresh = undefined;
+    this.#takeOver();
   }
 
   /** `costMs`: what it took to show the last change, with all that the browser does for it. */

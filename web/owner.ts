@@ -52,6 +52,8 @@ export interface OwnerOptions {
   readonly budget: Budget;
   readonly clock: ConstructorParameters<typeof Steward>[0]["clock"];
   readonly onTrouble: (what: string, error: unknown) => void;
+  /** There is a receipt: what is shown of this host must go with it. */
+  readonly onReceipt: () => void;
 }
 
 const SNOOZE_MS = 3_600_000;
@@ -188,8 +190,11 @@ export class OwnerModel {
   #received(receipt: Receipt, reason: string): void {
     timeReclaim(receipt);
     this.#unwritten = add(this.#unwritten, sentAwayBy(receipt));
-    this.#receipts.value = [{ receipt, reason, atMs: Date.now() }, ...this.#receipts.value];
-    this.#takeOver();
+    batch(() => {
+      this.#options.onReceipt();
+      this.#receipts.value = [{ receipt, reason, atMs: Date.now() }, ...this.#receipts.value];
+      this.#takeOver();
+    });
   }
 
   #today(): Given {
