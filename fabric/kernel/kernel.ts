@@ -10,17 +10,11 @@ import { unreachable } from "../base/errors.ts";
 import type { HostId, ImageId, JobId } from "../base/ids.ts";
 import { askedBytes, LIMITS } from "../base/limits.ts";
 import { type Departure, freeze, offer, overdue } from "../migrate/departure.ts";
-import {
-  type EncodedImage,
-  type Message,
-  type MessageOf,
-  type Stay,
-  type StayKey,
-  stayKey,
-  stayOf,
-} from "../wire/messages.ts";
+import { type Message, type MessageOf, type Stay, type StayKey, stayKey, stayOf } from "../wire/messages.ts";
 import type { Command, HomeLink, Report } from "./executor-messages.ts";
 import { type HomeClock, heard, homeTime, UNHEARD } from "./home-clock.ts";
+import { chainOf, keep } from "./kept-images.ts";
+import { loadOf, memoryFor, memoryOf, type Status, statusFor, strangers } from "./room.ts";
 import { executorGone, type Forgetting, forgotten, stale } from "./stale.ts";
 import { NO_TERMS, type Terms } from "./terms.ts";
 
@@ -56,8 +50,6 @@ export interface Home {
   /** Of which images the home waits to hear that they have been read. */
   readonly preparing: Map<ImageId, { readonly job: JobId; readonly executor: number }>;
 }
-
-type Status = MessageOf<"status">;
 
 /** What a reclaim (or a plain eviction) came to, for the owner. */
 export interface Receipt {
@@ -216,66 +208,6 @@ function hearClock(state: KernelState, link: HomeLink, message: Message, nowMs: 
   const home = state.homes.get(link);
   if (home && "now" in message) home.clock = heard(home.clock, message.now, nowMs);
 }
-
-function statusFor(state: KernelState, link: HomeLink, home: Home, load = loadOf(state)): Status {
-  const memoryBytes = leftFor(state, link, home, load);
-  const none = (reason: string) => ({ type: "status", slots: 0, memoryBytes, reason }) as const;
-  if (state.executors.size === 0) return none("no worker is running");
-  if (home.own) return { type: "status", slots: state.executors.size, memoryBytes, reason: "" };
-  const { taking, reason, workers } = state.terms;
-  if (!taking) return none(reason);
-  if (isFull(state, load)) return none("full");
-  return { type: "status", slots: Math.min(workers, state.executors.size), memoryBytes, reason: "" };
-}
-
-/** What others' processes are here, those aside that are leaving; and of their memory, what is whose. */
-interface Load {
-  readonly count: number;
-  readonly bytes: number;
-  readonly bytesOf: ReadonlyMap<HomeLink, number>;
-}
-
-/** Asked at every event, with thousands of guests; which most often are all the owner's own. */
-function loadOf(state: KernelState): Load {
-  const bytesOf = new Map<HomeLink, number>();
-  let count = 0;
-  let bytes = 0;
-  if ([...state.homes.values()].every(({ own }) => own)) return { count, bytes, bytesOf };
-  for (const { home, departure, memoryBytes } of state.guests.values()) {
-    if (state.homes.get(home)?.own) continue;
-    count++;
-    if (departure) continue;
-    bytes += memoryBytes;
-    bytesOf.set(home, (bytesOf.get(home) ?? 0) + memoryBytes);
-  }
-  return { count, bytes, bytesOf };
-}
-
-const isFull = ({ terms }: KernelState, { count, bytes }: Load): boolean =>
-  count >= LIMITS.processesPerHost || bytes >= terms.memoryBytes;
-
-/**
- * What a home's processes may have here together: what the owner gives, without what other homes have of it. So no home
- * sends what would be sent back at once, and sends it again.
- */
-function leftFor({ terms }: KernelState, link: HomeLink, { own }: Home, load: Load): number {
-  if (own) return Number.MAX_SAFE_INTEGER;
-  const others = load.bytes - (load.bytesOf.get(link) ?? 0);
-  return Math.min(Math.max(Math.floor(terms.memoryBytes - others), 0), Number.MAX_SAFE_INTEGER);
-}
-
-/** For one process, if it is alone. */
-const memoryFor = ({ terms }: KernelState, { own }: Home): number =>
-  own
-    ? LIMITS.guestMemoryBytesMost
-    : Math.floor(Math.min(Math.max(terms.memoryBytes, 0), LIMITS.guestMemoryBytesMost));
-
-/** What is here for others, in the order in which it came. */
-const strangers = (state: KernelState): Guest[] =>
-  [...state.guests.values()].filter((g) => !state.homes.get(g.home)?.own);
-
-const memoryOf = (state: KernelState): number =>
-  strangers(state).reduce((sum, g) => sum + (g.departure ? 0 : g.memoryBytes), 0);
 
 /** Takes the owner's word into effect: on what is here, and on what the homes may send. */
 function allow(state: KernelState, terms: Terms, out: Out, nowMs: number): void {
@@ -510,31 +442,6 @@ function prepared(state: KernelState, executor: number, only: ImageId | undefine
       preparing.delete(image);
       out({ type: "send", link, message: { type: "prepared", job, image } });
     }
-}
-
-function keep(home: Home, images: readonly EncodedImage[]): void {
-  for (const { id, bytes } of images) {
-    if (home.images.has(id)) continue;
-    if (home.imagesBytes + bytes.length > LIMITS.imageCacheBytes) {
-      home.images.clear();
-      home.imagesBytes = 0;
-    }
-    home.images.set(id, bytes.slice()); // it outlives its message
-    home.imagesBytes += bytes.length;
-  }
-}
-
-/** Undefined where one is missing. */
-function chainOf(
-  home: Home,
-  chain: readonly ImageId[],
-  sent: readonly EncodedImage[],
-): EncodedImage[] | undefined {
-  const images = chain.flatMap((id) => {
-    const bytes = sent.find((image) => image.id === id)?.bytes ?? home.images.get(id);
-    return bytes ? [{ id, bytes }] : [];
-  });
-  return images.length === chain.length ? images : undefined;
 }
 
 function leastLoaded(state: KernelState, among: readonly number[]): number {
