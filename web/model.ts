@@ -352,13 +352,7 @@ export class Model {
   #refresh(): void {
     if (this.#cancelRefresh) return;
     let frame = 0;
-    const run = () => {
-      this.#cancelRefresh?.();
-      this.#cancelRefresh = undefined;
-      const beganMs = performance.now();
-      this.#takeOver();
-      setTimeout(() => this.#restAfter(performance.now() - beganMs)); // after this frame was drawn
-    };
+    const run = () => this.#showNow();
     const inFrame = () => {
       frame = requestAnimationFrame(run);
     };
@@ -376,7 +370,9 @@ export class Model {
   #showNow(): void {
     this.#cancelRefresh?.();
     this.#cancelRefresh = undefined;
+    const beganMs = performance.now();
     this.#takeOver();
+    setTimeout(() => this.#restAfter(performance.now() - beganMs)); // after this frame was drawn
   }
 
   /** `costMs`: what it took to show the last change, with all that the browser does for it. */

@@ -69,20 +69,25 @@ async function deflateBySteps(
 
 /** Exactly `length` bytes; gives up as soon as there are more. */
 export async function inflate(deflated: Uint8Array, length: number): Promise<Uint8Array | Invalid> {
-  const plain =
-    length <= AT_ONCE_BYTES || (zlib && length <= PART_BYTES)
-      ? inflateAtOnce(deflated, length)
-      : await inflateBySteps(deflated, length);
+  const atOnce = length <= AT_ONCE_BYTES ? inflateLittle : zlib && length <= PART_BYTES && inflatePart(zlib);
+  const plain = atOnce ? tried(() => atOnce(deflated, length)) : await inflateBySteps(deflated, length);
   if (!plain) return new Invalid("the image cannot be unpacked");
   if (plain.length > length) return new Invalid("the image unpacks to more bytes than it says");
   return plain.length === length ? plain : new Invalid("the image unpacks to fewer bytes than it says");
 }
 
-function inflateAtOnce(deflated: Uint8Array, length: number): Uint8Array | undefined {
+const inflateLittle = (deflated: Uint8Array, length: number) =>
+  inflateSync(deflated, { out: new Uint8Array(length + 1) }); // what does not fit is dropped
+
+/** Throws where it is more. A copy: a Buffer's methods are others than an array's. */
+const inflatePart =
+  ({ inflateRawSync }: Zlib) =>
+  (deflated: Uint8Array, length: number) =>
+    new Uint8Array(inflateRawSync(deflated, { maxOutputLength: length }));
+
+function tried<T>(act: () => T): T | undefined {
   try {
-    return zlib && length > AT_ONCE_BYTES
-      ? new Uint8Array(zlib.inflateRawSync(deflated, { maxOutputLength: length })) // a Buffer's methods are others
-      : inflateSync(deflated, { out: new Uint8Array(length + 1) }); // what does not fit is dropped
+    return act();
   } catch {
     return undefined;
   }

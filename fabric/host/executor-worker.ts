@@ -138,8 +138,9 @@ function together<T>(cross: (all: readonly T[]) => void): (one: T, atOnce?: bool
     if (all.length > 0) cross(all);
   };
   return (one, atOnce = false) => {
-    if (said.push(one) === 1 && !atOnce) queueMicrotask(crossAll);
-    else if (atOnce) crossAll();
+    said.push(one);
+    if (atOnce) crossAll();
+    else if (said.length === 1) queueMicrotask(crossAll);
   };
 }
 
