@@ -1,10 +1,5 @@
-/** Parties that lie: hosts to a home, homes to a host, programs to their worker. Nobody throws, hangs, grows, or pays for another. */
-import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
-import { GUEST_LIBRARY } from "virtual:roost-guest";
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Invalid, utf8Decode } from "../../fabric/base/codec.ts";
-import { must } from "../../fabric/base/errors.ts";
 import {
   baseId,
   cachedId,
@@ -18,46 +13,23 @@ import {
 } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
 import type { Clock } from "../../fabric/base/ports.ts";
-import { ensureEngine } from "../../fabric/engine/build/main.ts";
-import { type BaseImage, bootBase, loadEngine } from "../../fabric/engine/index.ts";
 import type { HomeEffect, HomeEvent } from "../../fabric/home/effects.ts";
 import { newHome, step as stepHome } from "../../fabric/home/home.ts";
-import { engineMachines } from "../../fabric/host/engine-machines.ts";
-import { Executor } from "../../fabric/host/executor.ts";
 import { Job } from "../../fabric/host/job.ts";
-import { KeptAnswers } from "../../fabric/host/kept-answers.ts";
 import { MemoryDisk } from "../../fabric/io/memory-disk.ts";
 import { linkPair } from "../../fabric/io/memory-link.ts";
-import type { Report } from "../../fabric/kernel/executor-messages.ts";
-import {
-  type HomeLink,
-  type KernelEffect,
-  type KernelEvent,
-  newKernel,
-  step as stepKernel,
-  TICK_MS,
-} from "../../fabric/kernel/kernel.ts";
-import { FREELY } from "../../fabric/kernel/terms.ts";
-import {
-  type CallArgs,
-  type CallName,
-  decodeAnswer,
-  decodeCall,
-  encodeAnswer,
-  encodeCall,
-} from "../../fabric/wire/calls.ts";
+import { type CallArgs, type CallName, encodeCall } from "../../fabric/wire/calls.ts";
 import {
   decodeMessage,
   encodeMessage,
   type Message,
-  type MessageOf,
   NOTHING_LEARNED,
   PROTOCOL_VERSION,
-  stayKey,
 } from "../../fabric/wire/messages.ts";
 import { chance } from "../sim/world.ts";
 
-const JOB = jobId("job");
+import { JOB, received } from "./hostile.kit.ts";
+
 const SPEC = {
   id: JOB,
   name: "test",
@@ -71,12 +43,6 @@ const SPEC = {
   preemptEvery: 0,
   seed: 1n,
 };
-
-/** As it arrives on a link. Undefined where the other side would have ended the link. */
-function received(message: Message): Message | undefined {
-  const back = decodeMessage(encodeMessage(message));
-  return back instanceof Invalid ? undefined : back;
-}
 
 function snapshotOf(name: string, calls: number) {
   return { chain: [imageId(name)], calls: callNumber(calls), waiting: true, moment: 0, clockMs: 0 };
@@ -426,315 +392,5 @@ describe("a host that lies to a home", () => {
     let zombies = 0;
     while (zombies < 2 * LIMITS.processesPerJob && forkAndExit()) zombies++;
     expect(zombies).toBe(LIMITS.processesPerJob - 1);
-  });
-});
-
-class KernelBench {
-  nowMs = 0;
-  readonly state = newKernel([0]);
-  readonly sent: { link: number; message: Message }[] = [];
-  readonly effects: KernelEffect[] = [];
-  do(event: KernelEvent): KernelEffect[] {
-    const effects = stepKernel(this.state, event, this.nowMs);
-    for (const effect of effects) {
-      this.effects.push(effect);
-      if (effect.type === "send") this.sent.push({ link: effect.link, message: effect.message });
-    }
-    return effects;
-  }
-  say(link: HomeLink, message: Message) {
-    const arrived = received(message);
-    return arrived ? this.do({ type: "message", link, message: arrived }) : [];
-  }
-  ticks(ms: number) {
-    for (const until = this.nowMs + ms; this.nowMs < until; ) {
-      this.nowMs += TICK_MS;
-      this.do({ type: "tick" });
-    }
-  }
-}
-
-const A = 1 as HomeLink;
-const B = 2 as HomeLink;
-
-function placeOf(n: number, changes: Partial<MessageOf<"place">> = {}): MessageOf<"place"> {
-  return {
-    type: "place",
-    job: JOB,
-    pid: pid(n),
-    epoch: epoch(1),
-    program: { source: "", fileName: "x.js" },
-    snapshot: undefined,
-    images: [],
-    seed: undefined,
-    learned: NOTHING_LEARNED,
-    jobName: "job",
-    zone: "UTC",
-    now: 0,
-    memoryBytesMax: 2 ** 25,
-    preemptEvery: 0,
-    paused: false,
-    ...changes,
-  };
-}
-
-function host(): KernelBench {
-  const k = new KernelBench();
-  k.do({ type: "terms", terms: FREELY });
-  k.do({ type: "linked", link: A, own: false, host: hostId("a"), name: "a" });
-  k.do({ type: "linked", link: B, own: false, host: hostId("b"), name: "b" });
-  return k;
-}
-
-describe("a home that lies to a host", () => {
-  test.each<[string, Partial<MessageOf<"place">>]>([
-    ["neither program nor snapshot", { program: undefined }],
-    ["both", { snapshot: snapshotOf("x", 1) }],
-    ["images that are not there", { program: undefined, snapshot: snapshotOf("x", 1) }],
-    ["memory without end", { memoryBytesMax: 2 ** 53 - 1 }],
-  ])("%s: refused, and nothing is here", (_what, changes) => {
-    const k = host();
-    k.say(A, placeOf(1, changes));
-    expect(k.sent.at(-1)).toMatchObject({ link: A, message: { type: "refuse", pid: 1 } });
-    expect(k.state.guests.size).toBe(0);
-  });
-
-  test("ten thousand processes: as many as a host takes; it says when it is full, and when it has room again", () => {
-    const k = host();
-    for (let n = 1; n <= 10_000; n++) k.say(A, placeOf(n));
-    expect(k.state.guests.size).toBe(LIMITS.processesPerHost);
-    const statuses = () => k.sent.filter(({ link, message }) => link === B && message.type === "status");
-    expect(statuses().at(-1)?.message).toMatchObject({ slots: 0, reason: "full" });
-    k.say(A, { type: "release", job: JOB, pid: pid(1), epoch: epoch(1), to: "" });
-    expect(statuses().at(-1)?.message).toMatchObject({ slots: 1 });
-    expect(statuses().length).toBeLessThan(10);
-  });
-
-  test("another's stays, calls never made, and what only homes are told change nothing", () => {
-    const k = host();
-    k.say(A, placeOf(1));
-    const before = k.effects.length;
-    const stay = { job: JOB, pid: pid(1), epoch: epoch(1) };
-    k.say(B, { type: "release", ...stay, to: "" });
-    k.say(B, { type: "recall", ...stay });
-    k.say(B, {
-      type: "reply",
-      ...stay,
-      call: callNumber(0),
-      answer: new Uint8Array(),
-      now: 0,
-      cached: undefined,
-      noMail: false,
-    });
-    k.say(A, { type: "release", ...stay, epoch: epoch(2), to: "" });
-    k.say(A, { type: "failed", ...stay, code: "EIO", reason: "" });
-    k.say(A, { type: "status", slots: 9, memoryBytes: LIMITS.guestMemoryBytesMost, reason: "" });
-    expect(k.effects.length).toBe(before);
-    expect(k.state.guests.size).toBe(1);
-  });
-
-  test("a process called as another home's is refused, and its home's answers go to no other's", () => {
-    const k = host();
-    k.say(A, placeOf(1));
-    k.say(A, placeOf(1)); // said twice
-    expect(k.sent.filter(({ message }) => message.type === "refuse")).toEqual([]);
-    k.say(B, placeOf(1));
-    expect(k.sent.at(-1)).toMatchObject({ link: B, message: { type: "refuse", code: "EAGAIN", pid: 1 } });
-    expect(k.state.guests.size).toBe(1);
-
-    // The same job, by its name: kept answers are those of one home.
-    const kept = new KeptAnswers({ now: () => 0, monotonic: () => 0, after: () => () => {} });
-    const request = new Uint8Array([1]);
-    kept.keep(B, request, cachedId(1), new Uint8Array([66]));
-    expect(kept.find(A, request)).toBeUndefined();
-  });
-
-  test("a home that never takes back what was reclaimed: dropped in time, and the home is told", () => {
-    const k = host();
-    k.say(A, placeOf(1));
-    k.do({ type: "reclaim", reason: "back" });
-    k.do({ type: "report", executor: 0, report: { type: "halted" } });
-    k.ticks(LIMITS.evictionMs);
-    expect(k.state.guests.size).toBe(0);
-    expect(k.effects).toContainEqual({ type: "receipt", receipt: expect.objectContaining({ cpuBackMs: 0 }) });
-    expect(k.sent.map(({ message }) => message)).toContainEqual(
-      expect.objectContaining({ type: "refuse", code: "EIO", pid: 1 }),
-    );
-  });
-});
-
-describe("a worker that a guest holds", () => {
-  test("is ended after a while, its processes given back, and another takes its place", () => {
-    const k = host();
-    k.say(A, placeOf(1));
-    k.ticks(LIMITS.stuckMs + 2 * TICK_MS);
-    expect(k.effects).toContainEqual(expect.objectContaining({ type: "replace", executor: 0 }));
-    expect(k.sent.map(({ message }) => message)).toContainEqual(
-      expect.objectContaining({ type: "refuse", code: "EIO", pid: 1 }),
-    );
-    expect(k.sent.at(-1)?.message).toMatchObject({ type: "status", slots: 0 });
-    k.do({ type: "executorStarted", executor: 1 });
-    expect(k.sent.at(-1)?.message).toMatchObject({ type: "status", slots: 1 });
-    expect(k.say(A, placeOf(2))).toContainEqual(expect.objectContaining({ type: "command", executor: 1 }));
-  });
-
-  test("is the doing of the process whose turn it was: the others on it are sent back without blame", () => {
-    const k = host();
-    for (const n of [1, 2, 3]) k.say(A, placeOf(n));
-    const [, guilty] = [...k.state.guests.values()];
-    if (!guilty) throw new Error("three were placed");
-    k.do({ type: "report", executor: 0, report: { type: "turn", key: guilty.key } });
-    k.ticks(LIMITS.stuckMs + 2 * TICK_MS);
-    const refused = k.sent.flatMap(({ message: m }) => (m.type === "refuse" ? [[m.pid, m.code]] : []));
-    expect(refused).toEqual([
-      [1, "EAGAIN"],
-      [2, "EIO"],
-      [3, "EAGAIN"],
-    ]);
-  });
-
-  test("is left alone while it answers, however long it works; time asleep does not count", () => {
-    const k = host();
-    for (let n = 0; n < 100; n++) {
-      k.ticks(TICK_MS);
-      k.do({ type: "report", executor: 0, report: { type: "alive" } });
-    }
-    k.ticks(TICK_MS);
-    k.nowMs += 1e9;
-    k.ticks(TICK_MS);
-    expect(k.effects.filter(({ type }) => type === "replace")).toEqual([]);
-  });
-
-  test("does not keep the machine from its owner", () => {
-    const k = host();
-    k.say(A, placeOf(1));
-    k.do({ type: "reclaim", reason: "back" });
-    k.ticks(LIMITS.haltMs + TICK_MS);
-    expect(k.effects).toContainEqual(expect.objectContaining({ type: "replace", executor: 0 }));
-    expect(k.effects).toContainEqual(expect.objectContaining({ type: "receipt" }));
-  });
-});
-
-let base: BaseImage | undefined;
-async function boot(): Promise<BaseImage> {
-  const file = fileURLToPath(new URL("../../dist/engine/engine.wasm", import.meta.url));
-  await ensureEngine(file);
-  return bootBase(await loadEngine(await readFile(file)), { source: GUEST_LIBRARY });
-}
-
-beforeAll(async () => {
-  base = await boot();
-}, 180_000); // the engine may have to be built
-
-/** A real executor, the home of whose processes answers only what the test says. */
-class ExecutorBench {
-  readonly reports: Report[] = [];
-  readonly #waiting: { wanted: (report: Report) => boolean; done: (report: Report) => void }[] = [];
-  readonly executor: Executor;
-  constructor(base: BaseImage) {
-    this.executor = new Executor({
-      machines: engineMachines(base),
-      hostName: "host",
-      clock: { now: () => Date.now(), monotonic: () => performance.now(), after: () => () => {} },
-      random: { bytes: (length) => new Uint8Array(length) },
-      report: (report) => {
-        this.reports.push(report);
-        for (const { wanted, done } of this.#waiting) if (wanted(report)) done(report);
-      },
-      yieldThen: (run) => void setImmediate(run),
-    });
-  }
-  static async start(): Promise<ExecutorBench> {
-    return new ExecutorBench(must(base, "base image"));
-  }
-  place(n: number, source: string, changes: Partial<MessageOf<"place">> = {}): void {
-    const place = placeOf(n, {
-      program: { source, fileName: "x.js" },
-      memoryBytesMax: LIMITS.guestMemoryBytes,
-      ...changes,
-    });
-    this.executor.handle({ type: "place", home: 1 as HomeLink, key: stayKey(place), place });
-  }
-  report(wanted: (report: Report) => boolean): Promise<Report> {
-    const there = this.reports.find(wanted);
-    return there ? Promise.resolve(there) : new Promise((done) => this.#waiting.push({ wanted, done }));
-  }
-  /** What process `n` calls for, or how it fails. */
-  async outcome(n: number): Promise<string> {
-    const key = stayKey(placeOf(n));
-    const report = await this.report(
-      (r) => "key" in r && r.key === key && (r.type === "call" || r.type === "failed"),
-    );
-    if (report.type === "failed") return `${report.code}: ${report.reason}`;
-    const call = report.type === "call" ? decodeCall(report.request) : undefined;
-    return call && "name" in call && call.name !== "RoostError" ? call.name : String(call);
-  }
-}
-
-describe("a program or a home that wants the worker for itself", () => {
-  test("a move at poll 2^53 does not end the slice: others run, and it is reclaimed", async () => {
-    const b = await ExecutorBench.start();
-    b.place(1, "for (;;);", { preemptEvery: 2 ** 53 - 1 });
-    b.place(2, "console.log(1)");
-    expect(await b.outcome(2)).toBe("print");
-    const key = stayKey(placeOf(1));
-    b.executor.handle({ type: "snapshot", key, why: "reclaimed" });
-    await b.report((r) => r.type === "snapshot" && r.key === key);
-    b.executor.handle({ type: "halt" });
-  });
-
-  test.each<[string, Partial<MessageOf<"place">>, RegExp]>([
-    ["a zone that is none", { zone: "nonsense" }, /time zone|^print$/],
-    ["a seed too short", { seed: new Uint8Array(1) }, /EIO|EINVAL/],
-    ["no memory at all", { memoryBytesMax: 0 }, /ENOMEM|EIO/],
-    [
-      "an image that is none",
-      { program: undefined, snapshot: snapshotOf("x", 1), images: [imageOf("x")] },
-      /EINVAL: unusable image/,
-    ],
-  ])("%s ends that process and no other", async (_what, changes, how) => {
-    const b = await ExecutorBench.start();
-    b.place(1, "console.log(new Date().getHours())", changes);
-    expect(await b.outcome(1)).toMatch(how);
-    b.place(2, "console.log(1)");
-    expect(await b.outcome(2)).toBe("print");
-  });
-
-  test("an image that claims to stand elsewhere than it does ends its process and no other", async () => {
-    const b = await ExecutorBench.start();
-    b.place(1, 'import { fork } from "roost"; fork();');
-    const forked = await b.report((r) => r.type === "call");
-    if (forked.type !== "call" || !forked.snapshot) throw new Error("no fork");
-    const { snapshot, images } = forked;
-    b.place(2, "", { program: undefined, snapshot: { ...snapshot, waiting: false }, images });
-    expect(await b.outcome(2)).toMatch(/^EIO: it cannot be continued/);
-    b.place(3, "console.log(1)");
-    expect(await b.outcome(3)).toBe("print");
-  });
-
-  test("what is learned of randomness without a call does not pile up", async () => {
-    const b = await ExecutorBench.start();
-    b.place(
-      1,
-      "for (let n = 0; n < 2000; n++) crypto.getRandomValues(new Uint8Array(65536)); console.log('done')",
-    );
-    await b.outcome(1);
-    await b.report((r) => r.type === "snapshot" && r.why === "save");
-    const call = b.reports.find((r) => r.type === "call");
-    const learned =
-      call?.type === "call" ? call.learned.answers.reduce((sum, { answer }) => sum + answer.length, 0) : -1;
-    expect(learned).toBeGreaterThanOrEqual(0);
-    expect(learned).toBeLessThan(1000 * 65_536);
-  });
-
-  test("a call too long for a message is an error to the program, whatever it did to its own library", () => {
-    expect(decodeCall(new Uint8Array(LIMITS.callBytes + 1))).toMatchObject({ code: "EINVAL" });
-    const data = new Uint8Array(LIMITS.dataBytes);
-    const request = encodeCall("writeFile", { path: "x".repeat(LIMITS.pathBytes), flags: "w", data });
-    expect(request.length).toBeLessThanOrEqual(LIMITS.callBytes);
-    const end = { pid: 2 ** 52, status: 255, signal: "SIGKILL" as const, value: data };
-    const answer = encodeAnswer("wait", { end });
-    expect(answer.length).toBeLessThanOrEqual(LIMITS.callBytes);
-    expect(decodeAnswer("wait", answer)).toMatchObject({ end: { status: 255 } });
   });
 });
