@@ -7,7 +7,7 @@ import type { Browser } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { JobView } from "../../fabric/index.ts";
 import type { Relay } from "../../relay/index.ts";
-import { eventually, openTab, startChromium, startPageRelay } from "./harness.ts";
+import { eventually, openTab, startChromium, startPageRelay, writeProgram } from "./harness.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const COMMAND = resolve(ROOT, "fabric/edge/roost.mjs");
@@ -71,6 +71,42 @@ test("a terminal's job uses a tab and an edge host; the edge host leaves in the 
   );
   expect([...used].some((platform) => platform.startsWith("Chromium"))).toBe(true);
   expect([...used].some((platform) => platform.startsWith("Node"))).toBe(true);
+  await page.context().close();
+});
+
+/** Goes to every host and back again, twice, with a live heap and in the midst of nested calls; what it counts is known. */
+const TRAVELLER = `
+import { hostname, hosts, migrate, sleep } from "roost";
+let all;
+while ((all = hosts()).filter((host) => host.here || host.free).length < 3) sleep(50);
+const heap = Array.from({ length: 2000 }, (_, n) => ({ n }));
+const places = [];
+const sum = [...all, ...all].map(({ id }) => {
+  migrate(id);
+  places.push(hostname());
+  return heap.reduce((sum, one) => sum + one.n++, 0);
+});
+console.log(JSON.stringify({ places, sum }));`;
+
+test("one edge and two tabs: a process goes from tab to edge to tab, and round again, and misses nothing", async () => {
+  const [author, donor] = [(await openTab(browser, relay)).page, (await openTab(browser, relay)).page];
+  await donor.getByTestId("donate").click();
+  const edge = roost(["donate", "--always", "--workers", "1", "--json"]);
+  await expect.poll(() => edge.said.stderr, { timeout: 20_000 }).toMatch(/takes work/);
+  await author.getByTestId("example").selectOption("own");
+  await writeProgram(author, TRAVELLER);
+  await author.getByTestId("run").click();
+  await author.getByTestId("status").filter({ hasText: "exit 0" }).waitFor({ timeout: 60_000 });
+  const { places, sum } = JSON.parse(await author.getByTestId("output").innerText());
+  const least = (1999 * 2000) / 2;
+  expect(sum).toEqual(Array.from({ length: 6 }, (_, n) => least + 2000 * n));
+  expect(new Set(places).size).toBe(3);
+  expect(places.slice(3)).toEqual(places.slice(0, 3));
+  const joined = JSON.parse(edge.said.stdout.split("\n")[0] ?? "");
+  expect(places).toContain(joined.name);
+  edge.child.kill("SIGINT");
+  expect(await edge.code).toBe(0);
+  for (const page of [author, donor]) await page.context().close();
 });
 
 test("a job at a relay is steered from elsewhere by its address, and by nobody without it", async () => {
