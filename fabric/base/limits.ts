@@ -82,6 +82,8 @@ export const LIMITS = {
   pathBytes: 4096,
   /** How long a process runs before the next one of the same worker gets its turn. */
   sliceMs: 10,
+  /** What it posts meanwhile leaves its worker as often. */
+  crossingEveryMs: 1,
   /** Same, between two steps of writing down a process of that worker: about as long as such a step takes. */
   sliceSavingMs: 3,
   /** Same, when the worker has been told something: an owner's wish, or the answer that another process waits for. */

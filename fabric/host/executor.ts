@@ -103,6 +103,8 @@ export class Executor {
   /** Of its time, in which guests run. */
   #share = 1;
   #restUntilMs = Number.NEGATIVE_INFINITY; // the clock may begin anywhere
+  /** When posted calls left last in the midst of a slice. */
+  #crossedMs = Number.NEGATIVE_INFINITY;
   #cancelDrop = () => {};
 
   constructor(options: ExecutorOptions) {
@@ -452,7 +454,10 @@ export class Executor {
       if (call.name === "post") this.#letters.sent(p.key, number, call.args, goesOn);
       if (goesOn) {
         // A process that prints where it is may hold its worker from there on.
-        this.#reportCall(p, number, request, { waits: false, atOnce: call.name === "print" });
+        this.#reportCall(p, number, request, {
+          waits: false,
+          atOnce: call.name === "print" || this.#isTime(),
+        });
         return POSTED;
       }
     }
@@ -476,6 +481,14 @@ export class Executor {
         if (p.preemptEvery > 0) this.#leave(p, "preempted", forks ? NOT_NEEDED : taken, tookMs);
       });
     return undefined;
+  }
+
+  /** Letters leave while their sender's slice lasts, but not one by one: a crossing costs more than most of what crosses. */
+  #isTime(): boolean {
+    const now = this.#options.clock.monotonic();
+    if (now - this.#crossedMs < LIMITS.crossingEveryMs) return false;
+    this.#crossedMs = now;
+    return true;
   }
 
   #answerHere(call: Call): Uint8Array {

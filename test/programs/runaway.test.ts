@@ -10,7 +10,7 @@ import { LocalFabric } from "./hosts.ts";
 const program = (endless: string) => ({
   fileName: "runaway.js",
   source: `
-    import { exit, fork, sleep, waitpid } from "roost";
+    import { exit, fork, recv, send, sleep, waitpid } from "roost";
     const child = (run) => fork() || exit(0, run());
     const count = (name) => {
       let sum = 0;
@@ -22,9 +22,15 @@ const program = (endless: string) => ({
       return sum;
     };
     const counting = [child(() => count("a")), child(() => count("b"))];
-    const held = child(() => { sleep(300); console.log("holds"); return ${endless}; });
+    const held = child(() => {
+      send(1, "begins");
+      sleep(300);
+      console.log("holds");
+      send(1, "holds");
+      return ${endless};
+    });
     console.log("counted", ...counting.map((pid) => waitpid(pid).value));
-    console.log("held", waitpid(held).signal);`,
+    console.log("held", waitpid(held).signal, recv({ from: held, tag: "holds", timeout: 0 })?.tag);`,
 });
 const SUMS = [47406, 28158, 62228, 9452, 20191];
 
@@ -43,9 +49,9 @@ test.each([
         lines.filter((line) => line.startsWith(name)),
         story,
       ).toEqual(SUMS.map((sum, step) => `${name} ${step} ${sum}`));
-    // What it printed last tells its author where it is.
+    // What it printed and sent last tells others where it is.
     expect(lines.filter((line) => line === "holds").length, story).toBe(1);
-    expect(lines.slice(11), story).toEqual(["counted 20191 20191", "held SIGKILL"]);
+    expect(lines.slice(11), story).toEqual(["counted 20191 20191", "held SIGKILL holds"]);
     expect(stderr).toMatch(
       /^roost: process 4 was lost with its host 3 times \(last: the worker that ran it ended: a guest held it in something that cannot be interrupted\) and is given up\n$/,
     );
