@@ -48,8 +48,11 @@ export class Writer {
     this.#length = at + n;
     return at;
   }
+  /** As many messages are little else, without a further call. */
   u8(n: number) {
-    const at = this.#room(1); // first: it may replace the buffer
+    const at = this.#length;
+    if (at < this.#bytes.length) this.#length = at + 1;
+    else this.#room(1); // first: it replaces the buffer
     this.#bytes[at] = n;
   }
   u32(n: number) {
@@ -112,13 +115,16 @@ export class Reader {
     return this.#bytes.length - this.#at;
   }
   #take(n: number): number {
-    if (n > this.left) throw new Malformed(`ends ${n - this.left} bytes early`);
     const at = this.#at;
-    this.#at += n;
+    if (at + n > this.#bytes.length) throw new Malformed(`ends ${n - this.left} bytes early`);
+    this.#at = at + n;
     return at;
   }
   u8(): number {
-    return this.#bytes[this.#take(1)] ?? 0;
+    const n = this.#bytes[this.#at];
+    if (n === undefined) throw new Malformed("ends 1 bytes early");
+    this.#at++;
+    return n;
   }
   u32(): number {
     return this.#view(4).getUint32(0, true);
@@ -131,9 +137,11 @@ export class Reader {
     return new DataView(buffer, byteOffset + this.#take(length), length);
   }
   varint(): number {
-    const first = this.u8();
-    if (first < 128) return first;
-    this.#at--;
+    const first = this.#bytes[this.#at];
+    if (first !== undefined && first < 128) {
+      this.#at++;
+      return first;
+    }
     let value = 0;
     for (let scale = 1; ; scale *= 128) {
       const byte = this.u8();
@@ -251,7 +259,11 @@ export const optional = <T>(inner: Codec<T>): Codec<T | undefined> => ({
     to.u8(value === undefined ? 0 : 1);
     if (value !== undefined) inner.write(to, value);
   },
-  read: (from) => (bool.read(from) ? inner.read(from) : undefined),
+  read: (from) => {
+    const n = from.u8();
+    if (n > 1) throw new Malformed(`${n} is neither there nor missing`);
+    return n === 1 ? inner.read(from) : undefined;
+  },
 });
 
 /** A number whose meaning has a brand. */

@@ -7,7 +7,16 @@
  * object holds. Objects name each other by number, so neither side recurses: a list of a million links is as good
  * as an array. Decoding hostile bytes gives a value or throws RoostError; it never makes more than the bytes can hold.
  */
-import { decode, Invalid, int, type Reader, utf8Decode, utf8Encode, Writer } from "../base/codec.ts";
+import {
+  type Codec,
+  decode,
+  Invalid,
+  int,
+  type Reader,
+  utf8Decode,
+  utf8Encode,
+  Writer,
+} from "../base/codec.ts";
 import { ERROR_CODES, RoostError } from "../base/errors.ts";
 
 /** Of a value where it stands. */
@@ -87,12 +96,14 @@ interface Place {
   readonly key: string;
 }
 
+const TOP: Place = { parent: undefined, key: "value" };
+
 /** Throws RoostError (EINVAL) naming the path to what cannot be encoded: functions, symbols, promises, weak collections. */
 export function encodeValue(value: unknown): Uint8Array {
   if (typeof value === "object" && value !== null) return new Encoder().run(value);
   const to = new Writer();
   to.varint(0); // objects
-  writePrimitive(to, value, { parent: undefined, key: "value" });
+  writePrimitive(to, value, TOP);
   return to.finish();
 }
 
@@ -100,7 +111,7 @@ export function encodeValue(value: unknown): Uint8Array {
 export function decodeValue(bytes: Uint8Array): unknown {
   let value: unknown;
   try {
-    value = decode({ write: () => {}, read: readAll }, bytes);
+    value = decode(whole, bytes);
   } catch (error) {
     value = new Invalid(error instanceof Error ? error.message : String(error));
   }
@@ -115,7 +126,7 @@ class Encoder {
   readonly #found: { readonly object: object; readonly kind: Kind; readonly place: Place }[] = [];
 
   run(value: unknown): Uint8Array {
-    this.#value(this.#contents, value, { parent: undefined, key: "value" });
+    this.#value(this.#contents, value, TOP);
     // The list grows while it is walked: what an object holds is met here.
     for (const { object, kind, place } of this.#found) this.#fill(object, kind, place);
     const all = new Writer();
@@ -280,6 +291,8 @@ function writePrimitive(to: Writer, value: unknown, place: Place) {
       throw cannot(typeof value === "function" ? "a function" : "a symbol", place);
   }
 }
+
+const whole: Codec<unknown> = { write: (to, value) => to.raw(encodeValue(value)), read: readAll };
 
 interface Shell {
   readonly kind: Kind;

@@ -237,22 +237,25 @@ export function decodeCall(request: Uint8Array): Call | RoostError {
       "EINVAL",
       `a system call of ${request.length} bytes, where ${LIMITS.callBytes} are allowed; pass less at a time`,
     );
-  const number = decode(leadingVarint, request);
-  if (number instanceof Invalid) return new RoostError("EINVAL", `not a system call (${number.reason})`);
-  const name = byNumber.get(number.value);
-  if (name === undefined)
-    return new RoostError("ENOSYS", `this version has no system call ${number.value}; update this host`);
-  const args = decode(CALLS[name].args as Codec<unknown>, number.rest);
-  if (args instanceof Invalid) return new RoostError("EINVAL", `bad arguments for ${name} (${args.reason})`);
-  return { name, args } as Call;
+  const call = decode(anyCall, request);
+  if (call instanceof Invalid) return new RoostError("EINVAL", `a malformed system call (${call.reason})`);
+  return typeof call === "number"
+    ? new RoostError("ENOSYS", `this version has no system call ${call}; update this host`)
+    : (call as Call);
 }
 
-const leadingVarint: Codec<{ value: number; rest: Uint8Array }> = {
-  write: (to, { value, rest }) => {
-    to.varint(value);
-    to.raw(rest);
+/** By its number, which is all that is told of one that is not known. */
+const anyCall: Codec<{ name: CallName; args: unknown } | number> = {
+  write: () => {
+    throw new Error("bug: see encodeCall");
   },
-  read: (from) => ({ value: from.varint(), rest: from.raw(from.left) }),
+  read: (from) => {
+    const number = from.varint();
+    const name = byNumber.get(number);
+    if (name) return { name, args: CALLS[name].args.read(from) };
+    from.raw(from.left);
+    return number;
+  },
 };
 
 const failure = struct({ code: oneOf(ERROR_CODES), message: text(64 * 1024) });
@@ -317,7 +320,9 @@ export function decodeAnswer<N extends CallName>(name: N, answer: Uint8Array): C
       ? new RoostError("EIO", `the answer to ${name} is damaged (${error.reason})`)
       : new RoostError(error.code, error.message);
   }
-  const result = decode(CALLS[name].answer as Codec<CallAnswer<N>>, answer, 1);
+  const codec = CALLS[name].answer as Codec<CallAnswer<N>>;
+  if (codec === nothing && answer.length === 1 && answer[0] === 0) return undefined as CallAnswer<N>;
+  const result = decode(codec, answer, 1);
   return result instanceof Invalid
     ? new RoostError("EIO", `the answer to ${name} is damaged (${result.reason})`)
     : result;

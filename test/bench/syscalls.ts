@@ -89,15 +89,15 @@ ${Object.entries(CALLS)
 }
 exit(0, wait().value);`;
 
-/** Microseconds of a send and a receive here, the mean of a hundred each; milliseconds there and back, the mean of ten each; MiB a second to there. */
+/** Microseconds of a send and a receive here, the mean of a thousand each; milliseconds there and back, the mean of ten each; MiB a second to there. */
 const MESSAGES = `${IMPORT}
 const self = getpid();
-for (let i = 0; i < 2000; i++) { send(self, "warm"); recv(); }
+for (let i = 0; i < 20_000; i++) { send(self, "warm"); recv(); } // the engine is compiled anew while it is used
 const local = [];
-for (let hundreds = 0; hundreds < 30; hundreds++) {
+for (let thousands = 0; thousands < 60; thousands++) {
   const began = performance.now();
-  for (let i = 0; i < 100; i++) { send(self, "tag", i); recv(); }
-  local.push((performance.now() - began) * 10);
+  for (let i = 0; i < 1000; i++) { send(self, "tag", i); recv(); }
+  local.push(performance.now() - began);
 }
 
 const LARGE = 1 << 20, LARGES = 24;
