@@ -59,7 +59,8 @@ export interface Image {
  */
 export function partsOf(image: Image, since: readonly Page[]): Image[] {
   const { pages } = image;
-  const changed = pages.flatMap((page, n) => (page === (since[n] ?? ZEROS) ? [] : [n]));
+  const changed: number[] = [];
+  for (let n = 0; n < pages.length; n++) if (pages[n] !== (since[n] ?? ZEROS)) changed.push(n);
   const size = Math.max(LIMITS.imagePartBytes / PAGE_BYTES, Math.ceil(changed.length / LIMITS.imageParts));
   const parts: Image[] = [];
   let sofar = since;

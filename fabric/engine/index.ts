@@ -14,4 +14,5 @@ export {
 export { encodeBase, withKeptBase } from "./kept-base.ts";
 export { Machine } from "./machine.ts";
 export type { Breathe } from "./packing.ts";
+export { inCommon, PAGE_BYTES } from "./pages.ts";
 export type { MachineOptions, Program, Stop, World } from "./stop.ts";

@@ -1,5 +1,5 @@
 import type { ImageId } from "../base/ids.ts";
-import type { Image } from "../engine/index.ts";
+import { type Image, inCommon, PAGE_BYTES } from "../engine/index.ts";
 
 /** Memory of images kept, besides those that running processes continue. */
 const CACHE_BYTES = 128 << 20;
@@ -23,8 +23,7 @@ export class ImageCache {
   /** `like`: pages that it shares where nothing has changed. */
   add(id: ImageId, image: Image, like: Image["pages"]): void {
     if (this.#images.has(id)) return;
-    const own = image.pages.reduce((count, page, n) => count + Number(page !== like[n]), 0);
-    const bytes = own * PAGE_BYTES;
+    const bytes = (image.pages.length - inCommon(image.pages, like)) * PAGE_BYTES;
     this.#images.set(id, { image, bytes });
     this.#bytes += bytes;
     for (const [oldest, old] of this.#images) {
@@ -35,6 +34,3 @@ export class ImageCache {
     }
   }
 }
-
-/** What images share, and do not share, comes in pages of this size. */
-const PAGE_BYTES = 4096;
