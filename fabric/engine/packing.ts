@@ -9,9 +9,6 @@ import { Invalid } from "../base/codec.ts";
 /** Up to here, 1–2 ms of work. */
 const AT_ONCE_BYTES = 32 * 1024;
 
-/** Half the time of the usual level, for one part in a hundred more: what has changed hardly repeats itself. */
-const LITTLE_LEVEL = 1;
-
 /** Node's zlib, as far as it is used here. */
 interface Zlib {
   deflateRawSync(data: Uint8Array, options: { finishFlush: number }): Uint8Array;
@@ -45,7 +42,7 @@ export async function hashOf(...parts: Uint8Array[]): Promise<Uint8Array> {
 
 /** As "deflate-raw" (RFC 1951). */
 export async function deflate(plain: Uint8Array, breathe?: Breathe): Promise<Uint8Array> {
-  if (plain.length <= AT_ONCE_BYTES) return deflateSync(plain, { level: LITTLE_LEVEL });
+  if (plain.length <= AT_ONCE_BYTES) return deflateSync(plain);
   if (zlib) return deflateBySteps(zlib, plain, breathe);
   const stream = new CompressionStream("deflate-raw");
   const written = feed(stream, plain, breathe);
