@@ -15,6 +15,7 @@ import {
   encodeImage,
   type Image,
   imageId,
+  inCommon,
   Machine,
   type NamedImage,
   partsOf,
@@ -25,6 +26,11 @@ import type { Machines, RunningMachine } from "./machines.ts";
 
 /** Machines with an instance of their own, which takes 1–2 MiB at least. The others are only images until they run again. */
 const RESIDENTS_MAX = 32;
+
+/** A chain of more names after its first image is not continued: each message about the process brings them all. */
+const LONG_CHAIN = 64;
+/** A mebibyte that is written once more. */
+const LITTLE_PAGES = 256;
 
 /** The last image of a process that others have, to be continued. */
 interface Last {
@@ -171,9 +177,12 @@ class EngineMachine implements RunningMachine {
     this.#last = { ...last, named: new PutBy(last.named, first) };
   }
 
-  async encodeImage(breathe?: Breathe): Promise<{ chain: ImageId[]; images: EncodedImage[] }> {
+  async encodeImage({ breathe, leaves = false }: { breathe?: Breathe; leaves?: boolean } = {}): Promise<{
+    chain: ImageId[];
+    images: EncodedImage[];
+  }> {
     const image = this.#machine.image();
-    const since = this.#sinceWhich();
+    const since = this.#sinceWhich(image, leaves);
     const before = (since?.named.image ?? image.base).pages;
     const images: EncodedImage[] = [];
     let named = since?.named;
@@ -199,13 +208,20 @@ class EngineMachine implements RunningMachine {
     return { chain: this.#last.chain, images };
   }
 
-  /** A chain costs its reader every image in it. A long one goes on from its first; a heavy one is begun anew. */
-  #sinceWhich(): Last | undefined {
+  /**
+   * A chain costs its reader every image in it. A heavy one is begun anew, a long one goes on from its first if little has changed
+   * since then, and in the end whatever has. One that `leaves` runs nowhere meanwhile, and puts that off.
+   */
+  #sinceWhich({ pages }: Image, leaves: boolean): Last | undefined {
     const last = this.#last;
-    if (!last || last.changesBytes >= last.wholeBytes) return undefined;
-    const { first, firstParts, chain } = last;
+    const patience = leaves ? 2 : 1;
+    if (!last || last.changesBytes >= patience * last.wholeBytes) return undefined;
+    const { first, firstParts, chain, images } = last;
     const hasRoom = (names: number) => names <= (LIMITS.imageChain - 1) * LIMITS.imageParts;
-    if (last.images < LIMITS.imageChain && hasRoom(chain.length)) return last;
+    const isShort = images < LIMITS.imageChain;
+    const isTolerable = chain.length - firstParts < patience * LONG_CHAIN;
+    const isLittle = () => pages.length - inCommon(pages, first.image.pages) <= LITTLE_PAGES;
+    if (hasRoom(chain.length) && (isShort || (isTolerable && !isLittle()))) return last;
     if (!hasRoom(firstParts)) return undefined;
     return { ...last, named: first, chain: chain.slice(0, firstParts), images: 1, changesBytes: 0 };
   }

@@ -517,14 +517,14 @@ export class Executor {
   }
 
   /** The memory is read before this returns. */
-  async #encodeSnapshot(p: Resident, breathe?: () => Promise<void>): Promise<Taken> {
+  async #encodeSnapshot(p: Resident, how: Parameters<RunningMachine["encodeImage"]>[0] = {}): Promise<Taken> {
     if (p.program) return NOT_NEEDED; // it has not begun, and can begin elsewhere from what it was placed with
     const { machine } = p;
     const calls = callNumber(p.calls);
     const waiting = p.state.kind === "waiting" || (p.state.kind === "ready" && p.state.answer !== undefined);
     const moment = momentOf(p);
     const clockMs = p.clock.latestMs;
-    const { chain, images } = await machine.encodeImage(breathe);
+    const { chain, images } = await machine.encodeImage(how);
     const imageBytes = images.reduce((sum, { bytes }) => sum + bytes.length, 0);
     if (imageBytes > LIMITS.placedBytes)
       throw new RoostError(
@@ -540,11 +540,12 @@ export class Executor {
     const { key } = p;
     const began = clock.monotonic();
     let othersMs = 0;
-    const encoding = this.#encodeSnapshot(p, async () => {
+    const breathe = async () => {
       const from = clock.monotonic();
       await this.#nextTask();
       othersMs += clock.monotonic() - from;
-    });
+    };
+    const encoding = this.#encodeSnapshot(p, { breathe });
     const done = encoding
       .then((taken) => {
         const tookMs = clock.monotonic() - began - othersMs;
@@ -560,7 +561,7 @@ export class Executor {
 
   async #sendSnapshot(p: Resident, why: Exclude<SnapshotReason, "save">): Promise<void> {
     const began = this.#options.clock.monotonic();
-    const encoding = this.#encodeSnapshot(p);
+    const encoding = this.#encodeSnapshot(p, { leaves: true });
     p.state = { kind: "frozen" };
     const taken = await encoding;
     this.#leave(p, why, taken, this.#options.clock.monotonic() - began);

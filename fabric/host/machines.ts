@@ -20,9 +20,13 @@ export interface RunningMachine extends Disposable {
   seedRandom(seed: bigint): void;
   /**
    * Its memory as a chain of images, and those of them that were made now; the others left with an earlier one, or came
-   * when it was restored. The memory is read before this returns; one at a time. With `breathe`, others can run meanwhile.
+   * when it was restored. The memory is read before this returns; one at a time. With `breathe`, others can run meanwhile; one that
+   * `leaves` is waited for.
    */
-  encodeImage(breathe?: Breathe): Promise<{ readonly chain: ImageId[]; readonly images: EncodedImage[] }>;
+  encodeImage(how?: {
+    readonly breathe?: Breathe;
+    readonly leaves?: boolean;
+  }): Promise<{ readonly chain: ImageId[]; readonly images: EncodedImage[] }>;
 }
 
 export interface Machines {

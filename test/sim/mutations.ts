@@ -137,8 +137,8 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   "what was learned is forgotten before the snapshot has left": {
     file: "host/executor.ts",
-    from: "    const { chain, images } = await machine.encodeImage(breathe);\n",
-    to: "    p.learned.forgetBefore({ calls, moment } as never);\n    const { chain, images } = await machine.encodeImage(breathe);\n",
+    from: "    const { chain, images } = await machine.encodeImage(how);\n",
+    to: "    p.learned.forgetBefore({ calls, moment } as never);\n    const { chain, images } = await machine.encodeImage(how);\n",
   },
   "a signal waits for the end of a call": {
     file: "home/home.ts",

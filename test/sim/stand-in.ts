@@ -91,7 +91,11 @@ class StandIn implements RunningMachine {
   }
 
   /** As the real one does (host/engine-machines.ts): a chain, each image the changes since the one before. */
-  async encodeImage(breathe?: Breathe): Promise<{ chain: ImageId[]; images: EncodedImage[] }> {
+  async encodeImage({
+    breathe,
+  }: {
+    breathe?: Breathe;
+  } = {}): Promise<{ chain: ImageId[]; images: EncodedImage[] }> {
     const since = this.#sinceWhich();
     const inputs = this.#inputs.slice(since?.inputs ?? 0);
     const plain = {

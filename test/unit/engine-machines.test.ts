@@ -1,5 +1,5 @@
 /** Many processes on one worker: those that have not run for long give their instances to others, and notice nothing. */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Invalid } from "../../fabric/base/codec.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
 import { engineMachines } from "../../fabric/host/engine-machines.ts";
@@ -136,6 +136,53 @@ test("a large image is a chain of parts, of which only the whole can be restored
     await engineMachines(await theBase()).restore(await encoded(moved, known), OPTIONS),
   );
   expect(said(elsewhere, "go on")).toBe(said(machine, "go on"));
+});
+
+describe("a process that is written down again and again", () => {
+  /** Of 2 MiB that do not compress. `change` is run before each round, with its number as `n`. */
+  const begun = async (change: string) => {
+    const machine = engineMachines(await theBase()).fresh(OPTIONS);
+    machine.start(
+      program(`
+        let x = 1;
+        const random = () => (x = (x * 48271) % 2147483647);
+        const kept = new Uint32Array(2 << 18).map(random);
+        ask("whole");
+        for (let n = 0; ; n++) { ${change}; ask("changed"); }`),
+      NEVER(),
+    );
+    const written = async (leaves = false) => {
+      const { chain, images } = await machine.encodeImage({ leaves });
+      return { names: chain.length, bytes: images.reduce((sum, { bytes }) => sum + bytes.length, 0) };
+    };
+    const next = (leaves?: boolean) => {
+      said(machine, "go on");
+      return written(leaves);
+    };
+    return { whole: await written(), next };
+  };
+  const rounds = async (pagesAtFirst: number) => {
+    const { next } = await begun(
+      `for (let i = 0; i < (n ? 1 : ${pagesAtFirst}); i++) kept[(n + i) % 512 * 1024] = random()`,
+    );
+    const all = [await next()];
+    while (all.length < 40) all.push(await next(all.length % 2 === 1));
+    return all.slice(1);
+  };
+
+  test("what has changed of a large one is written once; a little one's chain stays short", async () => {
+    expect(Math.max(...(await rounds(400)).map(({ bytes }) => bytes))).toBeLessThan(1024);
+    expect(Math.max(...(await rounds(20)).map(({ names }) => names))).toBeLessThanOrEqual(
+      2 * LIMITS.imageChain,
+    );
+  });
+
+  test("is written whole when its changes are as much, but not while it waits for that", async () => {
+    const { whole, next } = await begun(`for (let i = 0; i < (n < 2 ? kept.length : 1); i++) kept[i] = random()`);
+    for (let n = 0; n < 2; n++) expect((await next()).bytes).toBeGreaterThan(whole.bytes / 2);
+    expect((await next(true)).bytes).toBeLessThan(1024);
+    expect((await next()).bytes).toBeGreaterThan(whole.bytes / 2);
+  });
 });
 
 test("a process that is put by takes a few KiB, and what it brought to this host is let go", async () => {
