@@ -46,7 +46,7 @@ export const LIMITS = {
   /** What was made ready for a process that was to come, and did not, is dropped after this. */
   preparedMs: 10_000,
   /** Rounds of that after which one that changes its memory as fast as it travels is frozen all the same. 0: it is stopped, and then copied. */
-  precopyRounds: 4,
+  precopyRounds: 8,
   /** What may be left to travel while it is frozen. */
   precopyRestBytes: 64 * KIB,
   /** Answers the home keeps for a process since its last image; beyond it, it asks for a fresh image. */
