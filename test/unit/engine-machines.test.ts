@@ -178,7 +178,9 @@ describe("a process that is written down again and again", () => {
   });
 
   test("is written whole when its changes are as much, but not while it waits for that", async () => {
-    const { whole, next } = await begun(`for (let i = 0; i < (n < 2 ? kept.length : 1); i++) kept[i] = random()`);
+    const { whole, next } = await begun(
+      `for (let i = 0; i < (n < 2 ? kept.length : 1); i++) kept[i] = random()`,
+    );
     for (let n = 0; n < 2; n++) expect((await next()).bytes).toBeGreaterThan(whole.bytes / 2);
     expect((await next(true)).bytes).toBeLessThan(1024);
     expect((await next()).bytes).toBeGreaterThan(whole.bytes / 2);
