@@ -171,7 +171,7 @@ export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
 }
 
 /** Decodes all of `bytes` from `at` on, or says why not. `bytes()` fields are views into `bytes`. */
-export function decode<T>(codec: Codec<T>, bytes: Uint8Array, at = 0): T | Invalid {
+export function decode<T>(codec: Pick<Codec<T>, "read">, bytes: Uint8Array, at = 0): T | Invalid {
   try {
     const from = new Reader(bytes, at);
     const value = codec.read(from);

@@ -20,7 +20,7 @@ export const LIMITS = {
   messageBytes: 192 * MIB,
   /** What a process may be when it is placed, images and log: leaves room in a message for its program and the rest. */
   placedBytes: 160 * MIB,
-  /** Images in a chain, each holding what changed since the one before; then a new chain is begun. */
+  /** Images in a chain, each holding what changed since the one before; then it goes on from its first, or, where that would be much, for longer. */
   imageChain: 8,
   /** A large image is written in parts of this much memory, each some milliseconds of work; of more memory, where there would be more parts than the next. */
   imagePartBytes: 2 * MIB,
@@ -82,12 +82,12 @@ export const LIMITS = {
   pathBytes: 4096,
   /** How long a process runs before the next one of the same worker gets its turn. */
   sliceMs: 10,
-  /** What it posts meanwhile leaves its worker as often. */
-  crossingEveryMs: 1,
   /** Same, between two steps of writing down a process of that worker: about as long as such a step takes. */
   sliceSavingMs: 3,
   /** Same, when the worker has been told something: an owner's wish, or the answer that another process waits for. */
   sliceLeastMs: 1,
+  /** What a process posts leaves its worker while its slice lasts, as often as this. */
+  crossingEveryMs: 1,
   /** A link that has been silent this long is asked for a sign of life. */
   heartbeatMs: 400,
   /** Silent this long, down to the packets of its network, the other side is taken for dead: two seconds at most after it was. Chromium alone would need 5–30 s. */

@@ -7,16 +7,7 @@
  * object holds. Objects name each other by number, so neither side recurses: a list of a million links is as good
  * as an array. Decoding hostile bytes gives a value or throws RoostError; it never makes more than the bytes can hold.
  */
-import {
-  type Codec,
-  decode,
-  Invalid,
-  int,
-  type Reader,
-  utf8Decode,
-  utf8Encode,
-  Writer,
-} from "../base/codec.ts";
+import { decode, Invalid, int, type Reader, utf8Decode, utf8Encode, Writer } from "../base/codec.ts";
 import { ERROR_CODES, RoostError } from "../base/errors.ts";
 
 /** Of a value where it stands. */
@@ -292,7 +283,7 @@ function writePrimitive(to: Writer, value: unknown, place: Place) {
   }
 }
 
-const whole: Codec<unknown> = { write: (to, value) => to.raw(encodeValue(value)), read: readAll };
+const whole = { read: readAll };
 
 interface Shell {
   readonly kind: Kind;

@@ -9,7 +9,6 @@ import { type ImageId, imageId as toImageId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import {
   type BaseImage,
-  type Breathe,
   CompactImage,
   decodeImage,
   encodeImage,
@@ -22,7 +21,7 @@ import {
 } from "../engine/index.ts";
 import type { EncodedImage } from "../wire/messages.ts";
 import { ImageCache } from "./image-cache.ts";
-import type { Machines, RunningMachine } from "./machines.ts";
+import type { Machines, RunningMachine, Writing } from "./machines.ts";
 
 /** Machines with an instance of their own, which takes 1–2 MiB at least. The others are only images until they run again. */
 const RESIDENTS_MAX = 32;
@@ -177,7 +176,7 @@ class EngineMachine implements RunningMachine {
     this.#last = { ...last, named: new PutBy(last.named, first) };
   }
 
-  async encodeImage({ breathe, leaves = false }: { breathe?: Breathe; leaves?: boolean } = {}): Promise<{
+  async encodeImage({ breathe, leaves = false }: Writing = {}): Promise<{
     chain: ImageId[];
     images: EncodedImage[];
   }> {

@@ -14,7 +14,7 @@ import { type EncodedImage, NOTHING_LEARNED, type Snapshot, type StayKey } from 
 import { HandedLetters } from "./handed-letters.ts";
 import { KeptAnswers } from "./kept-answers.ts";
 import { Learnings } from "./learnings.ts";
-import type { Machines, RunningMachine, Stop, World } from "./machines.ts";
+import type { Machines, RunningMachine, Stop, World, Writing } from "./machines.ts";
 import { ProcessClock } from "./process-clock.ts";
 
 export interface ExecutorOptions {
@@ -517,7 +517,7 @@ export class Executor {
   }
 
   /** The memory is read before this returns. */
-  async #encodeSnapshot(p: Resident, how: Parameters<RunningMachine["encodeImage"]>[0] = {}): Promise<Taken> {
+  async #encodeSnapshot(p: Resident, how: Writing = {}): Promise<Taken> {
     if (p.program) return NOT_NEEDED; // it has not begun, and can begin elsewhere from what it was placed with
     const { machine } = p;
     const calls = callNumber(p.calls);

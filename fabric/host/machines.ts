@@ -11,6 +11,14 @@ export type { Stop };
 /** It is asked for every answer: a process that stops at a call waits for its home. */
 export type World = Required<EngineWorld>;
 
+/** How a process is written down. */
+export interface Writing {
+  /** Lets others run meanwhile. */
+  readonly breathe?: Breathe;
+  /** It runs nowhere until it is written: as little as can be is. */
+  readonly leaves?: boolean;
+}
+
 /** A process's interpreter. Always stopped when it is not inside `start` or `resume`. */
 export interface RunningMachine extends Disposable {
   readonly polls: number;
@@ -20,13 +28,9 @@ export interface RunningMachine extends Disposable {
   seedRandom(seed: bigint): void;
   /**
    * Its memory as a chain of images, and those of them that were made now; the others left with an earlier one, or came
-   * when it was restored. The memory is read before this returns; one at a time. With `breathe`, others can run meanwhile; one that
-   * `leaves` is waited for.
+   * when it was restored. The memory is read before this returns; one at a time.
    */
-  encodeImage(how?: {
-    readonly breathe?: Breathe;
-    readonly leaves?: boolean;
-  }): Promise<{ readonly chain: ImageId[]; readonly images: EncodedImage[] }>;
+  encodeImage(how?: Writing): Promise<{ readonly chain: ImageId[]; readonly images: EncodedImage[] }>;
 }
 
 export interface Machines {

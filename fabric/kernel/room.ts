@@ -19,7 +19,7 @@ export function statusFor(state: KernelState, link: HomeLink, home: Home, load =
 }
 
 /** What others' processes are here, those aside that are leaving; and of their memory, what is whose. */
-export interface Load {
+interface Load {
   readonly count: number;
   readonly bytes: number;
   readonly bytesOf: ReadonlyMap<HomeLink, number>;
@@ -41,14 +41,14 @@ export function loadOf(state: KernelState): Load {
   return { count, bytes, bytesOf };
 }
 
-export const isFull = ({ terms }: KernelState, { count, bytes }: Load): boolean =>
+const isFull = ({ terms }: KernelState, { count, bytes }: Load): boolean =>
   count >= LIMITS.processesPerHost || bytes >= terms.memoryBytes;
 
 /**
  * What a home's processes may have here together: what the owner gives, without what other homes have of it. So no home
  * sends what would be sent back at once, and sends it again.
  */
-export function leftFor({ terms }: KernelState, link: HomeLink, { own }: Home, load: Load): number {
+function leftFor({ terms }: KernelState, link: HomeLink, { own }: Home, load: Load): number {
   if (own) return Number.MAX_SAFE_INTEGER;
   const others = load.bytes - (load.bytesOf.get(link) ?? 0);
   return Math.min(Math.max(Math.floor(terms.memoryBytes - others), 0), Number.MAX_SAFE_INTEGER);

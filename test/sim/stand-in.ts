@@ -19,8 +19,7 @@ import {
 } from "../../fabric/base/codec.ts";
 import { type ImageId, imageId } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
-import type { Breathe } from "../../fabric/engine/index.ts";
-import type { Machines, RunningMachine, Stop, World } from "../../fabric/host/machines.ts";
+import type { Machines, RunningMachine, Stop, World, Writing } from "../../fabric/host/machines.ts";
 import type { EncodedImage } from "../../fabric/wire/messages.ts";
 import { type Doing, type Given, Guest, type Want } from "./guest.ts";
 import { runProgram } from "./programs.ts";
@@ -91,11 +90,7 @@ class StandIn implements RunningMachine {
   }
 
   /** As the real one does (host/engine-machines.ts): a chain, each image the changes since the one before. */
-  async encodeImage({
-    breathe,
-  }: {
-    breathe?: Breathe;
-  } = {}): Promise<{ chain: ImageId[]; images: EncodedImage[] }> {
+  async encodeImage({ breathe }: Writing = {}): Promise<{ chain: ImageId[]; images: EncodedImage[] }> {
     const since = this.#sinceWhich();
     const inputs = this.#inputs.slice(since?.inputs ?? 0);
     const plain = {

@@ -1,13 +1,12 @@
 /** A worker that may use a share of its time rests for the others, and not a moment longer when it may use all. */
 import { expect, test } from "vitest";
-import { epoch, jobId, pid } from "../../fabric/base/ids.ts";
 import { Executor } from "../../fabric/host/executor.ts";
 import type { RunningMachine, World } from "../../fabric/host/machines.ts";
 import type { HomeLink } from "../../fabric/kernel/executor-messages.ts";
-import { type MessageOf, NOTHING_LEARNED, stayKey } from "../../fabric/wire/messages.ts";
+import { stayKey } from "../../fabric/wire/messages.ts";
+import { placeOf } from "./messages.kit.ts";
 
 const SLICE_MS = 10;
-const STAY = { job: jobId("job"), pid: pid(1), epoch: epoch(1) };
 
 /** Runs one guest that never ends for a while of a clock that only slices and rests move; says how long it ran. */
 function ranIn(ms: number, share: number): Promise<number> {
@@ -46,22 +45,8 @@ function ranIn(ms: number, share: number): Promise<number> {
     yieldThen: (run) => later(0, run),
   });
   executor.handle({ type: "pace", share });
-  const place: MessageOf<"place"> = {
-    type: "place",
-    ...STAY,
-    program: { source: "", fileName: "x.js" },
-    snapshot: undefined,
-    images: [],
-    seed: undefined,
-    learned: NOTHING_LEARNED,
-    jobName: "job",
-    zone: "UTC",
-    now: 0,
-    memoryBytesMax: 2 ** 20,
-    preemptEvery: 0,
-    paused: false,
-  };
-  executor.handle({ type: "place", home: 1 as HomeLink, key: stayKey(STAY), place });
+  const place = placeOf(1, { memoryBytesMax: 2 ** 20 });
+  executor.handle({ type: "place", home: 1 as HomeLink, key: stayKey(place), place });
   return new Promise<number>((done) => {
     // Placing takes promises; time stands still meanwhile.
     const turn = () => {

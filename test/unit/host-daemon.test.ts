@@ -1,18 +1,13 @@
 /** A host on a real link, with a worker played by the test. */
 import { expect, test } from "vitest";
 import { Invalid } from "../../fabric/base/codec.ts";
-import { baseId, epoch, hostId, jobId, pid } from "../../fabric/base/ids.ts";
+import { baseId, hostId } from "../../fabric/base/ids.ts";
 import { HostDaemon } from "../../fabric/host/host-daemon.ts";
 import { systemClock } from "../../fabric/io/clock.ts";
 import { linkPair } from "../../fabric/io/memory-link.ts";
 import type { Command, ExecutorPort } from "../../fabric/kernel/executor-messages.ts";
-import {
-  decodeMessage,
-  encodeMessage,
-  type Message,
-  NOTHING_LEARNED,
-  PROTOCOL_VERSION,
-} from "../../fabric/wire/messages.ts";
+import { decodeMessage, encodeMessage, type Message, PROTOCOL_VERSION } from "../../fabric/wire/messages.ts";
+import { placeOf } from "./messages.kit.ts";
 
 const BASE = baseId("base");
 
@@ -58,24 +53,7 @@ test("an image that cannot be used is logged and told to its home, and the host 
     name: "home",
     platform: "",
   });
-  for (const n of [1, 2])
-    say({
-      type: "place",
-      job: jobId("job"),
-      pid: pid(n),
-      epoch: epoch(1),
-      program: { source: "", fileName: "x.js" },
-      snapshot: undefined,
-      images: [],
-      seed: undefined,
-      learned: NOTHING_LEARNED,
-      jobName: "x",
-      zone: "UTC",
-      now: 0,
-      memoryBytesMax: 1 << 24,
-      preemptEvery: 0,
-      paused: false,
-    });
+  for (const n of [1, 2]) say(placeOf(n));
   await twice;
   daemon.close();
   expect(heard.filter((m) => m.type === "failed")).toMatchObject([

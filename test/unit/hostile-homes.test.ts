@@ -13,7 +13,7 @@ import {
 import { FREELY } from "../../fabric/kernel/terms.ts";
 import type { Message, MessageOf } from "../../fabric/wire/messages.ts";
 
-import { JOB, placeOf, received } from "./hostile.kit.ts";
+import { JOB, placeOf, received } from "./messages.kit.ts";
 
 class KernelBench {
   nowMs = 0;

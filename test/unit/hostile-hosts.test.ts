@@ -27,8 +27,7 @@ import {
   PROTOCOL_VERSION,
 } from "../../fabric/wire/messages.ts";
 import { chance } from "../sim/world.ts";
-
-import { JOB, received } from "./hostile.kit.ts";
+import { JOB, received } from "./messages.kit.ts";
 
 const SPEC = {
   id: JOB,

@@ -15,7 +15,7 @@ import type { HomeLink } from "../../fabric/kernel/kernel.ts";
 import { decodeAnswer, decodeCall, encodeAnswer, encodeCall } from "../../fabric/wire/calls.ts";
 import { type MessageOf, stayKey } from "../../fabric/wire/messages.ts";
 
-import { placeOf } from "./hostile.kit.ts";
+import { placeOf } from "./messages.kit.ts";
 
 function snapshotOf(name: string, calls: number) {
   return { chain: [imageId(name)], calls: callNumber(calls), waiting: true, moment: 0, clockMs: 0 };

@@ -1,6 +1,6 @@
 /** What an owner allows, carried out by the kernel: on what is here, and on what homes are told. */
 import { expect, test } from "vitest";
-import { epoch, hostId, jobId, pid } from "../../fabric/base/ids.ts";
+import { hostId, jobId } from "../../fabric/base/ids.ts";
 import {
   type HomeLink,
   type KernelEffect,
@@ -9,7 +9,8 @@ import {
   step,
 } from "../../fabric/kernel/kernel.ts";
 import { FREELY, type Terms } from "../../fabric/kernel/terms.ts";
-import { type MessageOf, NOTHING_LEARNED, stayKey } from "../../fabric/wire/messages.ts";
+import { stayKey } from "../../fabric/wire/messages.ts";
+import { placeOf } from "./messages.kit.ts";
 
 const STRANGER = 1 as HomeLink;
 const OWN = 2 as HomeLink;
@@ -28,7 +29,7 @@ class Bench {
     return this.do({ type: "terms", terms });
   }
   place(link: HomeLink, n: number): number | undefined {
-    this.do({ type: "message", link, message: placeOf(link, n) });
+    this.do({ type: "message", link, message: placeBy(link, n) });
     return this.state.guests.get(keyOf(link, n))?.executor;
   }
   usage(link: HomeLink, n: number, memoryBytes: number): KernelEffect[] {
@@ -42,24 +43,8 @@ class Bench {
   }
 }
 
-const placeOf = (link: HomeLink, n: number): MessageOf<"place"> => ({
-  type: "place",
-  job: jobId(`job${link}`),
-  pid: pid(n),
-  epoch: epoch(1),
-  program: { source: "", fileName: "x.js" },
-  snapshot: undefined,
-  images: [],
-  seed: undefined,
-  learned: NOTHING_LEARNED,
-  jobName: "job",
-  zone: "UTC",
-  now: 0,
-  memoryBytesMax: 2 ** 25,
-  preemptEvery: 0,
-  paused: false,
-});
-const keyOf = (link: HomeLink, n: number) => stayKey(placeOf(link, n));
+const placeBy = (link: HomeLink, n: number) => placeOf(n, { job: jobId(`job${link}`) });
+const keyOf = (link: HomeLink, n: number) => stayKey(placeBy(link, n));
 
 const commands = (effects: KernelEffect[]) =>
   effects.flatMap((effect) => (effect.type === "command" ? [effect.command] : []));
@@ -92,7 +77,7 @@ test("held guests stand still until they are let go, except those that their hom
     { type: "pause", key: keyOf(STRANGER, 1), paused: true },
     { type: "pause", key: keyOf(STRANGER, 2), paused: true },
   ]);
-  const { job, pid, epoch } = placeOf(STRANGER, 1);
+  const { job, pid, epoch } = placeBy(STRANGER, 1);
   const stop = (paused: boolean) =>
     pauses(
       bench.do({ type: "message", link: STRANGER, message: { type: "pause", job, pid, epoch, paused } }),
@@ -120,7 +105,7 @@ test("a job that asks for more memory a process than the owner gives is told bot
   const bench = new Bench();
   const ask = (link: HomeLink, n: number, mib: number) =>
     bench
-      .do({ type: "message", link, message: { ...placeOf(link, n), memoryBytesMax: mib * 2 ** 20 } })
+      .do({ type: "message", link, message: { ...placeBy(link, n), memoryBytesMax: mib * 2 ** 20 } })
       .flatMap((e) => (e.type === "send" && e.message.type === "refuse" ? [e.message.reason] : []));
   expect(ask(STRANGER, 1, 512)).toEqual([]);
   bench.allow({ memoryBytes: 64 * 2 ** 20 });

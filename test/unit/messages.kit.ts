@@ -1,3 +1,4 @@
+/** Messages as tests make them. */
 import { Invalid } from "../../fabric/base/codec.ts";
 import { epoch, jobId, pid } from "../../fabric/base/ids.ts";
 import {
@@ -9,6 +10,7 @@ import {
 } from "../../fabric/wire/messages.ts";
 
 export const JOB = jobId("job");
+
 /** As it arrives on a link. Undefined where the other side would have ended the link. */
 export function received(message: Message): Message | undefined {
   const back = decodeMessage(encodeMessage(message));
