@@ -251,9 +251,9 @@ function findHeapEnd({ words }: Instance, heap: number): number {
   return 4 * at;
 }
 
-function findRandomState({ memory }: Instance, heap: number): number {
+function findRandomState({ bytes }: Instance, heap: number): number {
   const seed = BigInt(BOOT_MS) * 1000n;
-  const cells = new BigUint64Array(memory.buffer);
+  const cells = new BigUint64Array(bytes.buffer, 0, bytes.length / 8);
   const found: number[] = [];
   for (let i = heap >> 3; i < cells.length; i++) if (cells[i] === seed) found.push(8 * i);
   const [only] = found;

@@ -4,9 +4,9 @@
  * have chosen end in a RangeError or a trap, never outside the instance.
  */
 import { RoostError } from "../base/errors.ts";
-import { type Differ, differBetween } from "./differ.ts";
 import type { Engine } from "./engine.ts";
 import type { Borrowed, EngineExports, Value } from "./exports.ts";
+import { Fingerprints, ROOM_BYTES } from "./fingerprint.ts";
 import { createImports, type Host } from "./imports.ts";
 
 export const WASM_PAGE_BYTES = 65536;
@@ -15,7 +15,7 @@ export class Instance {
   readonly exports: EngineExports;
   /** Whoever has the instance now. */
   host: Host;
-  #comparedWith: { readonly memory: WebAssembly.Memory; readonly differ: Differ } | undefined;
+  readonly fingerprints: Fingerprints;
 
   /** Throws RoostError ENOMEM where the host cannot give the memory. */
   constructor(engine: Engine, host: Host) {
@@ -23,20 +23,27 @@ export class Instance {
     try {
       const imports = createImports(this);
       this.exports = new WebAssembly.Instance(engine.module, imports).exports as unknown as EngineExports;
+      this.memory.grow(ROOM_BYTES / WASM_PAGE_BYTES);
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause;
       throw new RoostError("ENOMEM", "this host has no memory left for another interpreter", { cause });
     }
+    this.fingerprints = new Fingerprints(this.memory);
   }
 
   get memory(): WebAssembly.Memory {
     return this.exports.memory;
   }
+  /** All that a process can have of it. */
   get bytes(): Uint8Array {
-    return new Uint8Array(this.memory.buffer);
+    return new Uint8Array(this.memory.buffer, 0, this.#roomAt);
   }
   get words(): Uint32Array {
-    return new Uint32Array(this.memory.buffer);
+    return new Uint32Array(this.memory.buffer, 0, this.#roomAt / 4);
+  }
+  /** Where the room for fingerprints begins: at the memory's end, where no process ever looks. */
+  get #roomAt(): number {
+    return this.memory.buffer.byteLength - ROOM_BYTES;
   }
 
   /** How large its process takes the memory to be: it may be larger. */
@@ -46,20 +53,17 @@ export class Instance {
 
   /** Makes the process's memory that large: a multiple of 64 KiB. Throws RoostError ENOMEM where the host has no more. */
   resize(bytes: number): void {
-    const missing = bytes - this.memory.buffer.byteLength;
-    try {
-      if (missing > 0) this.memory.grow(missing / WASM_PAGE_BYTES);
-    } catch (cause) {
-      throw new RoostError("ENOMEM", "this host has no memory left for the process", { cause });
+    const missing = bytes - this.#roomAt;
+    if (missing > 0) {
+      const roomAt = this.#roomAt;
+      try {
+        this.memory.grow(missing / WASM_PAGE_BYTES);
+      } catch (cause) {
+        throw new RoostError("ENOMEM", "this host has no memory left for the process", { cause });
+      }
+      this.bytes.fill(0, roomAt, roomAt + ROOM_BYTES); // now it is the process's
     }
     this.exports.memory_pages.value = bytes / WASM_PAGE_BYTES;
-  }
-
-  /** How its memory compares with another, which is the same one at most calls. */
-  differFrom(memory: WebAssembly.Memory): Differ {
-    if (this.#comparedWith?.memory !== memory)
-      this.#comparedWith = { memory, differ: differBetween(this.memory, memory) };
-    return this.#comparedWith.differ;
   }
 
   /** Copies bytes into the guest with a zero behind them; 0 when the guest has no room. The caller frees. */

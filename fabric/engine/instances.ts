@@ -5,7 +5,7 @@
 import type { Engine } from "./engine.ts";
 import type { Host } from "./imports.ts";
 import { Instance } from "./instance.ts";
-import { Mirror } from "./mirror.ts";
+import { KnownPages } from "./known-pages.ts";
 import { inCommon, layOver, PAGE_BYTES, type Page, pagesOf, UNKNOWN } from "./pages.ts";
 
 /** Memory kept for the next machines. */
@@ -33,9 +33,11 @@ interface Idle {
 
 export class Instances {
   readonly #engine: Engine;
-  readonly #mirror = new Mirror();
+  readonly #known = new KnownPages();
   readonly #idle: Idle[] = [];
   #idleBytes = 0;
+  /** The one that was read last, while its memory is as it was then. */
+  #lastRead: { readonly instance: Instance; readonly pages: readonly Page[] } | undefined;
   /** What the memory of a new one holds. */
   readonly #pristine: readonly Page[];
 
@@ -51,10 +53,24 @@ export class Instances {
     const instance = warm?.instance ?? new Instance(this.#engine, host);
     instance.host = host;
     instance.resize(memoryBytes);
+    this.changes(instance);
     // A new one's zeros cost the host no memory until they are touched.
     if (warm) this.#layOver(instance, pages, warm.holds);
     else layOver(instance.bytes, pages, this.#pristine);
+    this.#known.learn(instance, pages);
     return instance;
+  }
+
+  /** Makes the memory of one that holds `before` and has not run hold `pages`. */
+  advance(instance: Instance, pages: readonly Page[], before: readonly Page[]): void {
+    this.changes(instance);
+    layOver(instance.bytes, pages, before);
+    this.#known.learn(instance, pages, before);
+  }
+
+  /** Must be said before anything in a machine's memory changes. */
+  changes(instance: Instance): void {
+    if (this.#lastRead?.instance === instance) this.#lastRead = undefined;
   }
 
   /**
@@ -62,7 +78,7 @@ export class Instances {
    * byte, where that is known.
    */
   give(instance: Instance, holds: readonly Page[] = []): void {
-    const memoryBytes = instance.memory.buffer.byteLength;
+    const memoryBytes = instance.bytes.length;
     instance.host = NOBODY;
     if (this.#idleBytes + memoryBytes > IDLE_BYTES_MAX) return;
     this.#idle.push({ instance, memoryBytes, holds });
@@ -71,13 +87,19 @@ export class Instances {
 
   /** The pages of an instance's first `bytes`; those that are as in `like` are the same. */
   read(instance: Instance, bytes: number, like: readonly Page[]): Page[] {
-    return this.#mirror.read(instance, bytes, like);
+    const pages = this.#known.read(instance, bytes, like);
+    // Where most have changed, their copies are what is in the processor's cache, and not the memory.
+    this.#lastRead = inCommon(pages, like) > pages.length / 2 ? { instance, pages } : undefined;
+    return pages;
   }
 
   /** Writes every byte of the memory, but those that are known to be as they should. */
   #layOver({ bytes }: Instance, pages: readonly Page[], holds: readonly Page[]): void {
-    if (inCommon(holds, pages) < pages.length / 2 && this.#mirror.copyTo(bytes, pages)) {
-      bytes.fill(0, pages.length * PAGE_BYTES);
+    if (this.#lastRead?.pages === pages && inCommon(holds, pages) < pages.length / 2) {
+      // A fork's child, of a parent that waits: one copy, of what is in the processor's cache.
+      const end = pages.length * PAGE_BYTES;
+      bytes.set(this.#lastRead.instance.bytes.subarray(0, end));
+      bytes.fill(0, end);
       return;
     }
     const before = [...holds];

@@ -11,7 +11,7 @@ import type { Image, Registers } from "./image.ts";
 import { Halt, type Host } from "./imports.ts";
 import type { Instance } from "./instance.ts";
 import { FRAMES_BYTES, FRAMES_HEADER } from "./memory-map.ts";
-import { layOver, PAGE_BYTES, type Page, UNKNOWN } from "./pages.ts";
+import { PAGE_BYTES, type Page, UNKNOWN } from "./pages.ts";
 import { Segments } from "./segments.ts";
 import { fault, type MachineOptions, type Program, type Stop, type World } from "./stop.ts";
 
@@ -90,7 +90,7 @@ export class Machine implements Disposable {
     this.#mustFit(image);
     this.#registers = image.registers;
     at.resize(image.memoryBytes);
-    layOver(at.bytes, image.pages, this.#last.pages);
+    this.#base.instances.advance(at, image.pages, this.#last.pages);
     this.#begin(image);
   }
 
@@ -123,7 +123,7 @@ export class Machine implements Disposable {
   /** Sets Math.random's state. */
   seedRandom(seed: bigint): void {
     if (this.#parked) this.#unpark(this.#parked);
-    this.#unchanged = false;
+    this.#changes();
     writeRandomState(this.#instance, this.#base.addresses.random, seed);
   }
 
@@ -169,7 +169,7 @@ export class Machine implements Disposable {
   #run(world: World, first: () => Value): Stop {
     this.#world = world;
     this.#state = "running";
-    this.#unchanged = false;
+    this.#changes();
     try {
       for (let enter = first; ; enter = () => this.#nextPhase()) {
         let result = enter();
@@ -186,6 +186,11 @@ export class Machine implements Disposable {
       this.#world = undefined;
       this.#suspending = undefined;
     }
+  }
+
+  #changes(): void {
+    this.#unchanged = false;
+    this.#base.instances.changes(this.#instance);
   }
 
   #suspended(stop: Stop): Stop {

@@ -68,7 +68,7 @@ export async function imageSuite(): Promise<Record<string, number>> {
   const heap = started(base, source);
   const mib = (heap.image().pages.length * PAGE_BYTES) / 2 ** 20;
   const [dirty, snapshots, restores, again]: [number[], number[], number[], number[]] = [[], [], [], []];
-  for (let i = 0; i < 25; i++) {
+  for (let i = 0; i < 100; i++) {
     step(heap);
     dirty.push(timed(() => heap.image()));
   }

@@ -2,60 +2,115 @@
 import binaryen from "binaryen";
 import { describe, expect, test } from "vitest";
 import {
-  byBuffers,
-  byViews,
-  byWords,
-  DIFFER_WASM,
-  type Differ,
-  differBetween,
-} from "../../fabric/engine/differ.ts";
+  FINGERPRINT_WASM,
+  FINGERPRINT_WORDS,
+  Fingerprints,
+  ROOM_BYTES,
+} from "../../fabric/engine/fingerprint.ts";
 import { type Image, Machine, memoryOf } from "../../fabric/engine/index.ts";
 import { layOver, PAGE_BYTES, UNKNOWN, ZEROS } from "../../fabric/engine/pages.ts";
 import { bytesOf, NEVER, OPTIONS, runTo, theBase } from "./engine.kit.ts";
 
 const answer = bytesOf("go on");
 
-describe("comparing", () => {
-  type Memory = WebAssembly.Memory;
-  const ways: Record<string, (a: Memory, b: Memory) => Differ> = {
-    "as the platform does it best": differBetween,
-    "by Node's buffers": (a, b) => byViews(a, b, byBuffers),
-    "word by word": (a, b) => byViews(a, b, byWords),
+describe("fingerprints of pages", () => {
+  const line = 64;
+  const memoryOfPages = (pages: number) => {
+    const memory = new WebAssembly.Memory({ initial: (pages * PAGE_BYTES + ROOM_BYTES) / 65536 });
+    const bytes = new Uint8Array(memory.buffer, 0, pages * PAGE_BYTES);
+    return { memory, bytes, fingerprints: new Fingerprints(memory) };
   };
-  for (const [name, between] of Object.entries(ways))
-    test(`${name}, a difference anywhere is found, and nowhere else`, () => {
-      const [a, b] = [new WebAssembly.Memory({ initial: 1 }), new WebAssembly.Memory({ initial: 2 })];
-      const differ = between(a, b);
-      expect(differ(0, 65536)).toBe(false);
-      for (const at of [0, 1, 15, 63, 64, 4095, 4096, 40_000, 65_535]) {
-        new Uint8Array(a.buffer)[at] = 1;
-        expect(differ(0, 65536)).toBe(true);
-        const line = at - (at % 64);
-        expect(differ(line, line + 64)).toBe(true);
-        if (line > 0) expect(differ(0, line)).toBe(false);
-        if (line < 65536 - 64) expect(differ(line + 64, 65536)).toBe(false);
-        new Uint8Array(b.buffer)[at] = 1;
-      }
-      a.grow(1);
-      new Uint8Array(b.buffer)[70_000] = 1;
-      expect(differ(0, 65536)).toBe(false);
-      expect(differ(65536, 131072)).toBe(true);
-    });
+  const textOf = (words: Uint32Array) => [...words].join();
 
-  test("its module is what its source assembles to", () => {
-    const line = (offset: number) =>
-      `(v128.xor (v128.load $a offset=${offset} (local.get $at)) (v128.load $b offset=${offset} (local.get $at)))`;
+  test("every byte of a page counts, and no other page's", () => {
+    const { bytes, fingerprints } = memoryOfPages(32);
+    const first = fingerprints.of(0, bytes.length).slice();
+    const seen = new Set([textOf(first.subarray(FINGERPRINT_WORDS, 2 * FINGERPRINT_WORDS))]);
+    for (let at = PAGE_BYTES; at < 2 * PAGE_BYTES; at++) {
+      bytes[at] = 1;
+      const now = fingerprints.of(0, bytes.length).slice();
+      seen.add(textOf(now.subarray(FINGERPRINT_WORDS, 2 * FINGERPRINT_WORDS)));
+      now.set(first.subarray(FINGERPRINT_WORDS, 2 * FINGERPRINT_WORDS), FINGERPRINT_WORDS);
+      expect(textOf(now)).toBe(textOf(first));
+      bytes[at] = 0;
+    }
+    expect(seen.size).toBe(1 + PAGE_BYTES);
+  });
+
+  test("changes that cancel out in sums and in exclusive ors do not cancel out here", () => {
+    const { bytes, fingerprints } = memoryOfPages(16);
+    const words = new Uint32Array(bytes.buffer, 0, PAGE_BYTES / 4);
+    const seen = new Set([textOf(fingerprints.of(0, PAGE_BYTES))]);
+    let count = 1;
+    for (const apart of [1, 4, 8, 16, 32, 512])
+      for (const by of [1, 0x8000_0000])
+        for (let n = 0; n + apart < words.length; n++, count++) {
+          words[n] = by;
+          words[n + apart] = -by;
+          seen.add(textOf(fingerprints.of(0, PAGE_BYTES)));
+          words[n] = words[n + apart] = 0;
+        }
+    expect(seen.size).toBe(count);
+  });
+
+  test("equal pages have equal ones, wherever they are, also when the memory has grown", () => {
+    const { memory, bytes, fingerprints } = memoryOfPages(16);
+    bytes.fill(7, 0, PAGE_BYTES);
+    bytes.fill(7, 5 * PAGE_BYTES, 6 * PAGE_BYTES);
+    const seven = textOf(fingerprints.of(0, PAGE_BYTES));
+    expect(textOf(fingerprints.of(5 * PAGE_BYTES, 6 * PAGE_BYTES))).toBe(seven);
+    const zeros = textOf(fingerprints.ofZeros());
+    expect(textOf(fingerprints.of(PAGE_BYTES, 2 * PAGE_BYTES))).toBe(zeros);
+    memory.grow(3);
+    expect(textOf(fingerprints.of(0, PAGE_BYTES))).toBe(seven);
+    expect(textOf(fingerprints.ofZeros())).toBe(zeros);
+  });
+
+  test("the function is what its source assembles to", () => {
+    const load = (base: string, offset: number) => `(v128.load offset=${offset} (local.get ${base}))`;
+    const [a, b] = ["(local.get $a)", "(local.get $b)"];
+    /** Adds the products of what is in `x` and `y`, 16 bytes each, to a sum. */
+    const add = (sum: string, x: string, y: string, key: number) => `
+      (local.set $p (i32x4.add ${x} ${load("$key", key)}))
+      (local.set $q (i32x4.add ${y} ${load("$key", key + 16)}))
+      (local.set ${sum} (i64x2.add
+        (i64x2.add (local.get ${sum}) (i64x2.extmul_low_i32x4_u (local.get $p) (local.get $q)))
+        (i64x2.extmul_high_i32x4_u (local.get $p) (local.get $q))))`;
     const module = binaryen.parseText(`(module
-      (import "" "a" (memory $a 0)) (import "" "b" (memory $b 0))
-      (func (export "differ") (param $at i32) (param $end i32) (result i32)
-        (loop $next
-          (if (v128.any_true (v128.or (v128.or ${line(0)} ${line(16)}) (v128.or ${line(32)} ${line(48)})))
-            (then (return (i32.const 1))))
-          (br_if $next (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 64))) (local.get $end))))
-        (i32.const 0)))`);
-    module.setFeatures(binaryen.Features.SIMD128 | binaryen.Features.MultiMemory);
+      (import "" "memory" (memory 0))
+      (func (export "fingerprint") (param $at i32) (param $end i32) (param $keys i32) (param $out i32)
+        (local $key i32) (local $pageEnd i32) (local $a v128) (local $b v128) (local $c v128) (local $d v128)
+        (local $p v128) (local $q v128) (local $one v128) (local $two v128) (local $three v128)
+        (loop $pages
+          (local.set $key (local.get $keys))
+          (local.set $pageEnd (i32.add (local.get $at) (i32.const ${PAGE_BYTES})))
+          (local.set $one (v128.const i64x2 0 0))
+          (local.set $two (v128.const i64x2 0 0))
+          (local.set $three (v128.const i64x2 0 0))
+          (loop $lines
+            (local.set $a ${load("$at", 0)})
+            (local.set $b ${load("$at", 16)})
+            ${add("$one", a as string, b as string, 0)}
+            (local.set $c ${load("$at", 32)})
+            (local.set $d ${load("$at", 48)})
+            (local.set $a (v128.xor (local.get $a) (local.get $c)))
+            (local.set $b (v128.xor (local.get $b) (local.get $d)))
+            ${add("$two", "(local.get $c)", "(local.get $d)", 32)}
+            ${add("$three", a as string, b as string, 64)}
+            (local.set $key (i32.add (local.get $key) (i32.const 96)))
+            (br_if $lines (i32.lt_u
+              (local.tee $at (i32.add (local.get $at) (i32.const ${line})))
+              (local.get $pageEnd))))
+          (local.set $one (i64x2.add (local.get $one) (local.get $three)))
+          (local.set $two (i64x2.add (local.get $two) (local.get $three)))
+          (v128.store (local.get $out) (i64x2.add
+            (i8x16.shuffle 0 1 2 3 4 5 6 7 16 17 18 19 20 21 22 23 (local.get $one) (local.get $two))
+            (i8x16.shuffle 8 9 10 11 12 13 14 15 24 25 26 27 28 29 30 31 (local.get $one) (local.get $two))))
+          (local.set $out (i32.add (local.get $out) (i32.const 16)))
+          (br_if $pages (i32.lt_u (local.get $at) (local.get $end))))))`);
+    module.setFeatures(binaryen.Features.SIMD128);
     module.optimize();
-    expect(Buffer.from(module.emitBinary()).toString("base64")).toBe(DIFFER_WASM);
+    expect(Buffer.from(module.emitBinary()).toString("base64")).toBe(FINGERPRINT_WASM);
   });
 });
 
