@@ -9,7 +9,7 @@ import { askForSnapshot } from "./answers.ts";
 import type { Out } from "./effects.ts";
 import { imagesFor } from "./images.ts";
 import { recall } from "./lives.ts";
-import type { HomeState, Process } from "./state.ts";
+import type { Copying, HomeState, Process } from "./state.ts";
 import { touch } from "./tally.ts";
 
 /** Snapshots take at most one part in this many of what a process computes. */
@@ -34,9 +34,11 @@ export function move(state: HomeState, p: Process, to: HostId | undefined, out: 
   p.where.copying = {
     to,
     rounds: 0,
+    askedMs: nowMs,
+    tookMs: Number.POSITIVE_INFINITY,
     bytes: Number.POSITIVE_INFINITY,
+    bytesBefore: Number.POSITIVE_INFINITY,
     reading: undefined,
-    enough: false,
   };
   touch(state, p);
   askForSnapshot(state, p, out);
@@ -63,13 +65,9 @@ export function saved(state: HomeState, p: Process, { images, tookMs }: MessageO
       memoryBytesMax: spec.memoryBytesMax,
     },
   });
-  const bytes = images.reduce((sum, image) => sum + image.bytes.length, 0);
   copying.rounds++;
-  copying.enough =
-    bytes <= LIMITS.precopyRestBytes ||
-    copying.rounds >= LIMITS.precopyRounds ||
-    bytes > SHRINKS_BY * copying.bytes;
-  copying.bytes = bytes;
+  copying.bytesBefore = copying.bytes;
+  copying.bytes = images.reduce((sum, image) => sum + image.bytes.length, 0);
   copying.reading = chain.at(-1);
 }
 
@@ -83,15 +81,25 @@ export function prepared(
 ): void {
   for (const p of state.processes.values()) {
     if (p.where.kind !== "at" || p.where.copying?.to !== host || p.where.copying.reading !== image) continue;
-    if (p.where.copying.enough || p.pending || p.paused) {
+    const { copying } = p.where;
+    const tookMs = nowMs - copying.askedMs;
+    if (p.pending || p.paused || isEnough(copying, tookMs, p.memoryBytes)) {
       p.where.copying = undefined;
       touch(state, p);
       recall(state, p, host, out, nowMs);
     } else {
-      p.where.copying.reading = undefined;
+      Object.assign(copying, { askedMs: nowMs, tookMs, reading: undefined });
       askForSnapshot(state, p, out);
     }
   }
+}
+
+/** Whether nothing is gained by another round. What has changed in the time that this one took is still to travel. */
+function isEnough(copying: Copying, tookMs: number, memoryBytes: number): boolean {
+  const { rounds, bytes, bytesBefore } = copying;
+  if (rounds >= LIMITS.precopyRounds || bytes > SHRINKS_BY * bytesBefore) return true;
+  const tookLong = tookMs > LIMITS.precopyRoundMs && tookMs < SHRINKS_BY * copying.tookMs;
+  return bytes <= LIMITS.precopyRestBytes && !(tookLong && memoryBytes >= LIMITS.precopyBytes);
 }
 
 /** What was to be moved there, and nowhere else, stays. */

@@ -85,12 +85,15 @@ export type PlacedWhy = "started" | "forked" | "reclaimed" | "recalled" | "preem
 export interface Copying {
   readonly to: HostId;
   rounds: number;
-  /** What the last round brought. */
+  /** When the current round was asked for. */
+  askedMs: number;
+  /** How long the round before took, until its goal had read it. */
+  tookMs: number;
+  /** What the last round brought, and the one before. */
   bytes: number;
+  bytesBefore: number;
   /** The image that the goal is reading. */
   reading: ImageId | undefined;
-  /** Nothing is gained by another round. */
-  enough: boolean;
 }
 
 export type Where =

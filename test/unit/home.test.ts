@@ -112,6 +112,27 @@ describe("moving one that runs", () => {
     expect([asked(), recalled(b)]).toEqual([2, 1]);
   });
 
+  test("a round that took long leaves time for much to change, and another follows, if that is quicker", () => {
+    for (const [tookMs, thenMs, rounds] of [
+      [LIMITS.precopyRoundMs, 0, 1],
+      [200, 20, 2],
+      [200, 180, 2],
+      [400, 200, 3],
+    ] as const) {
+      const { b, asked, sends } = moving();
+      for (const [bytes, roundMs] of [
+        [2_000, tookMs],
+        [1_000, thenMs],
+      ] as const) {
+        const image = sends(bytes);
+        b.nowMs += roundMs;
+        reads(b, image);
+        if (recalled(b)) break;
+      }
+      expect(asked()).toBe(rounds);
+    }
+  });
+
   test("one that blocks, and a small one that has hardly run since its last snapshot, are frozen at once; if its goal is gone it stays", () => {
     for (const computed of [0, 200]) {
       const small = launched("far", "near");
