@@ -97,9 +97,12 @@ export function prepared(
 /** Whether nothing is gained by another round. What has changed in the time that this one took is still to travel. */
 function isEnough(copying: Copying, tookMs: number, memoryBytes: number): boolean {
   const { rounds, bytes, bytesBefore } = copying;
-  if (rounds >= LIMITS.precopyRounds || bytes > SHRINKS_BY * bytesBefore) return true;
+  const rest = LIMITS.precopyRestBytes;
+  if (rounds >= LIMITS.precopyRounds) return true;
+  // After a round that brought little, one can bring much because its chain was begun anew.
+  if (bytes > rest) return bytesBefore > rest && bytes > SHRINKS_BY * bytesBefore;
   const tookLong = tookMs > LIMITS.precopyRoundMs && tookMs < SHRINKS_BY * copying.tookMs;
-  return bytes <= LIMITS.precopyRestBytes && !(tookLong && memoryBytes >= LIMITS.precopyBytes);
+  return !tookLong || memoryBytes < LIMITS.precopyBytes;
 }
 
 /** What was to be moved there, and nowhere else, stays. */

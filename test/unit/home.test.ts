@@ -133,6 +133,22 @@ describe("moving one that runs", () => {
     }
   });
 
+  test("a chain that is begun anew after little was left is followed by what has changed since then", () => {
+    const { b, asked, sends } = moving();
+    for (const [bytes, roundMs] of [
+      [20_000, 100],
+      [4 * MIB, 2_000],
+      [MIB, 200],
+      [20_000, 20],
+    ] as const) {
+      expect(recalled(b)).toBe(0);
+      const image = sends(bytes);
+      b.nowMs += roundMs;
+      reads(b, image);
+    }
+    expect([asked(), recalled(b)]).toEqual([4, 1]);
+  });
+
   test("one that blocks, and a small one that has hardly run since its last snapshot, are frozen at once; if its goal is gone it stays", () => {
     for (const computed of [0, 200]) {
       const small = launched("far", "near");
