@@ -38,6 +38,7 @@ export function move(state: HomeState, p: Process, to: HostId | undefined, out: 
     tookMs: Number.POSITIVE_INFINITY,
     bytes: Number.POSITIVE_INFINITY,
     bytesBefore: Number.POSITIVE_INFINITY,
+    last: undefined,
     reading: undefined,
   };
   touch(state, p);
@@ -66,9 +67,10 @@ export function saved(state: HomeState, p: Process, { images, tookMs }: MessageO
     },
   });
   copying.rounds++;
-  copying.bytesBefore = copying.bytes;
+  const continues = copying.last !== undefined && chain.includes(copying.last);
+  copying.bytesBefore = continues ? copying.bytes : Number.POSITIVE_INFINITY;
   copying.bytes = images.reduce((sum, image) => sum + image.bytes.length, 0);
-  copying.reading = chain.at(-1);
+  copying.last = copying.reading = chain.at(-1);
 }
 
 /** The goal has what it was sent: only now is the rest small. */
@@ -97,10 +99,8 @@ export function prepared(
 /** Whether nothing is gained by another round. What has changed in the time that this one took is still to travel. */
 function isEnough(copying: Copying, tookMs: number, memoryBytes: number): boolean {
   const { rounds, bytes, bytesBefore } = copying;
-  const rest = LIMITS.precopyRestBytes;
   if (rounds >= LIMITS.precopyRounds) return true;
-  // After a round that brought little, one can bring much because its chain was begun anew.
-  if (bytes > rest) return bytesBefore > rest && bytes > SHRINKS_BY * bytesBefore;
+  if (bytes > LIMITS.precopyRestBytes) return bytes > SHRINKS_BY * bytesBefore;
   const tookLong = tookMs > LIMITS.precopyRoundMs && tookMs < SHRINKS_BY * copying.tookMs;
   return !tookLong || memoryBytes < LIMITS.precopyBytes;
 }

@@ -89,9 +89,11 @@ export interface Copying {
   askedMs: number;
   /** How long the round before took, until its goal had read it. */
   tookMs: number;
-  /** What the last round brought, and the one before. */
+  /** What the last round brought, and the one before, if this one continued that. */
   bytes: number;
   bytesBefore: number;
+  /** The image of the last round. */
+  last: ImageId | undefined;
   /** The image that the goal is reading. */
   reading: ImageId | undefined;
 }

@@ -11,12 +11,14 @@ import { type Bench, imagesOf, JOB, launched, snapshotOf } from "./home.kit.ts";
 function running(b: Bench, p: number, memoryBytes: number) {
   const stay = () => ({ job: JOB, pid: pid(p), epoch: b.placed(p).epoch });
   let images = 0;
+  let chain: ImageId[] = [];
   const asked = () => b.sent.filter(({ message }) => message.type === "save" && message.pid === p).length;
   const computes = (cpuMs: number) =>
     b.say(b.placed(p).host, { type: "usage", ...stay(), cpuMs, memoryBytes, polls: 0 });
-  const sends = (bytes: number, tookMs = 1) => {
+  const sends = (bytes: number, { tookMs = 1, anew = false } = {}) => {
     const image = { id: imageId(`image ${images++}`), bytes: new Uint8Array(bytes) };
-    const snapshot = { ...snapshotOf(1, false), chain: [image.id] };
+    chain = [...(anew ? [] : chain), image.id];
+    const snapshot = { ...snapshotOf(1, false), chain };
     b.say(b.placed(p).host, {
       type: "saved",
       ...stay(),
@@ -43,7 +45,7 @@ describe("snapshots of what runs", () => {
     computes(LIMITS.checkpointEveryMs);
     computes(LIMITS.checkpointEveryMs + 500);
     expect(asked()).toBe(1);
-    sends(10, 200);
+    sends(10, { tookMs: 200 });
     computes(2 * LIMITS.checkpointEveryMs + 500);
     expect(asked()).toBe(1);
     computes(LIMITS.checkpointEveryMs + 500 + 50 * 200);
@@ -135,14 +137,14 @@ describe("moving one that runs", () => {
 
   test("a chain that is begun anew after little was left is followed by what has changed since then", () => {
     const { b, asked, sends } = moving();
-    for (const [bytes, roundMs] of [
-      [20_000, 100],
-      [4 * MIB, 2_000],
-      [MIB, 200],
-      [20_000, 20],
+    for (const [bytes, roundMs, anew] of [
+      [80_000, 100, false],
+      [4 * MIB, 2_000, true],
+      [MIB, 200, false],
+      [20_000, 20, false],
     ] as const) {
       expect(recalled(b)).toBe(0);
-      const image = sends(bytes);
+      const image = sends(bytes, { anew });
       b.nowMs += roundMs;
       reads(b, image);
     }
