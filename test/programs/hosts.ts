@@ -2,10 +2,7 @@
  * A fabric in this process for running job programs: real participants, each with a worker thread of its own and a clock
  * that is wrong by hours. What happened comes back with the outcome, for whoever has to find out why it is not the right one.
  */
-import { rmSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFile, rename } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { GUEST_LIBRARY } from "virtual:roost-guest";
@@ -199,15 +196,16 @@ async function spawner(skewMs: number): Promise<() => Endpoint> {
   };
 }
 
-/** From the sources, not from a build that may be older. */
+/** From the sources, not from a build that may be older. Several processes may do it at once: each puts a whole file in place. */
 async function bundleWorker(): Promise<string> {
-  const file = join(tmpdir(), `roost-worker-${process.pid}-${process.hrtime.bigint()}.mjs`);
+  const file = fileURLToPath(new URL("../../dist/test/skewed.worker.mjs", import.meta.url));
+  const own = `${file}.${process.pid}`;
   await using bundle = await rolldown({
     input: fileURLToPath(new URL("./skewed.worker.ts", import.meta.url)),
     platform: "node",
     logLevel: "warn",
   });
-  await bundle.write({ file, format: "es", codeSplitting: false });
-  process.on("exit", () => rmSync(file, { force: true }));
+  await bundle.write({ file: own, format: "es", codeSplitting: false });
+  await rename(own, file);
   return file;
 }

@@ -1,14 +1,14 @@
 /** Jobs that outlive their homes: checkpoints in files, and detached homes that are killed. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { JobReport } from "../../fabric/wire/control.ts";
 import { workplace } from "./command.kit.ts";
 
 /** Each test in a directory of its own: their jobs write into it. */
 function place(name: string) {
   const { directory, json, program, remove, roost } = workplace(name);
-  afterAll(remove);
+  onTestFinished(remove);
   const report = async (job: string): Promise<JobReport> => (await json(["ps", job]))[0];
   return { file: (name: string) => join(directory, name), json, program, report, roost };
 }
