@@ -8,6 +8,7 @@
  * the other into a second, and the exclusive or of both, by keys of its own, into a third: whatever changes, two of the three
  * do (as in Apple, "HalftimeHash", 2021). A fingerprint is the first and the second, the third added to each.
  */
+import { RoostError } from "../base/errors.ts";
 
 /** Words of 32 bits in a fingerprint. */
 export const FINGERPRINT_WORDS = 4;
@@ -42,9 +43,9 @@ export class Fingerprints {
   readonly #fingerprint: Fingerprint;
   #room = 0;
 
-  /** Of pages in a memory whose last ROOM_BYTES are free, and zeros. */
+  /** Of pages in a memory whose last ROOM_BYTES are free, and zeros. Throws RoostError EVERSION where there are no vectors. */
   constructor(memory: WebAssembly.Memory) {
-    compiled ??= new WebAssembly.Module(Uint8Array.from(atob(FINGERPRINT_WASM), (c) => c.charCodeAt(0)));
+    compiled ??= compile();
     const { exports } = new WebAssembly.Instance(compiled, { "": { memory } });
     this.#memory = memory;
     this.#fingerprint = exports.fingerprint as Fingerprint;
@@ -65,9 +66,25 @@ export class Fingerprints {
     return this.of(zeros, zeros + PAGE_BYTES);
   }
 
+  /** Leaves nothing of what it told. */
+  forget(): void {
+    const { buffer } = this.#memory;
+    new Uint8Array(buffer, buffer.byteLength - ROOM_BYTES + RESULTS_AT, ZEROS_AT - RESULTS_AT).fill(0);
+  }
+
   #furnish(room: number): void {
     keys ??= crypto.getRandomValues(new Uint32Array((PAGE_BYTES / LINE_BYTES) * KEYS_PER_LINE));
     new Uint32Array(this.#memory.buffer, room).set(keys);
     this.#room = room;
   }
+}
+
+function compile(): WebAssembly.Module {
+  const bytes = Uint8Array.from(atob(FINGERPRINT_WASM), (c) => c.charCodeAt(0));
+  if (!WebAssembly.validate(bytes))
+    throw new RoostError(
+      "EVERSION",
+      "this host's WebAssembly has no vectors (SIMD); update the browser or Node",
+    );
+  return new WebAssembly.Module(bytes);
 }

@@ -53,7 +53,6 @@ export class Instances {
     const instance = warm?.instance ?? new Instance(this.#engine, host);
     instance.host = host;
     instance.resize(memoryBytes);
-    this.changes(instance);
     // A new one's zeros cost the host no memory until they are touched.
     if (warm) this.#layOver(instance, pages, warm.holds);
     else layOver(instance.bytes, pages, this.#pristine);
@@ -68,7 +67,7 @@ export class Instances {
     this.#known.learn(instance, pages, before);
   }
 
-  /** Must be said before anything in a machine's memory changes. */
+  /** To be said before anything in an instance's memory changes. */
   changes(instance: Instance): void {
     if (this.#lastRead?.instance === instance) this.#lastRead = undefined;
   }
@@ -79,7 +78,9 @@ export class Instances {
    */
   give(instance: Instance, holds: readonly Page[] = []): void {
     const memoryBytes = instance.bytes.length;
+    this.changes(instance);
     instance.host = NOBODY;
+    instance.fingerprints.forget();
     if (this.#idleBytes + memoryBytes > IDLE_BYTES_MAX) return;
     this.#idle.push({ instance, memoryBytes, holds });
     this.#idleBytes += memoryBytes;
