@@ -138,7 +138,7 @@ test("laying pages over any others gives those pages and then zeros", () => {
 });
 
 describe("images of one machine", () => {
-  const source = `const kept = Array.from({ length: 3000 }, (_, i) => ({ i })); ask("first"); kept[7].i = 9; ask("second");`;
+  const source = `const kept = Array.from({ length: 3000 }, (_, i) => ({ i })); ask("first"); kept[7].i = 9; ask("second"); kept[8].i = 7; ask("third"); kept[9].i = 8; ask("fourth");`;
 
   test("share the pages in between that have not changed", async () => {
     const machine = await runTo("first", source);
@@ -148,6 +148,32 @@ describe("images of one machine", () => {
     const shared = second.pages.filter((page, n) => page === first.pages[n]).length;
     expect(second.pages.length - shared).toBeLessThan(20);
     expect(shared).toBeGreaterThan(100);
+  });
+
+  test("make the same child while the machine waits, when it has gone on, and when it has left", async () => {
+    const base = await theBase();
+    const machine = await runTo("first", source);
+    /** What a child of an image comes to with one answer more. */
+    const childOf = (image: Image) => {
+      using child = Machine.restore(base, image, OPTIONS);
+      child.resume(NEVER(), answer);
+      return memoryOf(child.image());
+    };
+    const goesOn = () => {
+      machine.resume(NEVER(), answer);
+      return machine.image();
+    };
+    machine.image();
+    const second = goesOn();
+    const early = childOf(second);
+    const third = goesOn();
+    expect(Buffer.compare(early, memoryOf(third))).toBe(0);
+    machine.resume(NEVER(), answer);
+    const late = childOf(third);
+    const fourth = memoryOf(machine.image());
+    expect(Buffer.compare(late, fourth)).toBe(0);
+    machine[Symbol.dispose]();
+    expect(Buffer.compare(childOf(third), fourth)).toBe(0);
   });
 
   test("are as if taken of machines that were never compared with anything", async () => {
