@@ -1,5 +1,5 @@
 /** What the page says, and does, where the browser withholds something. */
-import type { Browser, BrowserContextOptions } from "playwright";
+import type { Browser, BrowserContextOptions, Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Relay } from "../../relay/index.ts";
 import { barriers } from "./barriers.ts";
@@ -27,6 +27,19 @@ async function openWithout(take: () => void, options: BrowserContextOptions = {}
   return page;
 }
 
+/** Everybody can read it, on a dark phone as on a bright desk, and a program runs. */
+async function worksHere(page: Page): Promise<void> {
+  expect(await barriers(page)).toEqual([]);
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width: 1280, height: 800 });
+  expect(await barriers(page)).toEqual([]);
+  await page.getByTestId("args").fill("5");
+  await page.getByTestId("run").click();
+  await expect
+    .poll(() => page.getByTestId("output").textContent(), { timeout: 30_000 })
+    .toContain("10 solutions");
+}
+
 test("storage denied: the page works, forgets, and says what would keep it", async () => {
   const page = await openWithout(() => {
     const denied = () => {
@@ -38,15 +51,7 @@ test("storage denied: the page works, forgets, and says what would keep it", asy
   await expect
     .poll(() => page.getByTestId("trouble").innerText())
     .toMatch(/keeps nothing.*allow this site to store data/);
-  expect(await barriers(page)).toEqual([]);
-  await page.emulateMedia({ colorScheme: "light" });
-  await page.setViewportSize({ width: 1280, height: 800 });
-  expect(await barriers(page)).toEqual([]);
-  await page.getByTestId("args").fill("5");
-  await page.getByTestId("run").click();
-  await expect
-    .poll(() => page.getByTestId("output").textContent(), { timeout: 30_000 })
-    .toContain("10 solutions");
+  await worksHere(page);
   await page.context().close();
 });
 
@@ -55,15 +60,7 @@ test("without WebRTC a program runs here, and the page says what is missing", as
     Object.assign(window, { RTCPeerConnection: undefined, webkitRTCPeerConnection: undefined });
   }, DARK_PHONE);
   await page.getByTestId("donate").waitFor();
-  expect(await barriers(page)).toEqual([]);
-  await page.emulateMedia({ colorScheme: "light" });
-  await page.setViewportSize({ width: 1280, height: 800 });
-  expect(await barriers(page)).toEqual([]);
-  await page.getByTestId("args").fill("5");
-  await page.getByTestId("run").click();
-  await expect
-    .poll(() => page.getByTestId("output").textContent(), { timeout: 30_000 })
-    .toContain("10 solutions");
+  await worksHere(page);
   await expect.poll(() => page.locator("body").textContent()).toMatch(/switch it on, or use another browser/);
   expect(await page.getByTestId("donate").isDisabled()).toBe(true);
   expect(await page.getByTestId("why").innerText()).toBe("Nobody can send work here without WebRTC.");
