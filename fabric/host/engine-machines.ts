@@ -16,6 +16,7 @@ import {
   imageId,
   inCommon,
   Machine,
+  type MachineOptions,
   type NamedImage,
   partsOf,
 } from "../engine/index.ts";
@@ -30,6 +31,8 @@ const RESIDENTS_MAX = 32;
 const LONG_CHAIN = 64;
 /** A mebibyte that is written once more. */
 const LITTLE_PAGES = 256;
+/** Of memory that is new, laid out at once. */
+const STEP_PAGES = 1024;
 
 /** The last image of a process that others have, to be continued. */
 interface Last {
@@ -49,7 +52,11 @@ export function engineMachines(base: BaseImage): Machines {
   const shared = { cache: new ImageCache(), residents: new Residents() };
   const { cache } = shared;
   /** The images of a chain as far as they are needed: the first that is here or is read now, and the last. */
-  const read = async (chain: readonly EncodedImage[], memoryBytesMax: number): Promise<Read | Invalid> => {
+  const read = async (
+    chain: readonly EncodedImage[],
+    memoryBytesMax: number,
+    goesOn = async () => true,
+  ): Promise<Read | Invalid> => {
     const known = chain.flatMap(({ id }, at) => {
       const image = cache.get(id);
       return image ? [{ named: { id, image }, at }] : [];
@@ -59,6 +66,7 @@ export function engineMachines(base: BaseImage): Machines {
     let like = last?.image ?? base;
     for (let at = (known.at(-1)?.at ?? -1) + 1; at < chain.length; at++) {
       const { id, bytes } = must(chain[at], "image");
+      if (last && !(await goesOn())) return new Invalid("nobody wants it any more");
       const image = await decodeImage(base, bytes, last, memoryBytesMax);
       if (image instanceof Invalid) return image;
       if (imageId(bytes) !== id) return new Invalid("the image is not the one it was sent as");
@@ -74,7 +82,9 @@ export function engineMachines(base: BaseImage): Machines {
   let prepared:
     | { readonly id: string; readonly machine: Machine; readonly memoryBytesMax: number }
     | undefined;
-  const dropPrepared = () => {
+  /** Which preparation is under way, if any is. */
+  let preparing: object | undefined;
+  const drop = () => {
     prepared?.machine[Symbol.dispose]();
     prepared = undefined;
   };
@@ -88,16 +98,27 @@ export function engineMachines(base: BaseImage): Machines {
   };
   return {
     fresh: (options) => new EngineMachine(Machine.fresh(base, options), shared, undefined),
-    async prepare(chain, options) {
-      const images = await read(chain, options.memoryBytesMax);
-      if (images instanceof Invalid) return;
+    async prepare(chain, options, breathe) {
+      const mine = {};
+      preparing = mine;
+      const goesOn = async () => {
+        await breathe?.();
+        return preparing === mine;
+      };
+      const images = await read(chain, options.memoryBytesMax, goesOn);
+      if (images instanceof Invalid || preparing !== mine) return;
       const { id, image } = images.last;
-      const machine = takePrepared(chain, options) ?? Machine.restore(base, image, options);
+      const ready = takePrepared(chain, options);
+      drop();
+      const machine = ready ?? (await restoredBySteps(base, image, options, goesOn));
+      if (!machine) return;
       machine.advance(image);
-      dropPrepared();
       prepared = { id, machine, ...options };
     },
-    dropPrepared,
+    dropPrepared() {
+      preparing = undefined;
+      drop();
+    },
     async restore(chain, options) {
       const images = await read(chain, options.memoryBytesMax);
       if (images instanceof Invalid) return images;
@@ -122,6 +143,26 @@ export function engineMachines(base: BaseImage): Machines {
       }
     },
   };
+}
+
+/** A large one's memory is new: each step takes some milliseconds. Undefined where one of them is not to be followed by another. */
+async function restoredBySteps(
+  base: BaseImage,
+  image: Image,
+  options: MachineOptions,
+  goesOn: () => Promise<boolean>,
+): Promise<Machine | undefined> {
+  const upTo = (end: number): Image =>
+    end < image.pages.length ? { ...image, pages: image.pages.slice(0, end) } : image;
+  const machine = Machine.restore(base, upTo(STEP_PAGES), options);
+  for (let end = 2 * STEP_PAGES; end < image.pages.length; end += STEP_PAGES) {
+    if (!(await goesOn())) {
+      machine[Symbol.dispose]();
+      return undefined;
+    }
+    machine.advance(upTo(end));
+  }
+  return machine;
 }
 
 interface Read {

@@ -177,7 +177,7 @@ export class Executor {
       this.#cancelDrop = clock.after(waitMs, () => machines.dropPrepared());
       report({ type: "prepared", image });
     };
-    machines.prepare(command.chain, command).then(done, done);
+    machines.prepare(command.chain, command, () => this.#nextTask()).then(done, done);
   }
 
   /** At once, and not in the process's order: what makes it stale may already be on its way. */

@@ -35,8 +35,15 @@ export interface RunningMachine extends Disposable {
 
 export interface Machines {
   fresh(options: { memoryBytesMax: number }): RunningMachine;
-  /** Reads a whole chain and has a machine of it ready, so that a process that continues it is restored at once. One at a time. */
-  prepare(chain: readonly EncodedImage[], options: { readonly memoryBytesMax: number }): Promise<void>;
+  /**
+   * Reads a whole chain and has a machine of it ready, so that a process that continues it is restored at once. One at a time: given up
+   * for the next, and when what is prepared is dropped. `breathe`: lets others run meanwhile.
+   */
+  prepare(
+    chain: readonly EncodedImage[],
+    options: { readonly memoryBytesMax: number },
+    breathe?: Breathe,
+  ): Promise<void>;
   /** Lets go of what was prepared and not restored. */
   dropPrepared(): void;
   /** From a whole chain. */

@@ -92,7 +92,7 @@ export class Copies {
     };
     return {
       fresh: (options) => counted(machines.fresh(options), stayOf(undefined)),
-      prepare: (chain, options) => machines.prepare(chain, options),
+      prepare: (...how) => machines.prepare(...how),
       dropPrepared: () => machines.dropPrepared(),
       restore: async (chain, options) => {
         const key = stayOf(chain);

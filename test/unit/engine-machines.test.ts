@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { Invalid } from "../../fabric/base/codec.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
 import { engineMachines } from "../../fabric/host/engine-machines.ts";
-import type { RunningMachine } from "../../fabric/host/machines.ts";
+import type { Machines, RunningMachine } from "../../fabric/host/machines.ts";
 import type { EncodedImage } from "../../fabric/wire/messages.ts";
 import { bytesOf, NEVER, OPTIONS, program, theBase, words } from "./engine.kit.ts";
 
@@ -136,6 +136,30 @@ test("a large image is a chain of parts, of which only the whole can be restored
     await engineMachines(await theBase()).restore(await encoded(moved, known), OPTIONS),
   );
   expect(said(elsewhere, "go on")).toBe(said(machine, "go on"));
+});
+
+test("a large machine is made ready by steps, others run in between, and it is given up at any of them", async () => {
+  const known = new Map<string, EncodedImage>();
+  const machine = engineMachines(await theBase()).fresh(OPTIONS);
+  machine.start(
+    program(`
+      const kept = new Uint32Array(12 << 18).map((_, i) => i);
+      for (let n = 1; ; n++) ask("sum " + n + ": " + kept.reduce((sum, x) => (sum + x * n) % 1e9, 0));`),
+    NEVER(),
+  );
+  const chain = await encoded(machine, known);
+  const next = said(machine, "go on");
+  const prepared = async (breathe: (breaths: number, machines: Machines) => unknown) => {
+    const machines = engineMachines(await theBase());
+    let breaths = 0;
+    await machines.prepare(chain, OPTIONS, async () => void breathe(++breaths, machines));
+    expect(said(whole(await machines.restore(chain, OPTIONS)), "go on")).toBe(next);
+    return breaths;
+  };
+  const all = await prepared(() => {});
+  expect(all).toBeGreaterThan(chain.length);
+  for (const last of [1, chain.length, all])
+    expect(await prepared((n, machines) => n === last && machines.dropPrepared())).toBe(last);
 });
 
 describe("a process that is written down again and again", () => {

@@ -213,7 +213,7 @@ export function held(world: World, machines: Machines): Machines {
   };
   return {
     fresh: (options) => hold(machines.fresh(options)),
-    prepare: (chain, options) => world.hold(machines.prepare(chain, options)),
+    prepare: (...how) => world.hold(machines.prepare(...how)),
     dropPrepared: () => machines.dropPrepared(),
     restore: async (chain, options) => {
       const machine = await world.hold(machines.restore(chain, options));
