@@ -17,22 +17,21 @@ function take(of: Fingerprints, first: number, end: number, into: Uint32Array): 
 
 export class KnownPages {
   readonly #known = new WeakMap<readonly Page[], Uint32Array>();
-  /** The list that was learnt first, the base image's: most others begin as it does. */
-  #first: readonly Page[] = [];
+  /** The list that was known last, as long as anybody has it: often a sibling's. */
+  #latest = new WeakRef<readonly Page[]>([]);
 
   /** Learns what an instance's memory begins with. `like`: a list that is known, and much like it. */
-  learn(instance: Instance, pages: readonly Page[], like = this.#first): void {
+  learn(instance: Instance, pages: readonly Page[], like = this.#latest.deref() ?? []): void {
     if (this.#known.has(pages)) return;
     const fingerprints = new Uint32Array(pages.length * FINGERPRINT_WORDS);
     const there = this.#known.get(like);
     if (there) fingerprints.set(there.subarray(0, fingerprints.length));
-    else this.#first = pages;
     for (let n = 0; n < pages.length; n++) {
       const first = n;
       while (n < pages.length && !(there && pages[n] === like[n])) n++;
       take(instance.fingerprints, first, n, fingerprints);
     }
-    this.#known.set(pages, fingerprints);
+    this.#keep(pages, fingerprints);
   }
 
   /** The pages of an instance's first `bytes`; those that are as in `like`, which is known, are the same. */
@@ -55,7 +54,12 @@ export class KnownPages {
       page.set(source.subarray(n * PAGE_BYTES, (n + 1) * PAGE_BYTES));
       pages[n] = page;
     });
-    this.#known.set(pages, now);
+    this.#keep(pages, now);
     return pages;
+  }
+
+  #keep(pages: readonly Page[], fingerprints: Uint32Array): void {
+    this.#known.set(pages, fingerprints);
+    this.#latest = new WeakRef(pages);
   }
 }
