@@ -199,7 +199,7 @@ function startHost(
   });
 }
 
-/** Reading and writing images is real work, during which no time passes; a slice is some polls. */
+/** Reading and writing images is real work, during which no time passes and nobody else runs; a slice is some polls. */
 export function held(world: World, machines: Machines): Machines {
   const hold = (machine: RunningMachine): RunningMachine => {
     const { encodeImage, resume } = machine;
@@ -213,7 +213,7 @@ export function held(world: World, machines: Machines): Machines {
   };
   return {
     fresh: (options) => hold(machines.fresh(options)),
-    prepare: (...how) => world.hold(machines.prepare(...how)),
+    prepare: (chain, options) => world.hold(machines.prepare(chain, options)),
     dropPrepared: () => machines.dropPrepared(),
     restore: async (chain, options) => {
       const machine = await world.hold(machines.restore(chain, options));
