@@ -1,7 +1,7 @@
 /**
  * Fingerprints of a memory's pages, 128 bits each: which pages have changed is known without a second memory to compare with.
  * A page that changes keeps its fingerprint with a chance of 2^-64, whatever a program does, because the keys are random,
- * this thread's own, and out of every program's reach.
+ * this thread's own, and out of every program's reach. (A forged image may hold pointers to them: it could deceive nobody but itself.)
  *
  * Words and keys multiplied, (a + k)(b + l), and summed modulo 2^64: of two different texts, the sums differ by any given number with
  * a chance of 2^-32 (NH: Black, Halevi, Krawczyk, Krovetz, Rogaway, "UMAC", 1999). Of each 64 bytes one half goes into a first sum,
