@@ -10,7 +10,8 @@ import { must } from "../../fabric/base/errors.ts";
 import { type BaseImage, encodeImage, Machine } from "../../fabric/engine/index.ts";
 import { PAGE_BYTES } from "../../fabric/engine/pages.ts";
 import { type BrowserKind, findBrowser, measureInBrowser } from "./browsers.ts";
-import { ANSWER, boot, CALM, measureTax, OPTIONS, started } from "./tax.ts";
+import { percentile, spread } from "./statistics.ts";
+import { ANSWER, boot, CALM, measureTax, OPTIONS, type Ratio, started } from "./tax.ts";
 
 const ENGINE_FILE = fileURLToPath(new URL("../../dist/engine/engine.wasm", import.meta.url));
 
@@ -19,8 +20,6 @@ function theBase(): Promise<BaseImage> {
   booted ??= readFile(ENGINE_FILE).then(boot);
   return booted;
 }
-
-const median = (xs: readonly number[]) => [...xs].sort((a, b) => a - b)[xs.length >> 1] ?? Number.NaN;
 
 function timed(run: () => unknown): number {
   const began = performance.now();
@@ -35,8 +34,8 @@ export async function engineSuite(): Promise<Record<string, number>> {
   );
   const { tax, preemptTax, depth } = await measureTax(engine, await WebAssembly.compile(stock));
   const figures: Record<string, number> = {
-    "engine.tax_ratio": tax,
-    "engine.preempt_tax_ratio": preemptTax,
+    ...ratio("engine.tax_ratio", tax),
+    ...ratio("engine.preempt_tax_ratio", preemptTax),
     "engine.depth_frames": depth,
     "engine.download_brotli_bytes": brotliBytes(engine),
   };
@@ -47,12 +46,21 @@ export async function engineSuite(): Promise<Record<string, number>> {
       continue;
     }
     const there = await measureInBrowser(browser, executable, engine, stock);
-    figures[`engine.tax_ratio_${browser}`] = there.tax;
-    figures[`engine.preempt_tax_ratio_${browser}`] = there.preemptTax;
+    Object.assign(
+      figures,
+      ratio(`engine.tax_ratio_${browser}`, there.tax),
+      ratio(`engine.preempt_tax_ratio_${browser}`, there.preemptTax),
+    );
     figures[`engine.depth_frames_${browser}`] = there.depth;
   }
   return figures;
 }
+
+const ratio = (name: string, { mean, least, most }: Ratio): Record<string, number> => ({
+  [name]: mean,
+  [`${name}_least`]: least,
+  [`${name}_most`]: most,
+});
 
 const brotliBytes = (bytes: Uint8Array) =>
   brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } }).length;
@@ -79,12 +87,18 @@ export async function imageSuite(): Promise<Record<string, number>> {
     restores.push(timed(restore)); // over what was restored in the round before
     again.push(timed(restore));
   }
+  const perMib = (what: string, times: readonly number[]) =>
+    spread(
+      `image.${what}`,
+      "ms_per_mib",
+      times.map((ms) => ms / mib),
+    );
   return {
     "image.hello_wire_bytes": (await encodeImage(hello.image())).length,
-    "image.snapshot_ms_per_mib": median(snapshots) / mib,
-    "image.dirty_ms_per_mib": median(dirty) / mib,
-    "image.restore_ms_per_mib": median(restores) / mib,
-    "image.restore_again_ms_per_mib": median(again) / mib,
+    ...perMib("snapshot", snapshots),
+    ...perMib("dirty", dirty),
+    ...perMib("restore", restores),
+    ...perMib("restore_again", again),
   };
 }
 
@@ -109,7 +123,7 @@ function forkExitWaitPerSecond(base: BaseImage): number {
     step(parent); // to its next fork
     cycles.push(performance.now() - began);
   }
-  return 1000 / median(cycles);
+  return 1000 / percentile(cycles, 50);
 }
 
 export async function forkSuite(): Promise<Record<string, number>> {
@@ -128,5 +142,10 @@ export async function forkSuite(): Promise<Record<string, number>> {
     forks.push(performance.now() - began);
     child[Symbol.dispose]();
   }
-  return { "fork.local_p50_ms": median(forks), "fork.local_per_s": forkExitWaitPerSecond(base) };
+  return {
+    "fork.local_p50_ms": percentile(forks, 50),
+    "fork.local_p10_ms": percentile(forks, 10),
+    "fork.local_p90_ms": percentile(forks, 90),
+    "fork.local_per_s": forkExitWaitPerSecond(base),
+  };
 }

@@ -6,6 +6,13 @@ export function percentile(samples: readonly number[], p: number): number {
   return value;
 }
 
+/** A figure's median under its own name, and how far apart its samples are: a tenth of them lie below p10, a tenth above p90. */
+export const spread = (name: string, unit: string, samples: readonly number[]): Record<string, number> => ({
+  [`${name}_${unit}`]: percentile(samples, 50),
+  [`${name}_p10_${unit}`]: percentile(samples, 10),
+  [`${name}_p90_${unit}`]: percentile(samples, 90),
+});
+
 /**
  * The factors of a linear formula that comes nearest to what was measured (Gauss): `rows` has what each sample was made with,
  * `values` what came of it. By the normal equations, which are good enough for a few well-spread factors.

@@ -40,7 +40,11 @@ function toCall(machine: Machine, stop: ReturnType<Machine["resume"]>, world = C
   return new TextDecoder().decode(now.request);
 }
 
-const geomean = (xs: readonly number[]) => Math.exp(xs.reduce((sum, x) => sum + Math.log(x), 0) / xs.length);
+const ratioOf = (xs: readonly number[]): Ratio => ({
+  mean: Math.exp(xs.reduce((sum, x) => sum + Math.log(x), 0) / xs.length),
+  least: Math.min(...xs),
+  most: Math.max(...xs),
+});
 
 function timed(run: () => unknown): number {
   const began = performance.now();
@@ -48,10 +52,17 @@ function timed(run: () => unknown): number {
   return performance.now() - began;
 }
 
+/** Over the programs: the geometric mean, and the program that pays least and the one that pays most. */
+export interface Ratio {
+  readonly mean: number;
+  readonly least: number;
+  readonly most: number;
+}
+
 export interface Tax {
-  /** Geometric means over the programs: never stopped over the stock build, and stopped at every poll over never. */
-  readonly tax: number;
-  readonly preemptTax: number;
+  /** Never stopped over the stock build, and stopped at every poll over never. */
+  readonly tax: Ratio;
+  readonly preemptTax: Ratio;
   /** Calls of a plain function before "stack overflow", half of them moved to another instance while they are pending. */
   readonly depth: number;
 }
@@ -100,7 +111,7 @@ async function taxes(base: BaseImage, wasmModule: WebAssembly.Module) {
     preemptTax.push(best.stopped / best.calm);
   }
   stock.dispose();
-  return { tax: geomean(tax), preemptTax: geomean(preemptTax) };
+  return { tax: ratioOf(tax), preemptTax: ratioOf(preemptTax) };
 }
 
 function depth(base: BaseImage): number {
