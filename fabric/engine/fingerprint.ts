@@ -9,6 +9,7 @@
  * do (as in Apple, "HalftimeHash", 2021). A fingerprint is the first and the second, the third added to each.
  */
 import { RoostError } from "../base/errors.ts";
+import { PAGE_BYTES } from "./pages.ts";
 
 /** Words of 32 bits in a fingerprint. */
 export const FINGERPRINT_WORDS = 4;
@@ -17,7 +18,6 @@ export const FINGERPRINTS_MAX = 256;
 /** What must be free behind the memory that is looked at, zeros at first: keys, results, and a page of zeros. */
 export const ROOM_BYTES = 65536;
 
-const PAGE_BYTES = 4096;
 const LINE_BYTES = 64;
 const KEYS_PER_LINE = 24;
 const RESULTS_AT = 8192;

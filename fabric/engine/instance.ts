@@ -53,11 +53,10 @@ export class Instance {
 
   /** Makes the process's memory that large: a multiple of 64 KiB. Throws RoostError ENOMEM where the host has no more. */
   resize(bytes: number): void {
-    const missing = bytes - this.#roomAt;
-    if (missing > 0) {
-      const roomAt = this.#roomAt;
+    const roomAt = this.#roomAt;
+    if (bytes > roomAt) {
       try {
-        this.memory.grow(missing / WASM_PAGE_BYTES);
+        this.memory.grow((bytes - roomAt) / WASM_PAGE_BYTES);
       } catch (cause) {
         throw new RoostError("ENOMEM", "this host has no memory left for the process", { cause });
       }

@@ -90,7 +90,9 @@ export function prepared(
       touch(state, p);
       recall(state, p, host, out, nowMs);
     } else {
-      Object.assign(copying, { askedMs: nowMs, tookMs, reading: undefined });
+      copying.askedMs = nowMs;
+      copying.tookMs = tookMs;
+      copying.reading = undefined;
       askForSnapshot(state, p, out);
     }
   }

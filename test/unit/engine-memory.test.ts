@@ -7,6 +7,7 @@ import {
   Fingerprints,
   ROOM_BYTES,
 } from "../../fabric/engine/fingerprint.ts";
+import type { Host } from "../../fabric/engine/imports.ts";
 import { type Image, Machine, memoryOf } from "../../fabric/engine/index.ts";
 import { layOver, PAGE_BYTES, UNKNOWN, ZEROS } from "../../fabric/engine/pages.ts";
 import { bytesOf, NEVER, OPTIONS, runTo, theBase } from "./engine.kit.ts";
@@ -64,6 +65,17 @@ describe("fingerprints of pages", () => {
     memory.grow(3);
     expect(textOf(fingerprints.of(0, PAGE_BYTES))).toBe(seven);
     expect(textOf(fingerprints.ofZeros())).toBe(zeros);
+  });
+
+  test("an instance that is given back keeps none of those of its pages", async () => {
+    const { instances, pages, memory } = await theBase();
+    const instance = instances.take({ memoryBytesMax: memory.length } as Host, pages, memory.length);
+    instances.read(instance, memory.length, pages);
+    const { buffer } = instance.memory;
+    const results = new Uint8Array(buffer, buffer.byteLength - ROOM_BYTES + 8192);
+    expect(results.some((byte) => byte !== 0)).toBe(true);
+    instances.give(instance);
+    expect(results.some((byte) => byte !== 0)).toBe(false);
   });
 
   test("the function is what its source assembles to", () => {
