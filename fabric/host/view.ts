@@ -193,9 +193,9 @@ function stateOf(p: Process, stay: StayRecord | undefined): Pick<ProcessView, "s
       detail: `no host takes it (${p.where.kind === "nowhere" ? p.where.why : ""})`,
     };
   if (p.where.recalledTo) return { state: "moving", detail: "was called back, to move elsewhere" };
+  if (p.paused) return { state: "stopped", detail: "stopped by a signal" }; // its host will not say that it runs
   if (stay && stay.runningMs === undefined && !p.pending)
     return { state: "moving", detail: `on its way to ${stay.hostName}` };
-  if (p.paused) return { state: "stopped", detail: "stopped by a signal" };
   if (p.pending) return { state: "blocked", detail: waitsFor(p.pending) };
   const full = p.undelivered
     .find(({ to }) => to.size > 0)

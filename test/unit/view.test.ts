@@ -90,3 +90,16 @@ test("a host that takes no more is another view, and the processes are as before
   expect(after.hosts.find((h) => h.id === "a")).toBe(before.hosts.find((h) => h.id === "a"));
   expect(after.processes).toBe(before.processes);
 });
+
+test("one that a signal stopped before it had begun is stopped, and not on its way for ever", () => {
+  const b = launched("a", "b");
+  const p = b.fork(1);
+  const see = seen(b);
+  const one = () => see().processes.find((q) => q.pid === p);
+  expect(one()).toMatchObject({ state: "moving" });
+  b.do({ type: "kill", pid: pid(p), signal: "SIGSTOP" });
+  expect(one()).toMatchObject({ state: "stopped" });
+  b.do({ type: "kill", pid: pid(p), signal: "SIGCONT" });
+  runs(b, p);
+  expect(one()).toMatchObject({ state: "running" });
+});

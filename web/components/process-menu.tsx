@@ -1,5 +1,5 @@
 /** What one process is and was, and what can be done with it: move it, or kill it. */
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { whyProcess } from "../../fabric/index.ts";
 import type { Model } from "../model.ts";
 import type { Anchor } from "./fabric-panel.tsx";
@@ -24,7 +24,8 @@ export function ProcessMenu({
   close: () => void;
 }) {
   const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  // In the same task as the press: one that was just dismissed has yet to tell, and would close this one instead.
+  useLayoutEffect(() => {
     const menu = box.current;
     if (!menu) return;
     const beside = target.from.getBoundingClientRect();
