@@ -12,17 +12,25 @@ import { RoostError } from "../base/errors.ts";
 import { epoch, FIRST_PID, type HostId, pid } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import { decodeCall, encodeAnswer, encodeError } from "../wire/calls.ts";
-import { type Message, type MessageOf, type Snapshot, type Stay, stayOf } from "../wire/messages.ts";
+import {
+  type Message,
+  type MessageOf,
+  type Snapshot,
+  type Stay,
+  stayOf,
+  type Used,
+} from "../wire/messages.ts";
 import { answer, isLogTooLong, learn, remember, reply, stayIn } from "./answers.ts";
 import { changed, forgotten, hostGone, lend, newCache } from "./cached.ts";
 import { serve } from "./calls.ts";
 import { checkpointIfWorthIt, goalGone, move, prepared, saved } from "./checkpoints.ts";
 import type { HomeEffect, HomeEvent, Out } from "./effects.ts";
+import { heardNow, timeOf } from "./host-clock.ts";
 import { imagesFor, receive } from "./images.ts";
 import { complain, end, fireTimer, interrupt, leave, newProcess, signal } from "./lives.ts";
 import { handedOver } from "./mail.ts";
 import { choose, loads, rebalance } from "./placement.ts";
-import type { HomeState, JobSpec, PlacedWhy, Process } from "./state.ts";
+import type { HomeState, JobSpec, PlacedWhy, Process, StayRecord } from "./state.ts";
 import { newTally, nextDueMs, settle, takeDue, takeFreed, touch, who } from "./tally.ts";
 
 /** How often the home looks whether a host stands idle while another is crowded. */
@@ -64,6 +72,7 @@ export function step(state: HomeState, event: HomeEvent, nowMs: number): HomeEff
         memoryBytes: 0,
         reason: "not heard from yet",
         leftMs: nowMs,
+        latenessMs: [],
         images: new Set(),
       });
       out({
@@ -286,9 +295,9 @@ function balance(state: HomeState, out: Out, nowMs: number): void {
 // ---- messages ----
 
 function onMessage(state: HomeState, host: HostId, message: Message, out: Out, nowMs: number): void {
+  const record = state.hosts.get(host);
+  if (!record) return;
   if (message.type === "status") {
-    const record = state.hosts.get(host);
-    if (!record) return;
     record.slots = message.slots;
     record.memoryBytes = message.memoryBytes;
     record.reason = message.reason;
@@ -324,8 +333,10 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
   switch (message.type) {
     case "running":
       if (!p.where.recalledTo) p.where.answerByMs = Number.POSITIVE_INFINITY;
+      heardNow(record, message.runningMs, nowMs);
       if (last) {
-        const runningMs = Math.min(nowMs, Math.max(message.runningMs, last.placedMs, p.frozenSinceMs ?? 0));
+        const saidMs = timeOf(record, message.runningMs);
+        const runningMs = Math.min(nowMs, Math.max(saidMs, last.placedMs, p.frozenSinceMs ?? 0));
         last.runningMs = runningMs;
         last.freezeMs = p.frozenSinceMs === undefined ? undefined : runningMs - p.frozenSinceMs;
         p.frozenSinceMs = undefined;
@@ -342,9 +353,10 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       return saved(state, p, message, out);
     case "returned": {
       const next = p.where.recalledTo;
+      if (message.used) note(p, last, message.used);
       leave(state, p, message.why, out, nowMs);
       p.cpuSavedMs = p.cpuMs;
-      p.frozenSinceMs ??= Math.min(Math.max(message.stoppedMs, p.where.sinceMs), nowMs);
+      p.frozenSinceMs ??= Math.min(Math.max(timeOf(record, message.stoppedMs), p.where.sinceMs), nowMs);
       const before = stayIn(state, p);
       // "recalledTo" its own host means: anywhere.
       p.where = { kind: "nowhere", why: message.why, next: next === host ? undefined : next };
@@ -354,8 +366,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       return;
     }
     case "refuse": {
-      const record = state.hosts.get(host);
-      if (message.code === "ENOENT" && record && !p.where.sentAll) {
+      if (message.code === "ENOENT" && !p.where.sentAll) {
         record.images.clear(); // it has forgotten what it had: send everything again, once
         leave(state, p, message.reason, out, nowMs);
         p.where = { kind: "nowhere", why: "refused", next: host };
@@ -363,10 +374,8 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       }
       if (message.code === "EIO" || message.code === "ENOENT")
         return lost(state, p, message.reason, true, out, nowMs);
-      if (record) {
-        record.slots = 0; // until it says that it takes again
-        record.reason = message.reason;
-      }
+      record.slots = 0; // until it says that it takes again
+      record.reason = message.reason;
       leave(state, p, `refused: ${message.reason}`, out, nowMs);
       p.where = { kind: "nowhere", why: "refused", next: undefined };
       return;
@@ -375,16 +384,19 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       complain(p, `process ${p.pid} failed: ${message.code}: ${message.reason}`, out);
       return end(state, p, { status: 1, signal: undefined, value: new Uint8Array() }, out, nowMs);
     case "usage":
-      if (last) {
-        p.cpuMs += message.cpuMs - last.cpuMs;
-        last.cpuMs = message.cpuMs;
-      }
-      p.memoryBytes = message.memoryBytes;
-      touch(state, p);
+      note(p, last, message);
       return checkpointIfWorthIt(state, p, out);
     default: // what only hosts are sent
       return;
   }
+}
+
+function note(p: Process, stay: StayRecord | undefined, { cpuMs, memoryBytes }: Used): void {
+  if (stay) {
+    p.cpuMs += cpuMs - stay.cpuMs;
+    stay.cpuMs = cpuMs;
+  }
+  p.memoryBytes = memoryBytes;
 }
 
 const release = (host: HostId, stay: Stay, to: string, out: Out) =>

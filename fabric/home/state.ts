@@ -206,6 +206,8 @@ export interface HostRecord {
   reason: string;
   /** When something of this job left it last; until then, when it came. */
   leftMs: number;
+  /** Of what it said last to be now, how late that was here. */
+  readonly latenessMs: number[];
   /** What it was sent, or sent: it need not be sent again. */
   readonly images: Set<ImageId>;
 }

@@ -10,7 +10,13 @@ import { LIMITS } from "../base/limits.ts";
 import type { Clock, Random } from "../base/ports.ts";
 import type { Command, HomeLink, Report, SnapshotReason } from "../kernel/executor-messages.ts";
 import { CALLS, type Call, decodeCall, encodeAnswer, encodeError } from "../wire/calls.ts";
-import { type EncodedImage, NOTHING_LEARNED, type Snapshot, type StayKey } from "../wire/messages.ts";
+import {
+  type EncodedImage,
+  NOTHING_LEARNED,
+  type Snapshot,
+  type StayKey,
+  type Used,
+} from "../wire/messages.ts";
 import { HandedLetters } from "./handed-letters.ts";
 import { KeptAnswers } from "./kept-answers.ts";
 import { Learnings } from "./learnings.ts";
@@ -73,6 +79,12 @@ type Placing = Extract<Command, { type: "place" }>;
 
 /** Where in its life a process is, for what it learns of the clock: a poll and a call are each a moment of their own. */
 const momentOf = (p: Resident) => p.machine.polls + p.calls;
+
+const usedBy = ({ cpuMs, machine: { memoryBytes, polls } }: Resident): Used => ({
+  cpuMs,
+  memoryBytes,
+  polls,
+});
 
 /** A snapshot, and those of its images that nobody has yet. */
 interface Taken {
@@ -222,10 +234,11 @@ export class Executor {
     });
   }
 
-  /** One after the other, each in a task of its own: what is said meanwhile is heard before the next is begun. */
+  /** The first at the end of this task, others after it each in one of its own: what is said meanwhile is heard before the next is begun. */
   async #arrive(command: Placing): Promise<void> {
+    const isFirst = this.#unfinished.size === 0;
     this.#arriving.add(command.key);
-    await this.#nextTask();
+    await (isFirst ? undefined : this.#nextTask());
     if (this.#arriving.delete(command.key)) await this.#place(command);
   }
 
@@ -569,14 +582,12 @@ export class Executor {
 
   #leave(p: Resident, why: SnapshotReason, taken: Taken, tookMs: number): void {
     p.state = { kind: "frozen" };
-    this.#reportUsage(p);
     const learned = p.learned.take();
-    this.#options.report({ type: "snapshot", key: p.key, why, ...taken, learned, tookMs });
+    this.#options.report({ type: "snapshot", key: p.key, why, ...taken, learned, tookMs, used: usedBy(p) });
   }
 
   #reportUsage(p: Resident): void {
     p.cpuReportedMs = p.cpuMs;
-    const { memoryBytes, polls } = p.machine;
-    this.#options.report({ type: "usage", key: p.key, cpuMs: p.cpuMs, memoryBytes, polls });
+    this.#options.report({ type: "usage", key: p.key, used: usedBy(p) });
   }
 }

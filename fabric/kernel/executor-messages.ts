@@ -1,7 +1,7 @@
 /** What a host's daemon and its executors (workers that own interpreters) say to each other: plain data, cloned. */
 import type { ErrorCode } from "../base/errors.ts";
 import type { CachedId, CallNumber, ImageId, JobId } from "../base/ids.ts";
-import type { EncodedImage, Learned, MessageOf, Snapshot, StayKey } from "../wire/messages.ts";
+import type { EncodedImage, Learned, MessageOf, Snapshot, StayKey, Used } from "../wire/messages.ts";
 
 /** A link to a home, numbered by the daemon. What one home says is of no process of another's, whatever that is called. */
 export type HomeLink = number & { readonly link: unique symbol };
@@ -73,15 +73,11 @@ export type Report =
       readonly learned: Learned;
       /** Since it stopped. */
       readonly tookMs: number;
+      /** Of one that leaves and has begun. */
+      readonly used?: Used;
     }
   | { readonly type: "failed"; readonly key: StayKey; readonly code: ErrorCode; readonly reason: string }
-  | {
-      readonly type: "usage";
-      readonly key: StayKey;
-      readonly cpuMs: number;
-      readonly memoryBytes: number;
-      readonly polls: number;
-    }
+  | { readonly type: "usage"; readonly key: StayKey; readonly used: Used }
   /** Answer to `stale`: these are not given again, and that they were is reported. */
   | { readonly type: "forgotten" }
   /** Answer to `prepare`; `image` is the last of the chain. A failure shows when the process comes. */

@@ -10,7 +10,15 @@ import { unreachable } from "../base/errors.ts";
 import type { HostId, ImageId, JobId } from "../base/ids.ts";
 import { askedBytes, LIMITS } from "../base/limits.ts";
 import { type Departure, freeze, offer, overdue } from "../migrate/departure.ts";
-import { type Message, type MessageOf, type Stay, type StayKey, stayKey, stayOf } from "../wire/messages.ts";
+import {
+  type Message,
+  type MessageOf,
+  type Stay,
+  type StayKey,
+  stayKey,
+  stayOf,
+  type Used,
+} from "../wire/messages.ts";
 import type { Command, HomeLink, Report } from "./executor-messages.ts";
 import { type HomeClock, heard, homeTime, UNHEARD } from "./home-clock.ts";
 import { chainOf, keep } from "./kept-images.ts";
@@ -232,6 +240,11 @@ const allowedExecutors = (state: KernelState): number[] =>
 
 const pause = ({ key, executor }: Guest, paused: boolean, out: Out) =>
   out({ type: "command", executor, command: { type: "pause", key, paused } });
+
+function note(guest: Guest, { cpuMs, memoryBytes }: Used): void {
+  guest.cpuMs = cpuMs;
+  guest.memoryBytes = memoryBytes;
+}
 
 /** The newest leave while all together have more memory than the owner gives. */
 function shed(state: KernelState, out: Out, nowMs: number): void {
@@ -484,30 +497,24 @@ function onReport(
       return send({ type: "call", ...stay, call, request, waits, learned, snapshot, images, tookMs });
     }
     case "snapshot": {
-      const { why, snapshot, images, learned, tookMs } = report;
+      const { why, snapshot, images, learned, tookMs, used } = report;
       if (!home) return;
       keep(home, images);
       if (why === "save")
         return snapshot && send({ type: "saved", ...stay, snapshot, images, learned, tookMs });
       guest.departure = offer(guest.departure, why, nowMs);
       const stoppedMs = homeTime(home.clock, nowMs - agoMs - tookMs);
-      return send({ type: "returned", ...stay, snapshot, images, learned, why, stoppedMs });
+      if (used) note(guest, used);
+      return send({ type: "returned", ...stay, snapshot, images, learned, why, stoppedMs, used });
     }
     case "failed":
       send({ type: "failed", ...stay, code: report.code, reason: report.reason });
       return forget(state, guest, "nowhere: it failed", out);
     case "usage":
-      guest.cpuMs = report.cpuMs;
-      guest.memoryBytes = report.memoryBytes;
+      note(guest, report.used);
       out({ type: "changed" });
       shed(state, out, nowMs);
-      return send({
-        type: "usage",
-        ...stay,
-        cpuMs: report.cpuMs,
-        memoryBytes: report.memoryBytes,
-        polls: report.polls,
-      });
+      return send({ type: "usage", ...stay, ...report.used });
     default:
       unreachable(report);
   }

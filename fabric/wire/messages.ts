@@ -26,7 +26,7 @@ import type { BaseId, CachedId, CallNumber, Epoch, HostId, ImageId, JobId, Pid }
 import { LIMITS } from "../base/limits.ts";
 
 /** Raised whenever a message changes its form or meaning; hosts of different versions refuse each other. */
-export const PROTOCOL_VERSION = 7;
+export const PROTOCOL_VERSION = 8;
 
 const id = <T extends HostId | JobId | BaseId | ImageId>() => branded<T>(text(64));
 const words = text(1024);
@@ -37,6 +37,11 @@ const stay = {
   pid: branded<Pid>(varint),
   epoch: branded<Epoch>(varint),
 };
+
+/** What a process has used in this stay, for the owner and the author to see: CPU time; memory; interrupt polls since birth. */
+const usage = { cpuMs: finite, memoryBytes: varint, polls: varint };
+const used = struct(usage);
+export type Used = Carried<typeof used>;
 
 /** Names in a chain: those of its images' parts. */
 const CHAIN_MAX = LIMITS.imageChain * LIMITS.imageParts;
@@ -224,15 +229,16 @@ const message = union({
       why: oneOf(["reclaimed", "recalled", "preempted"]),
       /** When it stopped, by the home's clock as the host knows it. */
       stoppedMs: finite,
+      /** Its last; undefined where it has not begun. */
+      used: optional(used),
     }),
   ],
   /** It can never go on, through its own doing. */
   failed: [36, struct({ ...stay, code: oneOf(ERROR_CODES), reason: text(64 * 1024) })],
-  /** CPU time in this stay and memory, for the owner and the author to see. */
   forgotten: [38, struct({ job: id<JobId>(), cached: cachedIds })],
   /** It has the images that end with this one at hand, or cannot have them. */
   prepared: [39, struct({ job: id<JobId>(), image: id<ImageId>() })],
-  usage: [37, struct({ ...stay, cpuMs: finite, memoryBytes: varint, polls: varint })],
+  usage: [37, struct({ ...stay, ...usage })],
 });
 
 export type Message = Carried<typeof message>;

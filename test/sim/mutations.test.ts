@@ -8,7 +8,7 @@ import { applied, MUTATIONS } from "./mutations.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 /** Of these, the first quarter is lived: in that a mutation must have been noticed. Most are by the twentieth. */
-const SEEDS = 6_000;
+const SEEDS = 16_000;
 
 /** What the simulator says of it: the first line of a violation, or undefined. */
 async function violationUnder(mutation: string): Promise<string | undefined> {

@@ -105,7 +105,6 @@ test("what has only just been sent goes back untouched, and does not run", async
     { type: "snapshot", key, why: "reclaimed", snapshot: undefined, images: [] },
   ]);
   executor.handle({ type: "drop", key });
-  await turn();
   executor.handle({
     type: "place",
     home: 1 as HomeLink,

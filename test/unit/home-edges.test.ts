@@ -51,6 +51,7 @@ test("answers that a snapshot contains are not kept", () => {
   const answers = [4, 5, 6].map((n) => ({ call: callNumber(n), answer: new Uint8Array(1) }));
   b.say("far", {
     type: "returned",
+    used: undefined,
     ...{ job: JOB, pid: pid(child), epoch },
     snapshot: snapshotOf(6),
     images: imagesOf(snapshotOf(6)),

@@ -27,6 +27,7 @@ function isSentAway(b: Bench, p: number): void {
   const snapshot = snapshotOf(1, false);
   b.say(b.placed(p).host, {
     type: "returned",
+    used: undefined,
     ...stayOf(b, p),
     snapshot,
     images: imagesOf(snapshot),

@@ -94,6 +94,7 @@ describe("moving one that runs", () => {
     const snapshot = { ...snapshotOf(1, false), chain: [last] };
     b.say("far", {
       type: "returned",
+      used: undefined,
       ...stay(),
       snapshot,
       images: [],
@@ -213,6 +214,7 @@ describe("placing", () => {
     const snapshot = snapshotOf(3);
     b.say("home", {
       type: "returned",
+      used: undefined,
       ...stay,
       snapshot,
       images: imagesOf(snapshot),
@@ -273,6 +275,7 @@ describe("one running copy", () => {
     const stay = { job: JOB, pid: pid(1), epoch: b.placed(1).epoch };
     const back = {
       type: "returned" as const,
+      used: undefined,
       ...stay,
       snapshot: undefined,
       images: [],
@@ -310,6 +313,7 @@ describe("images", () => {
     const stay = { job: JOB, pid: pid(child), epoch: b.placed(child).epoch };
     const back = {
       type: "returned" as const,
+      used: undefined,
       ...stay,
       snapshot: undefined,
       images: [],

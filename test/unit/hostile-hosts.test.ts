@@ -208,6 +208,7 @@ describe("a host that lies to a home", () => {
             },
             {
               type: "returned",
+              used: undefined,
               ...stay,
               snapshot,
               images,
@@ -301,6 +302,7 @@ describe("a host that lies to a home", () => {
       b.say(where.host, { type: "usage", ...b.stay(2), cpuMs: 1, memoryBytes: 1, polls: 1 });
       b.say(where.host, {
         type: "returned",
+        used: undefined,
         ...b.stay(2),
         snapshot: undefined,
         images: [],

@@ -38,7 +38,7 @@ class Bench {
     return this.do({
       type: "report",
       executor,
-      report: { type: "usage", key, cpuMs: 1, memoryBytes, polls: 1 },
+      report: { type: "usage", key, used: { cpuMs: 1, memoryBytes, polls: 1 } },
     });
   }
 }

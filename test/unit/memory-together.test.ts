@@ -133,9 +133,7 @@ class Scene {
         this.#reports(name, {
           type: "usage",
           key: command.key,
-          cpuMs: 1,
-          memoryBytes: this.#size(job, pid),
-          polls: 1,
+          used: { cpuMs: 1, memoryBytes: this.#size(job, pid), polls: 1 },
         });
       }
       if (command.type === "snapshot") this.#reports(name, back(command.key));

@@ -26,6 +26,7 @@ function moves(b: Bench, p: number): void {
   const snapshot = snapshotOf(1, false);
   b.say(host, {
     type: "returned",
+    used: undefined,
     ...stayOf(b, p),
     snapshot,
     images: imagesOf(snapshot),

@@ -34,13 +34,13 @@ const learned = {
 /** Every message once, those with optional parts with and without them. */
 const GOLDEN: [Message, string][] = [
   [
-    { type: "hello", protocol: 7, base: baseId("base"), host: hostId("host"), name: "Zoë", platform: "Node" },
-    "0107046261736504686f7374045a6fc3ab044e6f64650000",
+    { type: "hello", protocol: 8, base: baseId("base"), host: hostId("host"), name: "Zoë", platform: "Node" },
+    "0108046261736504686f7374045a6fc3ab044e6f64650000",
   ],
   [
     {
       type: "hello",
-      protocol: 7,
+      protocol: 8,
       base: baseId("base"),
       host: hostId("host"),
       name: "",
@@ -48,7 +48,7 @@ const GOLDEN: [Message, string][] = [
       proof: { key: new Uint8Array(32).fill(2), signature: new Uint8Array(64).fill(3) },
       member: new Uint8Array(32).fill(4),
     },
-    `0107046261736504686f7374000001${"02".repeat(32)}${"03".repeat(64)}01${"04".repeat(32)}`,
+    `0108046261736504686f7374000001${"02".repeat(32)}${"03".repeat(64)}01${"04".repeat(32)}`,
   ],
   [
     {
@@ -140,8 +140,22 @@ const GOLDEN: [Message, string][] = [
       learned: NOTHING_LEARNED,
       why: "preempted",
       stoppedMs: 0,
+      used: undefined,
     },
-    "23036a6f6207ac02000000000000020000000000000000",
+    "23036a6f6207ac0200000000000002000000000000000000",
+  ],
+  [
+    {
+      type: "returned",
+      ...stay,
+      snapshot: undefined,
+      images: [],
+      learned: NOTHING_LEARNED,
+      why: "recalled",
+      stoppedMs: 0,
+      used: { cpuMs: 1.5, memoryBytes: 65536, polls: 9 },
+    },
+    "23036a6f6207ac0200000000000001000000000000000001000000000000f83f80800409",
   ],
   [{ type: "failed", ...stay, code: "ENOMEM", reason: "no" }, "24036a6f6207ac020b026e6f"],
   [
@@ -184,7 +198,7 @@ describe("messages", () => {
 
   test("none is missing here", () => {
     expect(new Set(GOLDEN.map(([{ type }]) => type))).toEqual(new Set(Object.keys(TYPES)));
-    expect(PROTOCOL_VERSION).toBe(7);
+    expect(PROTOCOL_VERSION).toBe(8);
   });
 
   test("cut short, longer, or with any bit flipped, they are refused or another message, and nothing is thrown", () => {
