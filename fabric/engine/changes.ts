@@ -110,37 +110,33 @@ export function withChanges(before: readonly Page[], changes: Changes, pagesMax:
     if (number + count > pagesMax) return new Invalid("a page is outside the memory");
     for (let i = 0; i < count; i++) numbers.push(number++);
   }
-  const differences = spread(changes, numbers.length * PAGE_WORDS);
-  if (differences instanceof Invalid) return differences;
+  const changed = new Uint8Array(numbers.length * PAGE_BYTES);
+  for (const [i, n] of numbers.entries()) changed.set(before[n] ?? ZEROS, i * PAGE_BYTES);
+  const wrong = apply(changes, new Int32Array(changed.buffer));
+  if (wrong) return wrong;
   const pages = [...before];
   numbers.forEach((n, i) => {
-    const words = differences.subarray(i * PAGE_WORDS, (i + 1) * PAGE_WORDS);
-    const old = wordsOf(pages[n] ?? ZEROS);
-    for (let k = 0; k < PAGE_WORDS; k++) (words[k] as number) ^= old[k] as number;
     while (pages.length < n) pages.push(ZEROS);
-    pages[n] = new Uint8Array(words.buffer, words.byteOffset, PAGE_BYTES);
+    pages[n] = changed.subarray(i * PAGE_BYTES, (i + 1) * PAGE_BYTES);
   });
   return pages;
 }
 
-/** The words of all pages, those that have not changed as zeros. */
-function spread({ stretches, words }: Changes, total: number): Int32Array | Invalid {
+/** Makes of the pages what they became, one after the other. */
+function apply({ stretches, words }: Changes, to: Int32Array): Invalid | undefined {
   if (stretches.length % 4 || words.length % 4) return new Invalid("a list is cut short");
   const lengths = new Uint16Array(stretches.slice().buffer);
   const from = together(words);
-  const to = new Int32Array(total);
   let at = 0;
   let read = 0;
   for (let i = 0; i < lengths.length; i += 2) {
     const [same = 0, changed = 0] = [lengths[i], lengths[i + 1]];
     at += same;
-    if (at + changed > total || read + changed > from.length)
+    if (at + changed > to.length || read + changed > from.length)
       return new Invalid("more words have changed than there are");
-    to.set(from.subarray(read, read + changed), at);
-    at += changed;
-    read += changed;
+    for (const end = at + changed; at < end; at++) (to[at] as number) ^= from[read++] as number;
   }
-  return read === from.length ? to : new Invalid("words are left over");
+  return read === from.length ? undefined : new Invalid("words are left over");
 }
 
 /** Where there are many words: their bytes apart, by significance. */

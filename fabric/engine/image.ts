@@ -25,7 +25,7 @@ import { changesBetween, withChanges } from "./changes.ts";
 import { fromHex, hex } from "./engine.ts";
 import { WASM_PAGE_BYTES } from "./instance.ts";
 import { FRAMES_BYTES } from "./memory-map.ts";
-import { type Breathe, deflate, hashOf, inflate } from "./packing.ts";
+import { deflate, hashOf, inflate, type Packing } from "./packing.ts";
 import { flat, PAGE_BYTES, type Page, ZEROS } from "./pages.ts";
 
 /** Everything of a stopped machine that is not in its memory. */
@@ -128,8 +128,12 @@ export function imageId(encoded: Uint8Array): string | undefined {
 
 const NONE = new Uint8Array(32);
 
-/** With `since`: only what has changed since that image, readable by those who have it. `breathe`: lets others run between two steps. */
-export async function encodeImage(image: Image, since?: NamedImage, breathe?: Breathe): Promise<Uint8Array> {
+/** With `since`: only what has changed since that image, readable by those who have it. */
+export async function encodeImage(
+  image: Image,
+  since?: NamedImage,
+  packing: Packing = {},
+): Promise<Uint8Array> {
   const { registers, base } = image;
   const plain = encode(body, {
     ...registers,
@@ -142,7 +146,7 @@ export async function encodeImage(image: Image, since?: NamedImage, breathe?: Br
   const parent = since ? fromHex(since.id) : NONE;
   const [integrity, deflated] = await Promise.all([
     hashOf(engine, id, parent, plain),
-    deflate(plain, breathe),
+    deflate(plain, packing),
   ]);
   return encode(header, {
     magic: MAGIC,

@@ -6,8 +6,11 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { deflateSync, inflateSync } from "fflate";
 import { Invalid } from "../base/codec.ts";
 
-/** Up to here, 1–2 ms of work. */
-const AT_ONCE_BYTES = 32 * 1024;
+/** Up to here, 1–3 ms of work. */
+const AT_ONCE_BYTES = 48 * 1024;
+
+/** Up to here, what is in a hurry leaves sooner as it is: packing takes 0.3 ms, and saves a kilobyte. */
+const AS_IT_IS_BYTES = 4 * 1024;
 
 /** Node's zlib, as far as it is used here. */
 interface Zlib {
@@ -30,6 +33,12 @@ const PART_BYTES = 4 << 20;
 /** Called between two steps of work, of a few milliseconds each: lets others run. */
 export type Breathe = () => Promise<void>;
 
+export interface Packing {
+  readonly breathe?: Breathe | undefined;
+  /** Somebody stands still until it is packed and has arrived. */
+  readonly hurries?: boolean | undefined;
+}
+
 /** What compression is given at a time: a browser packs that in one go. */
 const STEP_BYTES = 128 * 1024;
 
@@ -41,7 +50,8 @@ export async function hashOf(...parts: Uint8Array[]): Promise<Uint8Array> {
 }
 
 /** As "deflate-raw" (RFC 1951). */
-export async function deflate(plain: Uint8Array, breathe?: Breathe): Promise<Uint8Array> {
+export async function deflate(plain: Uint8Array, { breathe, hurries }: Packing): Promise<Uint8Array> {
+  if (hurries && plain.length <= AS_IT_IS_BYTES) return deflateSync(plain, { level: 0 });
   if (plain.length <= AT_ONCE_BYTES) return deflateSync(plain);
   if (zlib) return deflateBySteps(zlib, plain, breathe);
   const stream = new CompressionStream("deflate-raw");

@@ -227,7 +227,7 @@ class EngineMachine implements RunningMachine {
     const images: EncodedImage[] = [];
     let named = since?.named;
     for (const part of partsOf(image, before)) {
-      const bytes = await encodeImage(part, named, breathe);
+      const bytes = await encodeImage(part, named, { breathe, hurries: leaves });
       const id = toImageId(must(imageId(bytes), "name of an image just encoded"));
       images.push({ id, bytes });
       named = { id, image: part };
