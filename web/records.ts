@@ -67,7 +67,7 @@ export function saveRecord(store: Store, record: JobRecord): Promise<void> {
     await store.set(keyOf(record.id), record);
     const ids = [record.id, ...(await idsIn(store)).filter((id) => id !== record.id)];
     await store.set(INDEX_KEY, ids.slice(0, RECORDS_MAX));
-    for (const id of ids.slice(RECORDS_MAX)) await store.delete(keyOf(id));
+    await store.deleteAll(ids.slice(RECORDS_MAX).map(keyOf));
   });
 }
 
@@ -78,7 +78,7 @@ export function forgetRecord(store: Store, id: JobId): Promise<void> {
       INDEX_KEY,
       ids.filter((other) => other !== id),
     );
-    await store.delete(keyOf(id));
+    await store.deleteAll([keyOf(id)]);
   });
 }
 

@@ -55,7 +55,9 @@ export interface Link {
 export interface Store {
   get<T>(key: string): Promise<T | undefined>;
   set(key: string, value: unknown): Promise<void>;
-  delete(key: string): Promise<void>;
+  /** In this order: should it end in between, none is missing before one that is there. */
+  setAll(entries: readonly (readonly [key: string, value: unknown])[]): Promise<void>;
+  deleteAll(keys: readonly string[]): Promise<void>;
   /** Of the values whose keys begin so. */
   keys(prefix: string): Promise<string[]>;
 }

@@ -13,6 +13,10 @@ import { decodeSavedJob, encodeSavedJob, type JobAtRest } from "./saved-job.ts";
 const EVERY_MS = 250;
 /** After a failure, which is most often a store that is full; twice as long after each further one. */
 const RETRY_MS = { first: 4_000, most: 60_000 };
+/** Written at once: a store in a browser takes a few milliseconds for each time it is asked, and so for a mebibyte. */
+const BATCH_BYTES = 1 << 20;
+/** While a process is between two hosts, keeping waits, looking again this often; and no longer than EVERY_MS. */
+const LOOK_MS = 10;
 /** Keeping takes at most one part in this many of the home's time. */
 const SHARE = 10;
 
@@ -69,16 +73,22 @@ export class JobKeeper {
   progress(): void {
     if (this.#planned || this.#over) return;
     this.#planned = true;
-    this.#clock.after(this.#waitMs, () => {
-      this.keep().catch((error) => {
-        this.#waitMs = Math.min(Math.max(2 * this.#waitMs, RETRY_MS.first), RETRY_MS.most);
-        this.progress();
-        if (this.#said === String(error)) return;
-        this.#said = String(error);
-        this.#log(
-          `the job is not kept, and would end with this home, until that is possible again: ${this.#said}`,
-        );
-      });
+    this.#clock.after(this.#waitMs, () => this.#keepWhenStill(this.#clock.monotonic() + EVERY_MS));
+  }
+
+  #keepWhenStill(atLastMs: number): void {
+    if (this.#job.moves && this.#clock.monotonic() < atLastMs) {
+      this.#clock.after(LOOK_MS, () => this.#keepWhenStill(atLastMs));
+      return;
+    }
+    this.keep().catch((error) => {
+      this.#waitMs = Math.min(Math.max(2 * this.#waitMs, RETRY_MS.first), RETRY_MS.most);
+      this.progress();
+      if (this.#said === String(error)) return;
+      this.#said = String(error);
+      this.#log(
+        `the job is not kept, and would end with this home, until that is possible again: ${this.#said}`,
+      );
     });
   }
 
@@ -103,17 +113,14 @@ export class JobKeeper {
       const key = contentOf(id, revision);
       parts.set(key, this.#kept.has(key) ? bytes : bytes.slice());
     }
-    for (const [key, bytes] of parts) {
-      if (this.#kept.has(key)) continue;
-      await this.#store.set(key, bytes);
-      this.#kept.add(key);
+    const fresh = [...parts].filter(([key]) => !this.#kept.has(key));
+    for (const batch of batches([...fresh, [bodyOf(id), body]])) {
+      await this.#store.setAll(batch);
+      for (const [key] of batch) if (parts.has(key)) this.#kept.add(key);
     }
-    await this.#store.set(bodyOf(id), body);
-    for (const key of [...this.#kept])
-      if (!parts.has(key)) {
-        await this.#store.delete(key);
-        this.#kept.delete(key);
-      }
+    const old = [...this.#kept].filter((key) => !parts.has(key));
+    if (old.length > 0) await this.#store.deleteAll(old);
+    for (const key of old) this.#kept.delete(key);
     this.#waitMs = EVERY_MS;
     this.#said = "";
     const tookMs = this.#clock.monotonic() - began;
@@ -134,10 +141,26 @@ export class JobKeeper {
   }
 }
 
+type Entry = readonly [key: string, value: Uint8Array];
+
+function batches(entries: readonly Entry[]): Entry[][] {
+  const all: Entry[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const entry of entries) {
+    bytes += entry[1].length;
+    if (bytes > BATCH_BYTES) {
+      all.push([]);
+      bytes = entry[1].length;
+    }
+    all.at(-1)?.push(entry);
+  }
+  return all;
+}
+
 /** Deletes what a store has of a job. */
 export async function forgetJob(store: Store, job: JobId): Promise<void> {
-  await store.delete(bodyOf(job)); // first: what is left without it is nobody's
-  for (const key of await store.keys(prefix(job))) await store.delete(key);
+  await store.deleteAll([bodyOf(job)]); // first: what is left without it is nobody's
+  await store.deleteAll(await store.keys(prefix(job)));
 }
 
 /** The jobs that a store has. */

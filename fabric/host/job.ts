@@ -121,6 +121,13 @@ export class Job {
     return this.#options.spec.id;
   }
 
+  /** Whether a process runs nowhere, between two hosts. */
+  get moves(): boolean {
+    for (const { where, frozenSinceMs } of this.state.processes.values())
+      if (where.kind === "at" && (where.recalledTo !== undefined || frozenSinceMs !== undefined)) return true;
+    return false;
+  }
+
   /** Whether a host is linked, or being greeted. */
   has(host: HostId): boolean {
     return this.#links.has(host);
@@ -182,9 +189,11 @@ export class Job {
   }
 
   #step(event: HomeEvent): void {
-    const effects = step(this.state, event, this.#options.clock.now());
-    const { whenKept } = this.#options;
+    const nowMs = this.#options.clock.now();
+    const effects = step(this.state, event, nowMs);
+    const { whenKept, onEvent } = this.#options;
     for (const effect of effects) {
+      if (effect.type === "event") continue;
       if (whenKept && effect.type === "file" && CHANGES.includes(effect.operation.name)) {
         this.#files.intend(effect.pid, effect.operation);
         this.#held.push(effect);
@@ -194,6 +203,8 @@ export class Job {
       this.#releasing = true;
       this.#releaseHeld(whenKept);
     }
+    // Last: who only looks does not hold up what happens.
+    for (const effect of effects) if (effect.type === "event") onEvent(effect.event, nowMs);
     if (effects.length > 0) this.#options.onChange();
     this.#options.onProgress?.();
   }

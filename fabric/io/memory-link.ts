@@ -1,5 +1,10 @@
-/** Links between parties of one process. Messages arrive in tasks of their own, as they would from a network. */
+/**
+ * Links between parties of one process. Messages arrive when their sender has done what it is about, as they would from a network:
+ * at the end of its task, and so without waiting for whatever else the thread has to do; and what comes of what comes of them, in a
+ * task of its own, so that no two parties can keep the thread to themselves.
+ */
 import type { Link, LinkEnd } from "../base/ports.ts";
+import { inNextTask } from "./tasks.ts";
 
 export function linkPair(): [Link, Link] {
   const a = new MemoryEnd();
@@ -18,13 +23,13 @@ class MemoryEnd implements Link {
 
   send(message: Uint8Array): void {
     const { other } = this;
-    if (!this.#ended && other) later(() => !other.#ended && other.onMessage(message));
+    if (!this.#ended && other) soon(() => !other.#ended && other.onMessage(message));
   }
 
   close(reason: string): void {
     const { other } = this;
-    later(() => this.#end({ reason }));
-    if (other) later(() => other.#end({ reason }));
+    soon(() => this.#end({ reason }));
+    if (other) soon(() => other.#end({ reason }));
   }
 
   #end(how: LinkEnd): void {
@@ -34,40 +39,32 @@ class MemoryEnd implements Link {
   }
 }
 
-const waiting: (() => void)[] = [];
-let channel: MessageChannel | undefined;
-let isPlanned = false;
+/** A message that came of a message that came of … so many is left to the next task. */
+const DEPTH_MAX = 4;
+/** Of the message that is being received; 0 outside. */
+let depth = 0;
+/** Messages that wait for a task. */
+let waiting = 0;
 
-/**
- * A task queue without the delays of timers; made when first used, so that importing this keeps no process alive. What
- * is there when a task begins is run by that task, what comes of it by the next.
- */
-function later(run: () => void): void {
-  waiting.push(run);
-  plan();
-}
-
-function plan(): void {
-  if (!channel) {
-    channel = new MessageChannel();
-    channel.port1.onmessage = runAll;
+/** In the order of the calls. */
+function soon(run: () => void): void {
+  // Nothing overtakes what waits for a task.
+  if (depth < DEPTH_MAX && waiting === 0) {
+    const its = depth + 1;
+    return queueMicrotask(() => runAt(its, run));
   }
-  if (waiting.length === 0) return release(channel.port1);
-  if (isPlanned) return;
-  isPlanned = true;
-  hold(channel.port1);
-  channel.port2.postMessage(0);
+  waiting++;
+  inNextTask(() => {
+    waiting--;
+    run();
+  });
 }
 
-function runAll(): void {
-  isPlanned = false;
+function runAt(its: number, run: () => void): void {
+  depth = its;
   try {
-    for (let left = waiting.length; left > 0; left--) waiting.shift()?.();
+    run();
   } finally {
-    plan(); // also where one failed: the others come all the same
+    depth = 0;
   }
 }
-
-/** Node's ports keep the process alive unless told not to; browsers' have no such method. */
-const release = (port: MessagePort | undefined) => (port as { unref?: () => void } | undefined)?.unref?.();
-const hold = (port: MessagePort) => (port as { ref?: () => void }).ref?.();

@@ -1,5 +1,5 @@
 /** Named values kept by this browser, in IndexedDB. */
-import { createStore, del, get, keys, set, type UseStore } from "idb-keyval";
+import { createStore, delMany, get, keys, set, setMany, type UseStore } from "idb-keyval";
 import type { Store } from "../base/ports.ts";
 
 /** `name`: of the database. Pages of one origin that give the same name share it. Rejects where storage is denied. */
@@ -12,7 +12,12 @@ export function browserStore(name: string): Store {
   return {
     get: async (key) => get(key, values()),
     set: async (key, value) => set(key, value, values()),
-    delete: async (key) => del(key, values()),
+    setAll: async (entries) =>
+      setMany(
+        entries.map(([key, value]) => [key, value]),
+        values(),
+      ),
+    deleteAll: async (keys) => delMany([...keys], values()),
     keys: async (prefix) => (await keys<string>(values())).filter((key) => key.startsWith(prefix)),
   };
 }

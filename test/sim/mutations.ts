@@ -72,8 +72,8 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   "guests run on after their snapshot has left": {
     file: "host/executor.ts",
-    from: '    p.state = { kind: "frozen" };\n    this.#reportUsage(p);',
-    to: "    this.#reportUsage(p);",
+    from: '    p.state = { kind: "frozen" };\n    const learned',
+    to: "    const learned",
   },
   "a host keeps guests whose home it has lost": {
     file: "kernel/kernel.ts",
@@ -132,8 +132,8 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   "a job is kept before its images are": {
     file: "host/job-keeper.ts",
-    from: "await this.#store.set(key, bytes);",
-    to: "void this.#store.set(key, bytes);",
+    from: "batches([...fresh, [bodyOf(id), body]])",
+    to: "batches([[bodyOf(id), body], ...fresh])",
   },
   "what was learned is forgotten before the snapshot has left": {
     file: "host/executor.ts",

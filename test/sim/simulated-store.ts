@@ -33,10 +33,17 @@ export class SimulatedStore {
           party.enter(resolve);
         });
       });
+    const set = (key: string, value: unknown) =>
+      change(() => this.#values.set(key, (value as Uint8Array).slice()));
     return {
+      set,
       get: async <T>(key: string) => this.#values.get(key)?.slice() as T | undefined,
-      set: (key, value) => change(() => this.#values.set(key, (value as Uint8Array).slice())),
-      delete: (key) => change(() => this.#values.delete(key)),
+      setAll: async (entries) => {
+        for (const [key, value] of entries) await set(key, value);
+      },
+      deleteAll: async (keys) => {
+        for (const key of keys) await change(() => this.#values.delete(key));
+      },
       keys: async (prefix) => [...this.#values.keys()].filter((key) => key.startsWith(prefix)),
     };
   }

@@ -38,6 +38,25 @@ class Time {
   }
 }
 
+/** A job as it would be written down, with so many images of a byte. */
+const jobAtRest = (images: number): ReturnType<Job["atRest"]> => ({
+  job: {
+    ...{
+      base: baseId("base"),
+      startedMs: 0,
+      savedMs: 0,
+      disk: undefined,
+      output: [],
+      lines: [],
+      linesEnded: false,
+    },
+    home: saveHome(launched().state),
+    files: new Files(new MemoryDisk()).save(),
+  },
+  images: new Map(Array.from({ length: images }, (_, n) => [imageId(`image ${n}`), new Uint8Array(1)])),
+  contents: new Map<number, Uint8Array>(),
+});
+
 test("a store that is full is asked again, seldom, until it takes the job", async () => {
   const time = new Time();
   const said: string[] = [];
@@ -45,30 +64,15 @@ test("a store that is full is asked again, seldom, until it takes the job", asyn
   let asked = 0;
   const store: Store = {
     get: async () => undefined,
-    set: async () => {
+    set: async () => {},
+    setAll: async () => {
       asked++;
       if (full) throw new Error("no room");
     },
-    delete: async () => {},
+    deleteAll: async () => {},
     keys: async () => [],
   };
-  const atRest = {
-    job: {
-      ...{
-        base: baseId("base"),
-        startedMs: 0,
-        savedMs: 0,
-        disk: undefined,
-        output: [],
-        lines: [],
-        linesEnded: false,
-      },
-      home: saveHome(launched().state),
-      files: new Files(new MemoryDisk()).save(),
-    },
-    images: new Map([[imageId("image"), new Uint8Array(1)]]),
-    contents: new Map<number, Uint8Array>(),
-  };
+  const atRest = jobAtRest(1);
   const job = { id: JOB, ended: new Promise(() => {}), atRest: () => atRest } as unknown as Job;
   const keeper = new JobKeeper(store, job, time.clock, (sentence) => said.push(sentence));
   for (let n = 0; n < 100; n++) {
@@ -84,4 +88,45 @@ test("a store that is full is asked again, seldom, until it takes the job", asyn
   keeper.progress();
   await time.pass(1_000);
   expect(asked).toBeGreaterThan(before);
+});
+
+/** A store that takes everything, and what it was asked for. */
+function asked() {
+  const wishes: string[] = [];
+  const store: Store = {
+    get: async () => undefined,
+    set: async () => {},
+    setAll: async (entries) => void wishes.push(entries.map(([key]) => key.split("/")[2]).join()),
+    deleteAll: async (keys) => void wishes.push(`without ${keys.length}`),
+    keys: async () => [],
+  };
+  return { store, wishes };
+}
+
+test("what is new is written in one go, the job itself last; what it no longer has is deleted in another", async () => {
+  const { store, wishes } = asked();
+  let images = 3;
+  const job = { id: JOB, ended: new Promise(() => {}), atRest: () => jobAtRest(images) } as unknown as Job;
+  const keeper = new JobKeeper(store, job, new Time().clock, () => {});
+  await keeper.keep();
+  images = 1;
+  await keeper.keep();
+  expect(wishes).toEqual(["image,image,image,body", "body", "without 2"]);
+});
+
+test("while a process is between two hosts keeping waits, but not for long", async () => {
+  const time = new Time();
+  const { store, wishes } = asked();
+  const job = { id: JOB, ended: new Promise(() => {}), atRest: () => jobAtRest(0), moves: true };
+  const keeper = new JobKeeper(store, job as unknown as Job, time.clock, () => {});
+  keeper.progress();
+  await time.pass(400);
+  expect(wishes).toEqual([]);
+  await time.pass(200);
+  expect(wishes).toEqual(["body"]);
+  keeper.progress();
+  await time.pass(400);
+  job.moves = false;
+  await time.pass(20);
+  expect(wishes).toEqual(["body", "body"]);
 });

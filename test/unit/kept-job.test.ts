@@ -88,8 +88,8 @@ test("a store in a directory gives back what was set, under any key", async () =
     expect(await store.get("job/a/../b%")).toEqual(Uint8Array.of(1, 2));
     expect(await store.get("other")).toEqual(Uint8Array.of(4));
     expect(await store.keys("job/")).toEqual(["job/a/../b%"]);
-    await store.delete("job/a/../b%");
-    await store.delete("nothing");
+    await store.deleteAll(["job/a/../b%"]);
+    await store.deleteAll(["nothing"]);
     expect(await store.keys("")).toEqual(["other"]);
   } finally {
     rmSync(directory, { recursive: true });
