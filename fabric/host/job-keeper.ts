@@ -52,7 +52,10 @@ export class JobKeeper {
   readonly #log: (sentence: string) => void;
   /** Keys of images and contents that the store has. */
   #kept = new Set<string>();
+  /** From a plan to keep it until that is done. */
   #planned = false;
+  /** Whether the job has gone on since it was kept last. */
+  #isBehind = false;
   #running: Promise<void> = Promise.resolve();
   #over = false;
   #waitMs = EVERY_MS;
@@ -71,6 +74,7 @@ export class JobKeeper {
 
   /** The job has gone on: it is kept again before long. */
   progress(): void {
+    this.#isBehind = true;
     if (this.#planned || this.#over) return;
     this.#planned = true;
     this.#clock.after(this.#waitMs, () => this.#keepWhenStill(this.#clock.monotonic() + EVERY_MS));
@@ -81,15 +85,22 @@ export class JobKeeper {
       this.#clock.after(LOOK_MS, () => this.#keepWhenStill(atLastMs));
       return;
     }
-    this.keep().catch((error) => {
-      this.#waitMs = Math.min(Math.max(2 * this.#waitMs, RETRY_MS.first), RETRY_MS.most);
-      this.progress();
-      if (this.#said === String(error)) return;
-      this.#said = String(error);
-      this.#log(
-        `the job is not kept, and would end with this home, until that is possible again: ${this.#said}`,
-      );
-    });
+    this.keep()
+      .catch((error) => this.#failed(error))
+      .finally(() => {
+        this.#planned = false;
+        if (this.#isBehind) this.progress();
+      });
+  }
+
+  #failed(error: unknown): void {
+    this.#isBehind = true;
+    this.#waitMs = Math.min(Math.max(2 * this.#waitMs, RETRY_MS.first), RETRY_MS.most);
+    if (this.#said === String(error)) return;
+    this.#said = String(error);
+    this.#log(
+      `the job is not kept, and would end with this home, until that is possible again: ${this.#said}`,
+    );
   }
 
   /** Resolves when the job as it is now, or was later, is in the store. */
@@ -100,7 +111,7 @@ export class JobKeeper {
   }
 
   async #write(): Promise<void> {
-    this.#planned = false;
+    this.#isBehind = false;
     if (this.#over) return;
     const began = this.#clock.monotonic();
     const { job, images, contents } = this.#job.atRest();
@@ -121,16 +132,8 @@ export class JobKeeper {
     const old = [...this.#kept].filter((key) => !parts.has(key));
     if (old.length > 0) await this.#store.deleteAll(old);
     for (const key of old) this.#kept.delete(key);
-    this.#waitMs = EVERY_MS;
     this.#said = "";
-    const tookMs = this.#clock.monotonic() - began;
-    if (tookMs * SHARE > EVERY_MS) {
-      this.#planned = true; // and a pause first
-      this.#clock.after(tookMs * SHARE, () => {
-        this.#planned = false;
-        this.progress();
-      });
-    }
+    this.#waitMs = Math.max(EVERY_MS, SHARE * (this.#clock.monotonic() - began));
   }
 
   /** The store forgets the job. */

@@ -130,3 +130,23 @@ test("while a process is between two hosts keeping waits, but not for long", asy
   await time.pass(20);
   expect(wishes).toEqual(["body", "body"]);
 });
+
+test("a store that is slow is asked for a part of the time, however long the job goes on meanwhile", async () => {
+  const time = new Time();
+  const askedAtMs: number[] = [];
+  const setAll = () =>
+    new Promise<void>((resolve) => {
+      askedAtMs.push(time.clock.now());
+      time.clock.after(100, resolve);
+    });
+  const store: Store = { ...asked().store, setAll };
+  const job = { id: JOB, ended: new Promise(() => {}), atRest: () => jobAtRest(0) } as unknown as Job;
+  const keeper = new JobKeeper(store, job, time.clock, () => {});
+  for (let n = 0; n < 2_000; n++) {
+    keeper.progress();
+    await time.pass(10);
+  }
+  expect(askedAtMs.length).toBeGreaterThan(10);
+  for (const [n, atMs] of askedAtMs.slice(1).entries())
+    expect(atMs - (askedAtMs[n] ?? 0)).toBeGreaterThanOrEqual(1_000);
+});
