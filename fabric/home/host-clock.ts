@@ -12,8 +12,8 @@ export function heardNow({ latenessMs }: HostRecord, saidMs: number, nowMs: numb
   if (latenessMs.length > KEPT) latenessMs.shift();
 }
 
-/** The home's time for what the host calls `saidMs`: by the median of what it said last, since now and then a message waits. */
+/** The home's time for what the host calls `saidMs`. By the lower quartile of what it said last: messages wait, of times in whole milliseconds the least says too little. */
 export function timeOf({ latenessMs }: HostRecord, saidMs: number): number {
   const sorted = latenessMs.toSorted((a, b) => a - b);
-  return saidMs + (sorted[Math.floor(sorted.length / 2)] ?? 0) / 2;
+  return saidMs + (sorted[Math.floor(sorted.length / 4)] ?? 0) / 2;
 }

@@ -16,6 +16,8 @@ const MOVES = 100;
 const LARGE_MOVES = 12;
 /** Moves before it counts: they carry what both sides have from then on. */
 const FIRST_MOVES = 10;
+/** And of those that take milliseconds, until the browsers have compiled what each move runs once: in a tab that is open for a while, they have. */
+const WARMING_MOVES = 200;
 
 /** A child with a mebibyte of live heap, a part of which it keeps changing. Programs say when they are as large as they get. */
 const BUSY = `
@@ -50,8 +52,8 @@ export async function migrateSuite(): Promise<Record<string, number>> {
   await using scene = await twoBrowsers();
   const { launcher, relayUrl } = scene;
   await using roost = await join(relayUrl);
-  const small = await moved(launcher, roost, BUSY, MOVES);
-  const large = await moved(launcher, roost, LARGE, LARGE_MOVES);
+  const small = await moved(launcher, roost, BUSY, WARMING_MOVES, MOVES);
+  const large = await moved(launcher, roost, LARGE, FIRST_MOVES, LARGE_MOVES);
   const stalls = await stalled(launcher, roost);
   return {
     "migrate.freeze_p50_ms": percentile(small.freezes, 50),
@@ -78,14 +80,20 @@ interface Moves {
   readonly bytes: readonly number[];
 }
 
-async function moved(launcher: Page, roost: Roost, source: string, times: number): Promise<Moves> {
+async function moved(
+  launcher: Page,
+  roost: Roost,
+  source: string,
+  before: number,
+  times: number,
+): Promise<Moves> {
   const job = await launched(launcher, roost, source);
-  const totals = await toAndFro(job, FIRST_MOVES + times);
+  const totals = await toAndFro(job, before + times);
   const stays = (await childOf(job)).stays.filter(({ why }) => why === "recalled").slice(-times);
   await job.end();
   return {
     freezes: stays.map(({ freezeMs }) => freezeMs ?? Number.POSITIVE_INFINITY),
-    totals: totals.slice(FIRST_MOVES).map(({ began, ended }) => ended - began),
+    totals: totals.slice(before).map(({ began, ended }) => ended - began),
     bytes: stays.map(({ imageBytes }) => imageBytes),
   };
 }
