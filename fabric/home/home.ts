@@ -353,7 +353,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       return saved(state, p, message, out);
     case "returned": {
       const next = p.where.recalledTo;
-      if (message.used) note(p, last, message.used);
+      if (message.used) noteUsage(p, last, message.used);
       leave(state, p, message.why, out, nowMs);
       p.cpuSavedMs = p.cpuMs;
       p.frozenSinceMs ??= Math.min(Math.max(timeOf(record, message.stoppedMs), p.where.sinceMs), nowMs);
@@ -384,14 +384,14 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       complain(p, `process ${p.pid} failed: ${message.code}: ${message.reason}`, out);
       return end(state, p, { status: 1, signal: undefined, value: new Uint8Array() }, out, nowMs);
     case "usage":
-      note(p, last, message);
+      noteUsage(p, last, message);
       return checkpointIfWorthIt(state, p, out);
     default: // what only hosts are sent
       return;
   }
 }
 
-function note(p: Process, stay: StayRecord | undefined, { cpuMs, memoryBytes }: Used): void {
+function noteUsage(p: Process, stay: StayRecord | undefined, { cpuMs, memoryBytes }: Used): void {
   if (stay) {
     p.cpuMs += cpuMs - stay.cpuMs;
     stay.cpuMs = cpuMs;

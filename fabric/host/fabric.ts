@@ -12,7 +12,6 @@ import { specOf } from "../home/saved.ts";
 import type { JobSpec } from "../home/state.ts";
 import { countedLink, type Traffic } from "../io/counted-link.ts";
 import { linkPair } from "../io/memory-link.ts";
-import { inNextTask } from "../io/tasks.ts";
 import type { ExecutorPort } from "../kernel/executor-messages.ts";
 import type { Receipt } from "../kernel/kernel.ts";
 import type { Terms } from "../kernel/terms.ts";
@@ -151,8 +150,6 @@ export class Fabric {
   /** By job and host: not to be tried before, by the monotonic clock, and how long the next wait is. */
   readonly #connecting = new Map<string, { notBeforeMs: number; waitMs: number }>();
   readonly #listeners = new Set<() => void>();
-  /** Whether they are to hear of a change. */
-  #telling = false;
   readonly #readers = new Set<Link>();
   #daemon: HostDaemon | undefined;
   #starting: Promise<{ daemon: HostDaemon; self: Self }> | undefined;
@@ -497,14 +494,8 @@ export class Fabric {
     }
   }
 
-  /** In a task of its own: who only looks does not hold up what happens. */
   #changed(): void {
-    if (this.#telling) return;
-    this.#telling = true;
-    inNextTask(() => {
-      this.#telling = false;
-      for (const listener of this.#listeners) listener();
-    });
+    for (const listener of this.#listeners) listener();
   }
 }
 

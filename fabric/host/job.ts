@@ -121,10 +121,11 @@ export class Job {
     return this.#options.spec.id;
   }
 
-  /** Whether a process runs nowhere, between two hosts. */
+  /** Whether a process that would run is between two hosts. */
   get moves(): boolean {
-    for (const { where, frozenSinceMs } of this.state.processes.values())
-      if (where.kind === "at" && (where.recalledTo !== undefined || frozenSinceMs !== undefined)) return true;
+    for (const { where, frozenSinceMs, pending, paused } of this.state.processes.values())
+      if (where.kind === "at" && !pending && !paused)
+        if (where.recalledTo !== undefined || frozenSinceMs !== undefined) return true;
     return false;
   }
 

@@ -4,7 +4,6 @@
  * task of its own, so that no two parties can keep the thread to themselves.
  */
 import type { Link, LinkEnd } from "../base/ports.ts";
-import { inNextTask } from "./tasks.ts";
 
 export function linkPair(): [Link, Link] {
   const a = new MemoryEnd();
@@ -23,13 +22,13 @@ class MemoryEnd implements Link {
 
   send(message: Uint8Array): void {
     const { other } = this;
-    if (!this.#ended && other) soon(() => !other.#ended && other.onMessage(message));
+    if (!this.#ended && other) later(() => !other.#ended && other.onMessage(message));
   }
 
   close(reason: string): void {
     const { other } = this;
-    soon(() => this.#end({ reason }));
-    if (other) soon(() => other.#end({ reason }));
+    later(() => this.#end({ reason }));
+    if (other) later(() => other.#end({ reason }));
   }
 
   #end(how: LinkEnd): void {
@@ -43,21 +42,19 @@ class MemoryEnd implements Link {
 const DEPTH_MAX = 4;
 /** Of the message that is being received; 0 outside. */
 let depth = 0;
-/** Messages that wait for a task. */
-let waiting = 0;
+const waiting: (() => void)[] = [];
+let channel: MessageChannel | undefined;
+let isPlanned = false;
 
 /** In the order of the calls. */
-function soon(run: () => void): void {
+function later(run: () => void): void {
   // Nothing overtakes what waits for a task.
-  if (depth < DEPTH_MAX && waiting === 0) {
+  if (depth < DEPTH_MAX && waiting.length === 0) {
     const its = depth + 1;
     return queueMicrotask(() => runAt(its, run));
   }
-  waiting++;
-  inNextTask(() => {
-    waiting--;
-    run();
-  });
+  waiting.push(run);
+  plan();
 }
 
 function runAt(its: number, run: () => void): void {
@@ -68,3 +65,30 @@ function runAt(its: number, run: () => void): void {
     depth = 0;
   }
 }
+
+/** A task without the delays of timers. The channel is made when first used, so that importing this keeps no process alive. */
+function plan(): void {
+  if (!channel) {
+    channel = new MessageChannel();
+    channel.port1.onmessage = runAll;
+  }
+  if (waiting.length === 0) return release(channel.port1);
+  if (isPlanned) return;
+  isPlanned = true;
+  hold(channel.port1);
+  channel.port2.postMessage(0);
+}
+
+/** What is there when a task begins is run by that task, what comes of it by the next. */
+function runAll(): void {
+  isPlanned = false;
+  try {
+    for (let left = waiting.length; left > 0; left--) waiting.shift()?.();
+  } finally {
+    plan(); // also where one failed: the others come all the same
+  }
+}
+
+/** Node's ports keep the process alive unless told not to; browsers' have no such method. */
+const release = (port: MessagePort | undefined) => (port as { unref?: () => void } | undefined)?.unref?.();
+const hold = (port: MessagePort) => (port as { ref?: () => void }).ref?.();

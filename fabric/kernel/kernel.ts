@@ -241,7 +241,7 @@ const allowedExecutors = (state: KernelState): number[] =>
 const pause = ({ key, executor }: Guest, paused: boolean, out: Out) =>
   out({ type: "command", executor, command: { type: "pause", key, paused } });
 
-function note(guest: Guest, { cpuMs, memoryBytes }: Used): void {
+function noteUsage(guest: Guest, { cpuMs, memoryBytes }: Used): void {
   guest.cpuMs = cpuMs;
   guest.memoryBytes = memoryBytes;
 }
@@ -504,14 +504,14 @@ function onReport(
         return snapshot && send({ type: "saved", ...stay, snapshot, images, learned, tookMs });
       guest.departure = offer(guest.departure, why, nowMs);
       const stoppedMs = homeTime(home.clock, nowMs - agoMs - tookMs);
-      if (used) note(guest, used);
+      if (used) noteUsage(guest, used);
       return send({ type: "returned", ...stay, snapshot, images, learned, why, stoppedMs, used });
     }
     case "failed":
       send({ type: "failed", ...stay, code: report.code, reason: report.reason });
       return forget(state, guest, "nowhere: it failed", out);
     case "usage":
-      note(guest, report.used);
+      noteUsage(guest, report.used);
       out({ type: "changed" });
       shed(state, out, nowMs);
       return send({ type: "usage", ...stay, ...report.used });

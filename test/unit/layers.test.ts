@@ -23,12 +23,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "fabric/home": ["fabric/base", "fabric/wire"],
   "fabric/policy": ["fabric/base"],
   "fabric/io": ["fabric/base", "fabric/wire", "fabric/policy"],
-  "fabric/host": [
-    ...ALL_ABOVE_IO,
-    "fabric/io/memory-link.ts",
-    "fabric/io/counted-link.ts",
-    "fabric/io/tasks.ts",
-  ],
+  "fabric/host": [...ALL_ABOVE_IO, "fabric/io/memory-link.ts", "fabric/io/counted-link.ts"],
   "fabric/edge": ["fabric", "relay", "test/bench", "package.json"],
   "fabric/tab": ["fabric"],
   "fabric/library.ts": ["fabric"],
