@@ -1,15 +1,22 @@
 /**
  * Messages as frames that a data channel carries, and back. Pure.
  *
- * A frame is a byte that says what it is, and at most 64 KiB with that byte. A message that does not fit goes as
+ * A frame is a byte that says what it is, and what it carries. A message that does not fit into one goes as
  * `first` (with the whole length, 4 bytes, little-endian) and `more` frames, all full but the last: so the memory a
  * hostile sender can make us hold is what it really sent, and no more than LIMITS.messageBytes.
+ *
+ * How much a frame holds goes by the message's length. WebRTC's transport sends at most four packets for each call, and the rest
+ * when those are confirmed (dcsctp's `max_burst`; RFC 9260, 6.1 D): 17 KB in one call take four ways there and back. So a
+ * message of up to 64 KiB goes in frames of four packets. A longer one, where there is no end to waiting for confirmations
+ * either way, goes in the largest frames there are.
  */
 import { Invalid, utf8Decode, utf8Encode } from "../base/codec.ts";
 import { LIMITS } from "../base/limits.ts";
 
 /** The largest that every WebRTC implementation must take when the other says nothing about it (RFC 8841). */
 export const FRAME_BYTES = 64 * 1024;
+/** Four packets of WebRTC's usual size. */
+export const BURST_BYTES = 4 * 1152;
 
 const WHOLE = 0;
 const FIRST = 1;
@@ -30,6 +37,9 @@ export const ask = (): Frame => new Uint8Array([ASK]);
 export const goodbye = (reason: string): Frame =>
   frame([GOODBYE], utf8Encode(reason).subarray(0, REASON_BYTES));
 
+/** Of each frame of a message, with its header; the last is shorter. */
+const frameBytesFor = (length: number) => (length <= FRAME_BYTES ? BURST_BYTES : FRAME_BYTES);
+
 /** Bytes of its message that a frame carries. */
 export const payloadBytes = (frame: Frame) => frame.length - (frame[0] === FIRST ? FIRST_HEADER_BYTES : 1);
 
@@ -38,11 +48,12 @@ export function* framesOf(message: Uint8Array): Generator<Frame> {
   const { length } = message;
   if (length > LIMITS.messageBytes)
     throw new RangeError(`a message of ${length} bytes, where ${LIMITS.messageBytes} are allowed`);
-  if (length < FRAME_BYTES) return yield frame([WHOLE], message);
-  let at = FRAME_BYTES - FIRST_HEADER_BYTES;
+  if (length < BURST_BYTES) return yield frame([WHOLE], message);
+  const frameBytes = frameBytesFor(length);
+  let at = frameBytes - FIRST_HEADER_BYTES;
   const bytes = [length & 255, (length >> 8) & 255, (length >> 16) & 255, (length >> 24) & 255];
   yield frame([FIRST, ...bytes], message.subarray(0, at));
-  for (; at < length; at += FRAME_BYTES - 1) yield frame([MORE], message.subarray(at, at + FRAME_BYTES - 1));
+  for (; at < length; at += frameBytes - 1) yield frame([MORE], message.subarray(at, at + frameBytes - 1));
 }
 
 function frame(header: readonly number[], payload: Uint8Array): Frame {
@@ -81,9 +92,10 @@ export class Reassembler {
         return { type: "message", bytes: frame.subarray(1) };
       case FIRST: {
         if (underWay) return new Invalid("a message inside another");
-        if (frame.length < FRAME_BYTES) return new Invalid("a first frame that is not full");
+        if (frame.length < FIRST_HEADER_BYTES) return new Invalid("a first frame that is cut short");
         const length = new DataView(frame.buffer, frame.byteOffset).getUint32(1, true);
-        if (length < FRAME_BYTES) return new Invalid("parts of a message that needs none");
+        if (length < BURST_BYTES) return new Invalid("parts of a message that needs none");
+        if (frame.length !== frameBytesFor(length)) return new Invalid("a first frame that is not full");
         if (length > LIMITS.messageBytes)
           return new Invalid(`a message of ${length} bytes, where ${LIMITS.messageBytes} are allowed`);
         this.#length = this.#missing = length;
@@ -91,7 +103,7 @@ export class Reassembler {
       }
       case MORE:
         if (!underWay) return new Invalid("the middle of no message");
-        if (frame.length - 1 !== Math.min(this.#missing, FRAME_BYTES - 1))
+        if (frame.length - 1 !== Math.min(this.#missing, frameBytesFor(this.#length) - 1))
           return new Invalid(`${frame.length - 1} bytes of a message that lacks ${this.#missing}`);
         return this.#add(frame.subarray(1));
       default:

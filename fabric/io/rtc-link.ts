@@ -1,5 +1,5 @@
 /**
- * A Link over an open WebRTC data channel: ordered, in frames of 64 KiB, never more than a mebibyte of them in the
+ * A Link over an open WebRTC data channel: ordered, in frames (framing.ts), never more than a mebibyte of them in the
  * channel, so that a short message does not wait long behind what is in flight.
  *
  * The calling side speaks first, and the called side not before it has heard that: Chromium tells the called page that

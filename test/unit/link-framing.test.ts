@@ -5,6 +5,7 @@ import { LIMITS } from "../../fabric/base/limits.ts";
 import {
   alive,
   ask,
+  BURST_BYTES,
   FRAME_BYTES,
   framesOf,
   goodbye,
@@ -28,6 +29,11 @@ const reasonOf = (result: unknown) => (result instanceof Invalid ? result.reason
 test.each([
   0,
   1,
+  BURST_BYTES - 2,
+  BURST_BYTES - 1,
+  BURST_BYTES,
+  2 * BURST_BYTES - 6,
+  2 * BURST_BYTES - 5,
   FRAME_BYTES - 2,
   FRAME_BYTES - 1,
   FRAME_BYTES,
@@ -44,6 +50,14 @@ test.each([
   const received = frames.map((frame) => incoming.take(frame));
   expect(received.slice(0, -1).every((r) => !(r instanceof Invalid) && r.type === "part")).toBe(true);
   expect(same(received.at(-1), message)).toBe(true);
+});
+
+test("a message of up to 64 KiB goes in frames that each leave at once, a longer one in few", () => {
+  const largest = (length: number) =>
+    Math.max(...[...framesOf(pattern(length))].map((frame) => frame.length));
+  expect(largest(17_000)).toBe(4 * 1152);
+  expect(largest(FRAME_BYTES)).toBe(4 * 1152);
+  expect(largest(FRAME_BYTES + 1)).toBe(FRAME_BYTES);
 });
 
 test("messages of random sizes come out in order, with signs of life in between", () => {
@@ -100,8 +114,12 @@ test("hostile frames are refused", () => {
   expect(fresh()()).toMatch(/kind nothing/);
   expect(fresh()(new Uint8Array([6]))).toMatch(/kind 6/);
   expect(fresh()(new Uint8Array(FRAME_BYTES + 1))).toMatch(/a frame of 65537/);
-  expect(fresh()(new Uint8Array([1]))).toMatch(/not full/);
-  expect(fresh()(new Uint8Array([1, 9, 0, 0, 0]))).toMatch(/not full/);
+  expect(fresh()(new Uint8Array([1]))).toMatch(/cut short/);
+  expect(fresh()(new Uint8Array([1, 9, 0, 0, 0]))).toMatch(/needs none/);
+  expect(fresh()(new Uint8Array([1, 0, 0, 1, 0]))).toMatch(/not full/);
+  const [burst, middle] = framesOf(pattern(3 * BURST_BYTES));
+  expect(fresh(burst)(middle?.subarray(0, 100))).toMatch(/99 bytes of a message that lacks/);
+  expect(fresh(first)(middle)).toMatch(/bytes of a message that lacks/);
   expect(fresh()(new Uint8Array([3, 0]))).toMatch(/something in it/);
   expect(fresh()(more)).toMatch(/middle of no message/);
   expect(fresh(first)(first)).toMatch(/inside another/);
