@@ -343,7 +343,7 @@ export function union<C extends Cases>(cases: C): Codec<Union<C>> {
   };
 }
 
-function atMost(n: number, max: number, what: string): number {
+export function atMost(n: number, max: number, what: string): number {
   if (n > max) throw new Malformed(`${n} ${what} where ${max} are allowed`);
   return n;
 }

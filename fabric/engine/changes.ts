@@ -2,21 +2,20 @@
  * What has changed between two memories, in little: the numbers of the pages that differ, and of those pages, each
  * exclusive or what it was before, the words that are not zero. Most pages change in a few words only.
  */
-import { Invalid } from "../base/codec.ts";
+import { decode, Invalid, Reader, Writer } from "../base/codec.ts";
 import { PAGE_BYTES, PAGE_WORDS, type Page, wordsOf, ZEROS } from "./pages.ts";
 
 export interface Changes {
   /** Page numbers as runs: pages skipped since the last one, pages in the run. */
   readonly runs: readonly { readonly skip: number; readonly count: number }[];
-  /** Of those pages, one after the other: words that have not changed and words that have, by turns. u16 each. */
+  /** Of those pages, one after the other: how many words have not changed and how many have, by turns. Varints. */
   readonly stretches: Uint8Array;
-  /** The words that have, u32 each; many of them by planes, all lowest bytes first. */
+  /** The words that have: few of them without their zeros, many by planes. */
   readonly words: Uint8Array;
 }
 
 /** So many words are sorted by significance: their upper bytes are alike, which halves what a large heap deflates to. */
 const PLANES_FROM_WORDS = 4096;
-const STRETCH_MAX = 0xffff;
 
 /** Memory only grows: what `before` does not have was zeros. */
 export function changesBetween(before: readonly Page[], now: readonly Page[]): Changes {
@@ -37,7 +36,7 @@ export function changesBetween(before: readonly Page[], now: readonly Page[]): C
 class StretchWriter {
   #words = new Uint32Array(1024);
   #count = 0;
-  #stretches: number[] = [];
+  readonly #stretches = new Writer();
   #same = 0;
   #changed = 0;
 
@@ -69,28 +68,20 @@ class StretchWriter {
 
   finish(): { stretches: Uint8Array; words: Uint8Array } {
     if (this.#changed > 0) this.#end();
-    const stretches = new Uint8Array(Uint16Array.from(this.#stretches).buffer);
-    return { stretches, words: apart(this.#words.subarray(0, this.#count)) };
+    return { stretches: this.#stretches.finish(), words: packed(this.#words.subarray(0, this.#count)) };
   }
 
   #skip(words: number): void {
     if (words === 0) return;
     if (this.#changed > 0) this.#end();
     this.#same += words;
-    while (this.#same > STRETCH_MAX) {
-      this.#stretches.push(STRETCH_MAX, 0);
-      this.#same -= STRETCH_MAX;
-    }
   }
   #change(words: number): void {
     this.#changed += words;
-    for (; this.#changed > STRETCH_MAX; this.#changed -= STRETCH_MAX) {
-      this.#stretches.push(this.#same, STRETCH_MAX);
-      this.#same = 0;
-    }
   }
   #end(): void {
-    this.#stretches.push(this.#same, this.#changed);
+    this.#stretches.varint(this.#same);
+    this.#stretches.varint(this.#changed);
     this.#same = this.#changed = 0;
   }
   #room(): void {
@@ -124,27 +115,75 @@ export function withChanges(before: readonly Page[], changes: Changes, pagesMax:
 
 /** Makes of the pages what they became, one after the other. */
 function apply({ stretches, words }: Changes, to: Int32Array): Invalid | undefined {
-  if (stretches.length % 4 || words.length % 4) return new Invalid("a list is cut short");
-  const lengths = new Uint16Array(stretches.slice().buffer);
-  const from = together(words);
+  const sums = decode(SUMS, stretches);
+  if (sums instanceof Invalid) return sums;
+  if (sums.words > to.length) return new Invalid("more words have changed than there are");
+  const values = unpacked(words, sums.changed);
+  if (values instanceof Invalid) return values;
+  const from = new Reader(stretches);
   let at = 0;
   let read = 0;
-  for (let i = 0; i < lengths.length; i += 2) {
-    const [same = 0, changed = 0] = [lengths[i], lengths[i + 1]];
-    at += same;
-    if (at + changed > to.length || read + changed > from.length)
-      return new Invalid("more words have changed than there are");
-    for (const end = at + changed; at < end; at++) (to[at] as number) ^= from[read++] as number;
+  while (from.left > 0) {
+    at += from.varint();
+    for (const end = at + from.varint(); at < end; at++) (to[at] as number) ^= values[read++] as number;
   }
-  return read === from.length ? undefined : new Invalid("words are left over");
+  return undefined;
 }
 
-/** Where there are many words: their bytes apart, by significance. */
+/** How many words the stretches are of, and how many of those have changed. */
+const SUMS = {
+  read(from: Reader): { words: number; changed: number } {
+    const sums = { words: 0, changed: 0 };
+    while (from.left > 0) {
+      const [same, changed] = [from.varint(), from.varint()];
+      sums.words += same + changed;
+      sums.changed += changed;
+    }
+    return sums;
+  },
+};
+
+const packed = (words: Uint32Array): Uint8Array =>
+  words.length < PLANES_FROM_WORDS ? withoutZeros(words) : apart(words);
+
+function unpacked(bytes: Uint8Array, count: number): Int32Array | Invalid {
+  if (count < PLANES_FROM_WORDS) return withZeros(bytes, count);
+  return bytes.length === 4 * count
+    ? together(bytes)
+    : new Invalid("there are not as many words as have changed");
+}
+
+/** For any two words a byte that says which bytes of theirs are not zero, lowest first; then those bytes. */
+function withoutZeros(words: Uint32Array): Uint8Array {
+  const masks = (words.length + 1) >> 1;
+  const bytes = new Uint8Array(masks + 4 * words.length);
+  let at = masks;
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as number;
+    for (let n = 0; n < 4; n++) {
+      const byte = (word >>> (8 * n)) & 255;
+      if (byte === 0) continue;
+      (bytes[i >> 1] as number) |= 1 << (n + 4 * (i & 1));
+      bytes[at++] = byte;
+    }
+  }
+  return bytes.subarray(0, at);
+}
+
+function withZeros(bytes: Uint8Array, count: number): Int32Array | Invalid {
+  const words = new Int32Array(count);
+  let at = (count + 1) >> 1;
+  for (let i = 0; i < count; i++) {
+    const mask = (bytes[i >> 1] ?? 0) >> (4 * (i & 1));
+    for (let n = 0; n < 4; n++) if (mask & (1 << n)) (words[i] as number) |= (bytes[at++] ?? 0) << (8 * n);
+  }
+  return at === bytes.length ? words : new Invalid("there are not as many words as have changed");
+}
+
+/** Their bytes apart, by significance: all lowest ones first. */
 function apart(words: Uint32Array): Uint8Array {
   const count = words.length;
-  const bytes = new Uint8Array(words.buffer, words.byteOffset, 4 * count);
-  if (count < PLANES_FROM_WORDS) return bytes;
-  const moved = new Uint8Array(bytes.length);
+  const moved = new Uint8Array(4 * count);
   for (let i = 0; i < count; i++) {
     const word = words[i] as number;
     moved[i] = word;
@@ -158,7 +197,6 @@ function apart(words: Uint32Array): Uint8Array {
 /** The same, back. */
 function together(bytes: Uint8Array): Int32Array {
   const count = bytes.length / 4;
-  if (count < PLANES_FROM_WORDS) return new Int32Array(bytes.slice().buffer);
   const words = new Int32Array(count);
   const byte = (at: number) => bytes[at] as number;
   for (let i = 0; i < count; i++)

@@ -1,5 +1,6 @@
 /** The compiled engine and its identity. A plain object: it can be posted to workers. */
 import { RoostError } from "../base/errors.ts";
+import { hex } from "../base/hex.ts";
 import type { BootedBase } from "./base-image.ts";
 
 export interface Engine {
@@ -26,11 +27,3 @@ export async function loadEngine(bytes: Uint8Array): Promise<Engine> {
 /** In hexadecimal. */
 export const sha256 = async (bytes: Uint8Array): Promise<string> =>
   hex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>)));
-
-export const hex = (bytes: Uint8Array) => Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
-
-export function fromHex(text: string): Uint8Array {
-  return Uint8Array.from({ length: text.length / 2 }, (_, i) =>
-    Number.parseInt(text.slice(2 * i, 2 * i + 2), 16),
-  );
-}

@@ -19,10 +19,10 @@ import {
   u32,
   varint,
 } from "../base/codec.ts";
+import { fromHex, hex } from "../base/hex.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { BaseImage } from "./base-image.ts";
 import { changesBetween, withChanges } from "./changes.ts";
-import { fromHex, hex } from "./engine.ts";
 import { WASM_PAGE_BYTES } from "./instance.ts";
 import { FRAMES_BYTES } from "./memory-map.ts";
 import { deflate, hashOf, inflate, type Packing } from "./packing.ts";
@@ -81,7 +81,7 @@ export const memoryOf = ({ pages, memoryBytes }: Image): Uint8Array => flat(page
 
 // ------------------------------------------------------------------------------------------------------------------ bytes
 
-const VERSION = 3;
+const VERSION = 4;
 const PAGES_MAX = 2 ** 31 / PAGE_BYTES;
 
 /** In front of the compressed body; readable without knowing the engine. */

@@ -26,7 +26,7 @@ import { savedHome } from "../home/saved.ts";
 
 const MAGIC = "roost job";
 /** Raised whenever the form changes. */
-const VERSION = 2;
+const VERSION = 3;
 const MANY = 1 << 24;
 
 const label = struct({ magic: text(16), version: varint });

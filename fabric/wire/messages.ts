@@ -3,6 +3,7 @@
  * WIRE.md beside this file says what each means and in which order they come.
  */
 import {
+  atMost,
   bool,
   branded,
   bytes,
@@ -22,13 +23,37 @@ import {
   varint,
 } from "../base/codec.ts";
 import { ERROR_CODES } from "../base/errors.ts";
-import type { BaseId, CachedId, CallNumber, Epoch, HostId, ImageId, JobId, Pid } from "../base/ids.ts";
+import { fromHex, hex } from "../base/hex.ts";
+import {
+  type BaseId,
+  type CachedId,
+  type CallNumber,
+  type Epoch,
+  type HostId,
+  type ImageId,
+  imageId,
+  type JobId,
+  type Pid,
+} from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 
 /** Raised whenever a message changes its form or meaning; hosts of different versions refuse each other. */
-export const PROTOCOL_VERSION = 8;
+export const PROTOCOL_VERSION = 9;
 
-const id = <T extends HostId | JobId | BaseId | ImageId>() => branded<T>(text(64));
+const id = <T extends HostId | JobId | BaseId>() => branded<T>(text(64));
+
+/** A hash, as its 32 bytes behind a 0; another name as text. */
+const imageName: Codec<ImageId> = {
+  write: (to, name) => {
+    if (!/^[0-9a-f]{64}$/.test(name)) return to.text(name, 64);
+    to.u8(0);
+    to.raw(fromHex(name));
+  },
+  read: (from) => {
+    const length = from.varint();
+    return imageId(length === 0 ? hex(from.raw(32)) : from.text(atMost(length, 64, "bytes")));
+  },
+};
 const words = text(1024);
 
 /** Which stay of which process a message speaks of. A message with another epoch than the home's is refused. */
@@ -47,7 +72,7 @@ export type Used = Carried<typeof used>;
 const CHAIN_MAX = LIMITS.imageChain * LIMITS.imageParts;
 
 /** An image, or a part of one, as `encodeImage` made it. */
-const image = struct({ id: id<ImageId>(), bytes: bytes(LIMITS.messageBytes) });
+const image = struct({ id: imageName, bytes: bytes(LIMITS.messageBytes) });
 export type EncodedImage = Carried<typeof image>;
 /** Those of a snapshot's chain that the receiver is thought to lack. */
 const images = list(image, CHAIN_MAX);
@@ -55,7 +80,7 @@ const images = list(image, CHAIN_MAX);
 /** A process, stopped: its memory and what memory cannot hold. */
 export const snapshot = struct({
   /** The images that make up its memory: the first whole, each other what changed since the one before. */
-  chain: list(id<ImageId>(), CHAIN_MAX),
+  chain: list(imageName, CHAIN_MAX),
   /** System calls made so far; the next one has this number. */
   calls: branded<CallNumber>(varint),
   /** Stopped inside call number `calls - 1`, whose answer is not in the image. */
@@ -182,7 +207,7 @@ const message = union({
     18,
     struct({
       job: id<JobId>(),
-      chain: list(id<ImageId>(), CHAIN_MAX),
+      chain: list(imageName, CHAIN_MAX),
       images,
       memoryBytesMax: varint,
     }),
@@ -237,7 +262,7 @@ const message = union({
   failed: [36, struct({ ...stay, code: oneOf(ERROR_CODES), reason: text(64 * 1024) })],
   forgotten: [38, struct({ job: id<JobId>(), cached: cachedIds })],
   /** It has the images that end with this one at hand, or cannot have them. */
-  prepared: [39, struct({ job: id<JobId>(), image: id<ImageId>() })],
+  prepared: [39, struct({ job: id<JobId>(), image: imageName })],
   usage: [37, struct({ ...stay, ...usage })],
 });
 

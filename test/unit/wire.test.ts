@@ -34,13 +34,13 @@ const learned = {
 /** Every message once, those with optional parts with and without them. */
 const GOLDEN: [Message, string][] = [
   [
-    { type: "hello", protocol: 8, base: baseId("base"), host: hostId("host"), name: "Zoë", platform: "Node" },
-    "0108046261736504686f7374045a6fc3ab044e6f64650000",
+    { type: "hello", protocol: 9, base: baseId("base"), host: hostId("host"), name: "Zoë", platform: "Node" },
+    "0109046261736504686f7374045a6fc3ab044e6f64650000",
   ],
   [
     {
       type: "hello",
-      protocol: 8,
+      protocol: 9,
       base: baseId("base"),
       host: hostId("host"),
       name: "",
@@ -48,7 +48,7 @@ const GOLDEN: [Message, string][] = [
       proof: { key: new Uint8Array(32).fill(2), signature: new Uint8Array(64).fill(3) },
       member: new Uint8Array(32).fill(4),
     },
-    `0108046261736504686f7374000001${"02".repeat(32)}${"03".repeat(64)}01${"04".repeat(32)}`,
+    `0109046261736504686f7374000001${"02".repeat(32)}${"03".repeat(64)}01${"04".repeat(32)}`,
   ],
   [
     {
@@ -109,6 +109,7 @@ const GOLDEN: [Message, string][] = [
     "12036a6f62020161016201016203010203ac02",
   ],
   [{ type: "prepared", job: stay.job, image: imageId("b") }, "27036a6f620162"],
+  [{ type: "prepared", job: stay.job, image: imageId("0f".repeat(32)) }, `27036a6f6200${"0f".repeat(32)}`],
   [{ type: "status", slots: 2, memoryBytes: 300, reason: "" }, "1e02ac0200"],
   [{ type: "forgotten", job: stay.job, cached: [cachedId(7)] }, "26036a6f620107"],
   [{ type: "refuse", ...stay, code: "EAGAIN", reason: "full" }, "1f036a6f6207ac02010466756c6c"],
@@ -198,7 +199,7 @@ describe("messages", () => {
 
   test("none is missing here", () => {
     expect(new Set(GOLDEN.map(([{ type }]) => type))).toEqual(new Set(Object.keys(TYPES)));
-    expect(PROTOCOL_VERSION).toBe(8);
+    expect(PROTOCOL_VERSION).toBe(9);
   });
 
   test("cut short, longer, or with any bit flipped, they are refused or another message, and nothing is thrown", () => {
