@@ -50,7 +50,7 @@ export const LIMITS = {
   /** What may be left to travel while it is frozen. */
   precopyRestBytes: 64 * KIB,
   /** A round that takes longer leaves too much time for memory to change, however little it brought. */
-  precopyRoundMs: 50,
+  precopyRoundMs: 25,
   /** Answers the home keeps for a process since its last image; beyond it, it asks for a fresh image. */
   logBytes: 8 * MIB,
   /** Same, in answers: replaying 20,000 calls takes well under a second. */
