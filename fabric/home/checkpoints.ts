@@ -25,12 +25,15 @@ export function checkpointIfWorthIt(state: HomeState, p: Process, out: Out): voi
     askForSnapshot(state, p, out);
 }
 
-/** Moves a process: one that runs, and of which much may have to travel, is copied first, and goes on meanwhile. */
+/**
+ * Moves a process: one of which much may have to travel is copied first, and goes on meanwhile. One that is blocked is no different:
+ * what it waits for, and who waits for its answer, would wait for all of that.
+ */
 export function move(state: HomeState, p: Process, to: HostId | undefined, out: Out, nowMs: number): void {
   if (p.where.kind !== "at" || p.where.recalledTo || p.where.copying || p.where.host === to) return;
-  const runs = !p.pending && !p.paused && LIMITS.precopyRounds > 0;
   const much = p.memoryBytes >= LIMITS.precopyBytes || p.cpuMs > p.cpuSavedMs;
-  if (to === undefined || !runs || !much || !state.hosts.has(to)) return recall(state, p, to, out, nowMs);
+  const copies = much && !p.paused && LIMITS.precopyRounds > 0;
+  if (to === undefined || !copies || !state.hosts.has(to)) return recall(state, p, to, out, nowMs);
   p.where.copying = {
     to,
     rounds: 0,
@@ -85,7 +88,7 @@ export function prepared(
     if (p.where.kind !== "at" || p.where.copying?.to !== host || p.where.copying.reading !== image) continue;
     const { copying } = p.where;
     const tookMs = nowMs - copying.askedMs;
-    if (p.pending || p.paused || isEnough(copying, tookMs, p.memoryBytes)) {
+    if (p.paused || isEnough(copying, tookMs, p.memoryBytes)) {
       p.where.copying = undefined;
       touch(state, p);
       recall(state, p, host, out, nowMs);

@@ -73,6 +73,7 @@ interface Resident {
   sliceBeganMs: number;
   cpuMs: number;
   cpuReportedMs: number;
+  memoryReportedBytes: number;
 }
 
 type Placing = Extract<Command, { type: "place" }>;
@@ -302,6 +303,7 @@ export class Executor {
       sliceBeganMs: 0,
       cpuMs: 0,
       cpuReportedMs: 0,
+      memoryReportedBytes: machine.memoryBytes,
     };
     this.#residents.set(key, p);
     const last = callNumber(p.calls - 1);
@@ -394,7 +396,7 @@ export class Executor {
       });
     else if (preempted) this.#enqueue(p); // after it is known how long the worker rests
     this.#shortenLearned(p);
-    if (p.cpuMs - p.cpuReportedMs >= LIMITS.usageEveryMs) this.#reportUsage(p);
+    if (this.#hasUsedMuch(p)) this.#reportUsage(p);
   }
 
   /** What it is resumed with may be a stranger's invention: nonsense ends this process and no other. */
@@ -586,8 +588,15 @@ export class Executor {
     this.#options.report({ type: "snapshot", key: p.key, why, ...taken, learned, tookMs, used: usedBy(p) });
   }
 
+  /** Memory can be filled in no time, and how a process is best moved depends on that. */
+  #hasUsedMuch(p: Resident): boolean {
+    const hasGrown = p.machine.memoryBytes - p.memoryReportedBytes >= LIMITS.precopyBytes;
+    return hasGrown || p.cpuMs - p.cpuReportedMs >= LIMITS.usageEveryMs;
+  }
+
   #reportUsage(p: Resident): void {
     p.cpuReportedMs = p.cpuMs;
+    p.memoryReportedBytes = p.machine.memoryBytes;
     this.#options.report({ type: "usage", key: p.key, used: usedBy(p) });
   }
 }

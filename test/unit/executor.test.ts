@@ -200,3 +200,19 @@ test("a process whose image fits no message ends with a sentence, instead of the
     reason: expect.stringMatching(/too large to be sent: 161 MiB, compressed, where 160 are possible/),
   });
 });
+
+test("what a process takes of memory is told at once, however little it has computed", async () => {
+  const { executor, reports, turn } = start(engineMachines(await boot()));
+  const source =
+    'import { recv } from "roost"; const kept = new Uint8Array(8 << 20).fill(1); recv(); kept[0]++;';
+  executor.handle({ type: "place", home: 1 as HomeLink, key, place: place(source) });
+  await expect
+    .poll(() => {
+      turn.any();
+      return reports.some(({ type }) => type === "call");
+    })
+    .toBe(true);
+  const told = reports.flatMap((report) => (report.type === "usage" ? [report.used] : []));
+  expect(told.map(({ memoryBytes }) => memoryBytes > 8 << 20)).toEqual([true]);
+  expect(told[0]?.cpuMs).toBeLessThan(LIMITS.usageEveryMs);
+});

@@ -152,7 +152,20 @@ describe("moving one that runs", () => {
     expect([asked(), recalled(b)]).toEqual([4, 1]);
   });
 
-  test("one that blocks, and a small one that has hardly run since its last snapshot, are frozen at once; if its goal is gone it stays", () => {
+  test("one that is blocked is copied first as well: who writes to it meanwhile does not wait for all of its memory", () => {
+    const b = launched("far", "near");
+    const child = b.fork(1);
+    const { asked, sends } = running(b, child, 64 * MIB);
+    b.call(child, "receive", { from: 0, tag: "", dueMs: undefined });
+    b.do({ type: "migrate", pid: pid(child), to: hostId("near") });
+    expect([asked(), recalled(b)]).toEqual([1, 0]);
+    reads(b, sends(4 * MIB));
+    expect([asked(), recalled(b)]).toEqual([2, 0]);
+    reads(b, sends(10));
+    expect(recalled(b)).toBe(1);
+  });
+
+  test("one that is stopped, and a small one that has hardly run since its last snapshot, are frozen at once; if its goal is gone it stays", () => {
     for (const computed of [0, 200]) {
       const small = launched("far", "near");
       const child = small.fork(1);
@@ -165,7 +178,7 @@ describe("moving one that runs", () => {
     b.do({ type: "hostLost", host: hostId("near"), reason: "gone" });
     sends(4 * MIB);
     expect([prepared(b).length, recalled(b), b.placed(large).host]).toEqual([0, 0, "far"]);
-    b.call(large, "sleep", { dueMs: 1e9 });
+    b.do({ type: "kill", pid: pid(large), signal: "SIGSTOP" });
     b.host("late");
     b.do({ type: "migrate", pid: pid(large), to: hostId("late") });
     expect(recalled(b)).toBe(1);
