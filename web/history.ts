@@ -57,7 +57,9 @@ export async function addToHistory(store: Store, date: string, more: Given): Pro
 
 /** Turns one look at the fabric after the other into what was given in between. */
 export class Meter {
-  readonly #cpuMs = new Map<string, number>();
+  /** As at the look before. */
+  #hosted = 0;
+  #cpuMs = 0;
   #trafficBytes = 0;
   #atMs: number;
 
@@ -67,32 +69,25 @@ export class Meter {
 
   /** What was given since the look before. */
   look({ donor, traffic }: FabricView, nowMs: number): Given {
-    const guests = donor.guests.filter((guest) => !guest.own);
-    let cpuMs = 0;
-    let hosted = 0;
-    const seen = new Set<string>();
-    for (const guest of guests) {
-      const key = `${guest.job} ${guest.pid}`;
-      seen.add(key);
-      const before = this.#cpuMs.get(key);
-      if (before === undefined) hosted++;
-      // One that came back begins its count anew.
-      cpuMs += guest.cpuMs >= (before ?? 0) ? guest.cpuMs - (before ?? 0) : guest.cpuMs;
-      this.#cpuMs.set(key, guest.cpuMs);
-    }
-    for (const key of this.#cpuMs.keys()) if (!seen.has(key)) this.#cpuMs.delete(key);
-    const givenMs = donor.state === "donating" ? nowMs - this.#atMs : 0;
-    const total = traffic.inBytes + traffic.outBytes;
-    const trafficBytes = Math.max(0, total - this.#trafficBytes);
-    this.#trafficBytes = total;
+    const { hosted, cpuMs } = donor.given;
+    const trafficBytes = traffic.inBytes + traffic.outBytes;
+    const given = {
+      ...NOTHING_GIVEN,
+      givenMs: donor.state === "donating" ? nowMs - this.#atMs : 0,
+      cpuMs: Math.max(0, cpuMs - this.#cpuMs),
+      hosted: Math.max(0, hosted - this.#hosted),
+      trafficBytes: Math.max(0, trafficBytes - this.#trafficBytes),
+    };
+    this.#hosted = hosted;
+    this.#cpuMs = cpuMs;
+    this.#trafficBytes = trafficBytes;
     this.#atMs = nowMs;
-    return { givenMs, cpuMs, hosted, sentAway: 0, trafficBytes };
+    return given;
   }
 
   /** The participant is another one. */
   restart(): void {
-    this.#cpuMs.clear();
-    this.#trafficBytes = 0;
+    this.#hosted = this.#cpuMs = this.#trafficBytes = 0;
   }
 }
 

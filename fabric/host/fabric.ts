@@ -191,6 +191,7 @@ export class Fabric {
       workers: this.#workers,
       held: false,
       guests: [],
+      given: { hosted: 0, cpuMs: 0 },
       receipts: [],
     };
     const directory = this.#peers();

@@ -81,6 +81,8 @@ export interface DonorView {
     readonly cpuMs: number;
     readonly memoryBytes: number;
   }[];
+  /** To others, since this participant began: how many processes it took in, and what they have computed here. */
+  readonly given: { readonly hosted: number; readonly cpuMs: number };
   /** Newest last. */
   readonly receipts: readonly Receipt[];
 }
@@ -225,6 +227,7 @@ export function viewOfDonor(daemon: HostDaemon, workers: number, nowMonotonicMs:
       cpuMs: g.cpuMs,
       memoryBytes: g.memoryBytes,
     })),
+    given: { ...state.given },
     receipts: [...receipts],
   };
 }

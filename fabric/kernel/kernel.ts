@@ -94,6 +94,14 @@ export interface KernelState {
   terms: Terms;
   reclaim: Reclaim | undefined;
   forgetting: Forgetting[];
+  /** To others, since the start. */
+  readonly given: Given;
+}
+
+/** What a host has done for others: processes that it took in, and what they have computed here. */
+export interface Given {
+  hosted: number;
+  cpuMs: number;
 }
 
 const newExecutor = (): ExecutorRecord => ({ silentMs: 0, turn: undefined, guests: 0 });
@@ -105,6 +113,7 @@ export const newKernel = (executors: Iterable<number>): KernelState => ({
   terms: NO_TERMS,
   reclaim: undefined,
   forgetting: [],
+  given: { hosted: 0, cpuMs: 0 },
 });
 
 export type KernelEvent =
@@ -241,7 +250,8 @@ const allowedExecutors = (state: KernelState): number[] =>
 const pause = ({ key, executor }: Guest, paused: boolean, out: Out) =>
   out({ type: "command", executor, command: { type: "pause", key, paused } });
 
-function noteUsage(guest: Guest, { cpuMs, memoryBytes }: Used): void {
+function noteUsage(state: KernelState, guest: Guest, { cpuMs, memoryBytes }: Used): void {
+  if (!state.homes.get(guest.home)?.own) state.given.cpuMs += Math.max(0, cpuMs - guest.cpuMs);
   guest.cpuMs = cpuMs;
   guest.memoryBytes = memoryBytes;
 }
@@ -396,6 +406,7 @@ function place(
     prepared !== undefined && executors.includes(prepared) ? prepared : leastLoaded(state, executors);
   const record = state.executors.get(executor);
   if (record) record.guests++;
+  if (!home.own) state.given.hosted++;
   state.guests.set(key, {
     ...stayOf(message),
     key,
@@ -504,14 +515,14 @@ function onReport(
         return snapshot && send({ type: "saved", ...stay, snapshot, images, learned, tookMs });
       guest.departure = offer(guest.departure, why, nowMs);
       const stoppedMs = homeTime(home.clock, nowMs - agoMs - tookMs);
-      if (used) noteUsage(guest, used);
+      if (used) noteUsage(state, guest, used);
       return send({ type: "returned", ...stay, snapshot, images, learned, why, stoppedMs, used });
     }
     case "failed":
       send({ type: "failed", ...stay, code: report.code, reason: report.reason });
       return forget(state, guest, "nowhere: it failed", out);
     case "usage":
-      noteUsage(guest, report.used);
+      noteUsage(state, guest, report.used);
       out({ type: "changed" });
       shed(state, out, nowMs);
       return send({ type: "usage", ...stay, ...report.used });

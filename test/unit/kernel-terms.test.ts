@@ -9,7 +9,7 @@ import {
   step,
 } from "../../fabric/kernel/kernel.ts";
 import { FREELY, type Terms } from "../../fabric/kernel/terms.ts";
-import { stayKey } from "../../fabric/wire/messages.ts";
+import { NOTHING_LEARNED, stayKey } from "../../fabric/wire/messages.ts";
 import { placeOf } from "./messages.kit.ts";
 
 const STRANGER = 1 as HomeLink;
@@ -149,4 +149,25 @@ test("a share of the time goes to every worker, and to those that start later", 
   const paces = (effects: KernelEffect[]) => commands(effects).filter((c) => c.type === "pace");
   expect(paces(bench.allow({ share: 0.5 }))).toHaveLength(2);
   expect(paces(bench.do({ type: "executorStarted", executor: 2 }))).toEqual([{ type: "pace", share: 0.5 }]);
+});
+
+test("what was given to others is counted to the last, also of those that are gone; what is one's own is not", () => {
+  const bench = new Bench();
+  const used = (link: HomeLink, n: number, cpuMs: number, why?: "recalled") => {
+    const key = keyOf(link, n);
+    const used = { cpuMs, memoryBytes: 1, polls: 1 };
+    const gone = { snapshot: undefined, images: [], learned: NOTHING_LEARNED, tookMs: 0 };
+    bench.do({
+      type: "report",
+      executor: bench.state.guests.get(key)?.executor ?? 0,
+      report: why ? { type: "snapshot", key, why, ...gone, used } : { type: "usage", key, used },
+    });
+  };
+  for (const n of [1, 2]) bench.place(STRANGER, n);
+  bench.place(OWN, 3);
+  used(STRANGER, 1, 30);
+  used(OWN, 3, 500);
+  used(STRANGER, 2, 7, "recalled");
+  used(STRANGER, 1, 45, "recalled");
+  expect(bench.state.given).toEqual({ hosted: 2, cpuMs: 52 });
 });

@@ -45,38 +45,24 @@ test("days add up, and only a month of them is kept", () => {
   expect(days).toHaveLength(31);
 });
 
-test("a meter counts a guest once, its CPU as it grows, and from nothing when it comes back", () => {
+test("a meter says what was given since it was looked at before, and begins anew with another participant", () => {
   const meter = new Meter(0);
-  const look = (nowMs: number, guests: { pid: number; cpuMs: number; own?: boolean }[], inBytes = 0) =>
+  const look = (nowMs: number, hosted: number, cpuMs: number, inBytes: number) =>
     meter.look(
       {
-        donor: { state: "donating", guests: guests.map((g) => ({ job: "j", own: false, ...g })) },
+        donor: { state: "donating", given: { hosted, cpuMs } },
         traffic: { inBytes, outBytes: 0 },
       } as unknown as FabricView,
       nowMs,
     );
-  expect(
-    look(
-      1000,
-      [
-        { pid: 1, cpuMs: 100 },
-        { pid: 9, cpuMs: 500, own: true },
-      ],
-      10,
-    ),
-  ).toEqual({
+  expect(look(1000, 1, 100, 10)).toEqual({
     givenMs: 1000,
     cpuMs: 100,
     hosted: 1,
     sentAway: 0,
     trafficBytes: 10,
   });
-  expect(look(1500, [{ pid: 1, cpuMs: 150 }], 10)).toMatchObject({
-    givenMs: 500,
-    cpuMs: 50,
-    hosted: 0,
-    trafficBytes: 0,
-  });
-  expect(look(2000, [])).toMatchObject({ cpuMs: 0, trafficBytes: 0 });
-  expect(look(2500, [{ pid: 1, cpuMs: 30 }])).toMatchObject({ cpuMs: 30, hosted: 1 });
+  expect(look(1500, 4, 150, 10)).toMatchObject({ givenMs: 500, cpuMs: 50, hosted: 3, trafficBytes: 0 });
+  meter.restart();
+  expect(look(2000, 2, 30, 5)).toMatchObject({ cpuMs: 30, hosted: 2, trafficBytes: 5 });
 });

@@ -65,7 +65,15 @@ const viewOf = (): FabricView =>
   ({
     self: { id: hostName(0), name: "host 0" },
     relay: { state: "online" },
-    donor: { state: "off", reason: "", workers: 1, held: false, guests: [], receipts: [] },
+    donor: {
+      state: "off",
+      reason: "",
+      workers: 1,
+      held: false,
+      guests: [],
+      given: { hosted: 0, cpuMs: 0 },
+      receipts: [],
+    },
     directory: [],
     jobs: [jobOf()],
     traffic: { inBytes: 0, outBytes: 0 },
