@@ -3,6 +3,7 @@
  * and fro over the address that the page shows for terminals. A freeze is from when the process stops until
  * it runs, by the home's clock as both hosts know it (kernel/home-clock.ts).
  */
+import { setTimeout as delay } from "node:timers/promises";
 import type { Page } from "playwright";
 import { join } from "../../fabric/edge/index.ts";
 import type { HostId, Roost } from "../../fabric/index.ts";
@@ -133,23 +134,32 @@ interface Time {
 /** After a move, until the letters that met it are through. */
 const REST_MS = 50;
 
-/** Moves the child from one host to the other and back, `times` in all; `rests`: for as long as each took, too. */
+/**
+ * Moves the child from one host to the other and back, `times` in all; `rests`: for as long as each took, too, and nobody looks at the
+ * job from shortly before until then, because its page would be writing reports while letters want to pass.
+ */
 async function toAndFro(job: Steered, times: number, rests = false): Promise<Time[]> {
   const moves = [];
   for (let n = 0; n < times; n++) {
     const { hosts } = await job.by((remote) => remote.look());
     const { pid, host } = await childOf(job);
     const elsewhere = hosts.find(({ id }) => id !== host)?.id as HostId;
+    if (rests) await delay(REST_MS);
     const began = Date.now();
-    await job
+    const isThere = await job
       .by((remote) => remote.migrate(pid, elsewhere))
-      .catch((error) => {
-        if (error.code !== "ETIMEDOUT") throw error; // the first copy of a large one, on a machine that does much else
-      });
-    while ((await childOf(job)).host !== elsewhere) await new Promise((resolve) => setTimeout(resolve, 100));
-    const ended = Date.now();
+      .then(
+        () => true,
+        (error) => {
+          if (error.code !== "ETIMEDOUT") throw error; // the first copy of a large one, on a machine that does much else
+          return false;
+        },
+      );
+    let ended = Date.now();
+    if (rests) await delay(ended - began + 2 * REST_MS);
+    while ((await childOf(job)).host !== elsewhere) await delay(100);
+    if (!isThere) ended = Date.now();
     moves.push({ began, ended });
-    if (rests) await new Promise((resolve) => setTimeout(resolve, ended - began + 2 * REST_MS));
   }
   return moves;
 }
