@@ -43,28 +43,41 @@ interface Last {
   readonly chain: ImageId[];
   /** In the chain, parts apart; at most. */
   readonly images: number;
-  /** Encoded bytes of the chain's first image, and of all after it. */
+  /** Encoded bytes of the chain up to and with its first image, and of all after it. */
   readonly wholeBytes: number;
   readonly changesBytes: number;
+}
+
+/** A chain with another image. One of twice as much memory takes the place of the first, which is little of it. */
+function continued(
+  last: Last | undefined,
+  named: NamedImage,
+  images: readonly Pick<EncodedImage, "id" | "bytes">[],
+): Last {
+  const chain = [...(last?.chain ?? []), ...images.map(({ id }) => id)];
+  const bytes = images.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  if (last && named.image.pages.length < 2 * last.first.image.pages.length)
+    return { ...last, named, chain, images: last.images + 1, changesBytes: last.changesBytes + bytes };
+  const wholeBytes = bytes + (last ? last.wholeBytes + last.changesBytes : 0);
+  return { named, first: named, firstParts: chain.length, chain, images: 1, wholeBytes, changesBytes: 0 };
 }
 
 export function engineMachines(base: BaseImage): Machines {
   const shared = { cache: new ImageCache(), residents: new Residents() };
   const { cache } = shared;
-  /** The images of a chain as far as they are needed: the first that is here or is read now, and the last. */
+  /** The images of a chain as far as they are needed: those that are here, and what is read now. */
   const read = async (
     chain: readonly EncodedImage[],
     memoryBytesMax: number,
     goesOn = async () => true,
-  ): Promise<Read | Invalid> => {
-    const known = chain.flatMap(({ id }, at) => {
+  ): Promise<Read[] | Invalid> => {
+    const all: Read[] = chain.flatMap(({ id }, at) => {
       const image = cache.get(id);
       return image ? [{ named: { id, image }, at }] : [];
     });
-    let first = known[0];
-    let last = known.at(-1)?.named;
+    let last = all.at(-1)?.named;
     let like = last?.image ?? base;
-    for (let at = (known.at(-1)?.at ?? -1) + 1; at < chain.length; at++) {
+    for (let at = (all.at(-1)?.at ?? -1) + 1; at < chain.length; at++) {
       const { id, bytes } = must(chain[at], "image");
       if (last && !(await goesOn())) return new Invalid("nobody wants it any more");
       const image = await decodeImage(base, bytes, last, memoryBytesMax);
@@ -74,10 +87,10 @@ export function engineMachines(base: BaseImage): Machines {
       if (image.partial) continue;
       cache.add(id, image, like.pages);
       like = image;
-      first ??= { named: last, at };
+      all.push({ named: last, at });
     }
-    if (!first || !last) return new Invalid("there is no image");
-    return last.image.partial ? new Invalid("the image is a part of one") : { first, last };
+    if (!last) return new Invalid("there is no image");
+    return last.image.partial ? new Invalid("the image is a part of one") : all;
   };
   let prepared:
     | { readonly id: string; readonly machine: Machine; readonly memoryBytesMax: number }
@@ -107,7 +120,7 @@ export function engineMachines(base: BaseImage): Machines {
       };
       const images = await read(chain, options.memoryBytesMax, goesOn);
       if (images instanceof Invalid || preparing !== mine) return;
-      const { id, image } = images.last;
+      const { id, image } = must(images.at(-1), "image").named;
       const ready = takePrepared(chain, options);
       drop();
       const machine = ready ?? (await restoredBySteps(base, image, options, goesOn));
@@ -122,17 +135,10 @@ export function engineMachines(base: BaseImage): Machines {
     async restore(chain, options) {
       const images = await read(chain, options.memoryBytesMax);
       if (images instanceof Invalid) return images;
-      const { first, last: named } = images;
-      const sum = (part: readonly EncodedImage[]) => part.reduce((sum, { bytes }) => sum + bytes.length, 0);
-      const last = {
-        named,
-        first: first.named,
-        firstParts: first.at + 1,
-        chain: chain.map(({ id }) => id),
-        images: chain.length - first.at,
-        wholeBytes: sum(chain.slice(0, first.at + 1)),
-        changesBytes: sum(chain.slice(first.at + 1)),
-      };
+      let last: Last | undefined;
+      for (const { named, at } of images)
+        last = continued(last, named, chain.slice(last?.chain.length ?? 0, at + 1));
+      const { named } = must(last, "image");
       try {
         const machine = takePrepared(chain, options);
         machine?.advance(named.image);
@@ -165,9 +171,10 @@ async function restoredBySteps(
   return machine;
 }
 
+/** An image of a chain, and where in it it is. */
 interface Read {
-  readonly first: { readonly named: NamedImage; readonly at: number };
-  readonly last: NamedImage;
+  readonly named: NamedImage;
+  readonly at: number;
 }
 
 interface Shared {
@@ -235,16 +242,7 @@ class EngineMachine implements RunningMachine {
     }
     const last = must(named, "image");
     this.#shared.cache.add(toImageId(last.id), image, before);
-    const bytes = images.reduce((sum, { bytes }) => sum + bytes.length, 0);
-    this.#last = {
-      named: last,
-      first: since?.first ?? last,
-      firstParts: since?.firstParts ?? images.length,
-      chain: [...(since?.chain ?? []), ...images.map(({ id }) => id)],
-      images: (since?.images ?? 0) + 1,
-      wholeBytes: since?.wholeBytes ?? bytes,
-      changesBytes: since ? since.changesBytes + bytes : 0,
-    };
+    this.#last = continued(since, last, images);
     return { chain: this.#last.chain, images };
   }
 

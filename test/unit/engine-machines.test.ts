@@ -211,6 +211,32 @@ describe("a process that is written down again and again", () => {
   });
 });
 
+test("what a process has grown by is written once, wherever it goes on", async () => {
+  const known = new Map<string, EncodedImage>();
+  const machine = engineMachines(await theBase()).fresh(OPTIONS);
+  machine.start(
+    program(`
+      let x = 1;
+      let kept = [];
+      ask("little");
+      kept = new Uint32Array(3 << 18).map(() => (x = (x * 48271) % 2147483647));
+      for (let n = 0; ; n++) { kept[n]++; ask("changed"); }`),
+    NEVER(),
+  );
+  const little = await encoded(machine, known);
+  expect(said(machine, "grow")).toBe("changed");
+  const chain = await encoded(machine, known);
+  expect(chain.length).toBeGreaterThan(little.length);
+  const moved = whole(await engineMachines(await theBase()).restore(chain, OPTIONS));
+  for (const one of [machine, moved]) {
+    for (let n = 0; n < 20; n++) {
+      said(one, "go on");
+      const { images } = await one.encodeImage();
+      expect(images.reduce((sum, { bytes }) => sum + bytes.length, 0)).toBeLessThan(2048);
+    }
+  }
+});
+
 test("a process that is put by takes a few KiB, and what it brought to this host is let go", async () => {
   const machines = engineMachines(await theBase());
   const known = new Map<string, EncodedImage>();
