@@ -38,9 +38,12 @@ export interface Binding {
  * Framing, chunks and back-pressure are inside; `send` after the end is silently dropped.
  */
 export interface Link {
-  /** Takes ownership of the bytes. At most LIMITS.messageBytes. */
-  send(message: Uint8Array): void;
-  /** Set once, right after the link was made. Messages arrive in order. */
+  /**
+   * Takes ownership of the bytes. At most LIMITS.messageBytes. One that `givesWay` may be overtaken by those sent after it: by none
+   * that gives way itself.
+   */
+  send(message: Uint8Array, givesWay?: boolean): void;
+  /** Set once, right after the link was made. Messages arrive in order, but for those that give way. */
   onMessage: (message: Uint8Array) => void;
   /** Called exactly once, when nothing more will arrive, whoever ended it. */
   onEnd: (end: LinkEnd) => void;

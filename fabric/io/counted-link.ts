@@ -8,9 +8,9 @@ export interface Traffic {
 
 export function countedLink(link: Link, traffic: Traffic): Link {
   return {
-    send: (message) => {
+    send: (message, givesWay) => {
       traffic.outBytes += message.length;
-      link.send(message);
+      link.send(message, givesWay);
     },
     set onMessage(take: Link["onMessage"]) {
       link.onMessage = (message) => {

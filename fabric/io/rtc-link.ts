@@ -1,6 +1,7 @@
 /**
  * A Link over an open WebRTC data channel: ordered, in frames (framing.ts), never more than a mebibyte of them in the
- * channel, so that a short message does not wait long behind what is in flight.
+ * channel, so that a short message does not wait long behind what is in flight. A large message that nobody waits for gives way: its frames
+ * leave when there is nothing else to send.
  *
  * The calling side speaks first, and the called side not before it has heard that: Chromium tells the called page that
  * its channel is open before it is, and what is sent meanwhile is lost (webrtc: `SctpDataChannel::SendImpl` drops what
@@ -12,12 +13,28 @@
 import { Invalid } from "../base/codec.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Binding, Clock, Link, LinkEnd } from "../base/ports.ts";
-import { alive, ask, type Frame, framesOf, goodbye, payloadBytes, Reassembler } from "./framing.ts";
+import {
+  alive,
+  ask,
+  canGiveWay,
+  type Frame,
+  framesOf,
+  goodbye,
+  isYielding,
+  payloadBytes,
+  Reassembler,
+  took,
+} from "./framing.ts";
 import { Silence } from "./silence.ts";
 
-/** Keeps the channel busy between two low-water events at 40 MB/s, and a short message's wait under 30 ms. */
-const HIGH_WATER_BYTES = 1024 * 1024;
-const LOW_WATER_BYTES = 256 * 1024;
+/** Between `low` and `high` bytes in the channel it is kept busy: up to 40 MB/s, and a short message waits 30 ms at most. */
+const WATER = { low: 256 * 1024, high: 1024 * 1024 };
+/** Less of what gives way, since others wait for it: 1 ms at that speed, 20 ms over a slow line. */
+const YIELDING_WATER = { low: 16 * 1024, high: 48 * 1024 };
+/** Frames of what gives way that the other side has not confirmed: 2.5 MB/s where the way there and back takes a tenth of a second. */
+const UNCONFIRMED_MAX = 16;
+/** Where both have something to send, one frame in so many is of what gives way: it is not to wait for ever. */
+const YIELDING_SHARE = 8;
 /** A channel that drains this much between two ticks has somebody at its other end; signs of life alone are less. */
 const DRAIN_BYTES = 4 * 1024;
 /** How long the other may take to hear a goodbye before the connection is taken down. */
@@ -61,10 +78,11 @@ class RtcLink implements Link {
   /** Of the other program, and of the network beneath it: a page that is busy says nothing, but its browser does. */
   readonly #mute: Silence;
   readonly #silence: Silence;
-  /** Messages of which no frame has left, and the frames of the one that is leaving. */
-  readonly #queue: Uint8Array[] = [];
-  #leaving: Iterator<Frame> | undefined;
-  #waitingBytes = 0;
+  readonly #prompt = new Lane(false);
+  readonly #yielding = new Lane(true);
+  /** Frames that have left since one of what gives way; and those of that which are not confirmed. */
+  #overtook = 0;
+  #unconfirmed = 0;
   #ended = false;
   #cancelTick = () => {};
   // Since the last tick:
@@ -87,7 +105,6 @@ class RtcLink implements Link {
     this.#mute = new Silence(LIMITS.heartbeatMs, LIMITS.muteMs, clock.monotonic());
     this.#silence = new Silence(LIMITS.heartbeatMs, LIMITS.silenceMs, clock.monotonic());
     channel.binaryType = "arraybuffer";
-    channel.bufferedAmountLowThreshold = LOW_WATER_BYTES;
     channel.addEventListener("bufferedamountlow", () => this.#pump());
     channel.addEventListener("message", ({ data }) => this.#take(data));
     // A tab that closes may take its goodbye along; then an `error` (aborted) or a `close` is what arrives.
@@ -119,15 +136,16 @@ class RtcLink implements Link {
   }
 
   get queuedBytes(): number {
-    return this.#ended ? 0 : this.#waitingBytes + this.#channel.bufferedAmount;
+    if (this.#ended) return 0;
+    return this.#prompt.waitingBytes + this.#yielding.waitingBytes + this.#channel.bufferedAmount;
   }
 
-  send(message: Uint8Array): void {
+  send(message: Uint8Array, givesWay = false): void {
     if (this.#ended) return;
     if (message.length > LIMITS.messageBytes)
       throw new RangeError(`a message of ${message.length} bytes, where ${LIMITS.messageBytes} are allowed`);
-    this.#waitingBytes += message.length;
-    this.#queue.push(message);
+    const lane = givesWay && canGiveWay(message) ? this.#yielding : this.#prompt;
+    lane.push(message);
     this.#pump();
   }
 
@@ -141,21 +159,20 @@ class RtcLink implements Link {
   }
 
   #pump(): void {
-    while (!this.#ended && this.#mayTalk && this.#channel.bufferedAmount < HIGH_WATER_BYTES) {
-      this.#leaving ??= this.#next();
-      if (!this.#leaving) return;
-      const { value: frame, done } = this.#leaving.next();
-      if (done) this.#leaving = undefined;
-      else {
-        this.#waitingBytes -= payloadBytes(frame);
-        this.#give(frame);
+    while (!this.#ended && this.#mayTalk) {
+      const isItsTurn = this.#prompt.isEmpty || this.#overtook >= YIELDING_SHARE;
+      const yields = isItsTurn && !this.#yielding.isEmpty && this.#unconfirmed < UNCONFIRMED_MAX;
+      const [lane, water] = yields ? [this.#yielding, YIELDING_WATER] : [this.#prompt, WATER];
+      if (this.#channel.bufferedAmount >= water.high) {
+        this.#channel.bufferedAmountLowThreshold = water.low;
+        return;
       }
+      const frame = lane.next();
+      if (!frame) return;
+      this.#overtook = yields ? 0 : this.#overtook + 1;
+      if (yields) this.#unconfirmed++;
+      this.#give(frame);
     }
-  }
-
-  #next(): Iterator<Frame> | undefined {
-    const message = this.#queue.shift();
-    return message && framesOf(message);
   }
 
   /** Drops the frame while this side has to wait for the other's first; messages are not given before. */
@@ -177,14 +194,22 @@ class RtcLink implements Link {
     this.#mute.heard();
     this.#silence.heard();
     if (!(data instanceof ArrayBuffer)) return this.#refuse("text");
-    const received = this.#incoming.take(new Uint8Array(data));
+    const frame = new Uint8Array(data);
+    const received = this.#incoming.take(frame);
     if (received instanceof Invalid) return this.#refuse(received.reason);
+    if (isYielding(frame)) this.#give(took());
     if (received.type === "message") this.#deliver(received.bytes);
     else if (received.type === "ask") this.#give(alive());
+    else if (received.type === "took") this.#confirmed();
     else if (received.type === "goodbye") return this.#end(received.reason);
     if (!this.#onHeard || this.#ended) return;
     this.#onHeard();
     this.#onHeard = undefined;
+    this.#pump();
+  }
+
+  #confirmed(): void {
+    this.#unconfirmed = Math.max(0, this.#unconfirmed - 1);
     this.#pump();
   }
 
@@ -249,14 +274,54 @@ class RtcLink implements Link {
   #shut(): void {
     this.#ended = true;
     this.#cancelTick();
-    this.#queue.length = 0;
-    this.#leaving = undefined;
+    this.#prompt.clear();
+    this.#yielding.clear();
     this.#clock.after(FAREWELL_MS, () => this.#letGo());
   }
 
   #letGo(): void {
     this.#release?.();
     this.#release = undefined;
+  }
+}
+
+/** Messages of which no frame has left, and the frames of the one that is leaving. */
+class Lane {
+  waitingBytes = 0;
+  readonly #givesWay: boolean;
+  readonly #queue: Uint8Array[] = [];
+  #leaving: Iterator<Frame> | undefined;
+
+  constructor(givesWay: boolean) {
+    this.#givesWay = givesWay;
+  }
+
+  get isEmpty(): boolean {
+    return this.#queue.length === 0 && this.waitingBytes === 0;
+  }
+
+  push(message: Uint8Array): void {
+    this.waitingBytes += message.length;
+    this.#queue.push(message);
+  }
+
+  next(): Frame | undefined {
+    for (;;) {
+      const frame = this.#leaving?.next();
+      if (frame && !frame.done) {
+        this.waitingBytes -= payloadBytes(frame.value);
+        return frame.value;
+      }
+      const message = this.#queue.shift();
+      this.#leaving = message && framesOf(message, this.#givesWay);
+      if (!this.#leaving) return undefined;
+    }
+  }
+
+  clear(): void {
+    this.#queue.length = 0;
+    this.#leaving = undefined;
+    this.waitingBytes = 0;
   }
 }
 

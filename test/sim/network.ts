@@ -1,5 +1,5 @@
 /**
- * Links as the port promises them, reliable and ordered, and beneath them what networks do: delays, stalls, directions
+ * Links as the port promises them, reliable and ordered but for what gives way, and beneath them what networks do: delays, stalls, directions
  * in which nothing gets through until a link is given up for silence, cuts that lose what is under way.
  */
 import { LIMITS } from "../../fabric/base/limits.ts";
@@ -17,6 +17,9 @@ export interface Tap {
 }
 /** Milliseconds that a message of so many bytes takes that is sent now. */
 export type Way = (bytes: number) => number;
+
+/** What gives way is overtaken by several others. */
+const GIVING_WAY_TAKES = 5;
 
 const NO_TAP: Tap = { sent: () => {}, heard: () => {} };
 
@@ -76,9 +79,10 @@ export class SimulatedEnd implements Link {
   readonly party: Party;
   readonly #world: World;
   readonly #way: Way;
-  /** Under way to the other end, in order. */
+  /** Under way to the other end, in the order of their arrival. */
   readonly #sent: { readonly arrivesMs: number; readonly message: Uint8Array | LinkEnd }[] = [];
-  #lastArrivalMs = 0;
+  /** Of what gives way, and of what does not. */
+  readonly #lastArrivalsMs = { yielding: 0, prompt: 0 };
   #blockedUntilMs = Number.NEGATIVE_INFINITY;
   #ended = false;
 
@@ -99,10 +103,10 @@ export class SimulatedEnd implements Link {
     return this.#blockedUntilMs > this.#world.nowMs;
   }
 
-  send(message: Uint8Array): void {
+  send(message: Uint8Array, givesWay = false): void {
     if (!this.open) return;
     this.tap.sent(message);
-    this.#give(message.slice());
+    this.#give(message.slice(), givesWay);
   }
 
   /** What was sent before, and the goodbye, still arrive. */
@@ -145,12 +149,17 @@ export class SimulatedEnd implements Link {
     this.onEnd(how);
   }
 
-  #give(message: Uint8Array | LinkEnd): void {
+  #give(message: Uint8Array | LinkEnd, givesWay = false): void {
     const { nowMs } = this.#world;
-    const takesMs = this.#way(message instanceof Uint8Array ? message.length : 0);
-    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, nowMs + takesMs);
-    this.#sent.push({ arrivesMs: this.#lastArrivalMs, message });
-    this.#world.at(this.#lastArrivalMs, () => this.#arrive());
+    const bytes = message instanceof Uint8Array ? message.length : 0;
+    const lasts = this.#lastArrivalsMs;
+    const last = givesWay ? Math.max(lasts.yielding, lasts.prompt) : lasts.prompt;
+    const takesMs = this.#way(bytes) * (givesWay ? GIVING_WAY_TAKES : 1);
+    const arrivesMs = Math.max(last, nowMs + takesMs);
+    lasts[givesWay ? "yielding" : "prompt"] = arrivesMs;
+    const overtakes = this.#sent.findIndex((other) => other.arrivesMs > arrivesMs);
+    this.#sent.splice(overtakes < 0 ? this.#sent.length : overtakes, 0, { arrivesMs, message });
+    this.#world.at(arrivesMs, () => this.#arrive());
   }
 
   /** One message a step. */

@@ -9,8 +9,11 @@ import {
   FRAME_BYTES,
   framesOf,
   goodbye,
+  isYielding,
   payloadBytes,
   Reassembler,
+  took,
+  YIELDING_BYTES,
 } from "../../fabric/io/framing.ts";
 
 /** Bytes that differ everywhere, so that a part in the wrong place shows. */
@@ -82,6 +85,23 @@ test("messages of random sizes come out in order, with signs of life in between"
   }
 });
 
+test("what gives way lets whole messages, and others in parts, pass between its frames", () => {
+  const [large, other, small] = [pattern(300_001), pattern(200_000), pattern(100)];
+  const yielding = [...framesOf(large, true)];
+  expect(Math.max(...yielding.map((frame) => frame.length))).toBeLessThanOrEqual(YIELDING_BYTES);
+  expect(yielding.reduce((sum, frame) => sum + payloadBytes(frame), 0)).toBe(large.length);
+  expect(yielding.every(isYielding)).toBe(true);
+  const overtaking = [...framesOf(other), ...framesOf(small)];
+  expect(overtaking.some(isYielding)).toBe(false);
+  const incoming = new Reassembler();
+  const out: unknown[] = [];
+  for (const frame of yielding.flatMap((frame, n) => [overtaking[n] ?? took(), frame])) {
+    const received = incoming.take(frame);
+    if (!(received instanceof Invalid) && received.type === "message") out.push(received);
+  }
+  expect([other, small, large].map((message, n) => same(out[n], message))).toEqual([true, true, true]);
+});
+
 test("a goodbye carries its reason, in the middle of a message too", () => {
   const incoming = new Reassembler();
   const [first] = framesOf(pattern(200_000));
@@ -112,7 +132,7 @@ test("hostile frames are refused", () => {
     return (frame: Uint8Array = new Uint8Array()) => reasonOf(incoming.take(frame));
   };
   expect(fresh()()).toMatch(/kind nothing/);
-  expect(fresh()(new Uint8Array([6]))).toMatch(/kind 6/);
+  expect(fresh()(new Uint8Array([9]))).toMatch(/kind 9/);
   expect(fresh()(new Uint8Array(FRAME_BYTES + 1))).toMatch(/a frame of 65537/);
   expect(fresh()(new Uint8Array([1]))).toMatch(/cut short/);
   expect(fresh()(new Uint8Array([1, 9, 0, 0, 0]))).toMatch(/needs none/);
@@ -127,6 +147,14 @@ test("hostile frames are refused", () => {
   expect(fresh(first)(more?.subarray(0, 100))).toMatch(/99 bytes of a message that lacks/);
   expect(fresh(first)(new Uint8Array([2]))).toMatch(/0 bytes of a message/);
   expect(fresh(first, more, another)(more)).toMatch(/65535 bytes of a message that lacks/);
+  const [gives, way] = framesOf(pattern(3 * FRAME_BYTES), true);
+  expect(fresh(gives)(gives)).toMatch(/inside another/);
+  expect(fresh()(way)).toMatch(/middle of no message/);
+  expect(fresh(first)(way)).toMatch(/middle of no message/);
+  expect(fresh(gives)(way?.subarray(0, 100))).toMatch(/99 bytes of a message that lacks/);
+  expect(fresh()(new Uint8Array([6, 0, 0, 1, 0]))).toMatch(/needs none/);
+  expect(fresh()(new Uint8Array([6, 1, 0, 1, 0]))).toMatch(/not full/);
+  expect(fresh()(new Uint8Array([8, 0]))).toMatch(/something in it/);
   const small = new Uint8Array(FRAME_BYTES);
   small[0] = 1;
   small[1] = 10;

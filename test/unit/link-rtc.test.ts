@@ -139,6 +139,23 @@ test("a goodbye ends both ends at once, with the reason, once", async () => {
   expect(ours.queuedBytes).toBe(0);
 });
 
+test("a large message that gives way is overtaken by all that is sent after it, and arrives whole", async () => {
+  const { ours, theirs } = await linked();
+  const large = new Uint8Array(6 << 20).map((_, i) => i >> 7);
+  const arrived: Uint8Array[] = [];
+  const all = new Promise<void>((resolve) => {
+    theirs.onMessage = (message) => {
+      if (arrived.push(message) === 4) resolve();
+    };
+  });
+  ours.send(large, true);
+  for (const n of [1, 2]) ours.send(new Uint8Array([n]));
+  ours.send(large.subarray(0, 100_000));
+  await all;
+  expect(arrived.map(({ length }) => length)).toEqual([1, 1, 100_000, large.length]);
+  expect(Buffer.compare(arrived[3] as Uint8Array, large)).toBe(0);
+});
+
 test("a host that leaves says goodbye on its links and vanishes from the directory", async () => {
   const { a, b, ours } = await linked();
   b.rendezvous.announce({ host: b.id, name: "bee", platform: "Node", taking: true, group: "" });
