@@ -25,7 +25,7 @@ import type { BaseImage } from "./base-image.ts";
 import { changesBetween, withChanges } from "./changes.ts";
 import { WASM_PAGE_BYTES } from "./instance.ts";
 import { FRAMES_BYTES } from "./memory-map.ts";
-import { deflate, hashOf, inflate, type Packing } from "./packing.ts";
+import { type Breathe, deflate, hashOf, inflate, type Packing } from "./packing.ts";
 import { flat, PAGE_BYTES, type Page, ZEROS } from "./pages.ts";
 
 /** Everything of a stopped machine that is not in its memory. */
@@ -162,13 +162,14 @@ export async function encodeImage(
 
 /**
  * `since` is the image it continues; not needed where it continues none. One of a process with more than `memoryBytesMax`
- * is refused before there is anything of that size.
+ * is refused before there is anything of that size. `breathe`: lets others run meanwhile.
  */
 export async function decodeImage(
   base: BaseImage,
   encoded: Uint8Array,
   since?: NamedImage,
   memoryBytesMax: number = LIMITS.guestMemoryBytesMost,
+  breathe?: Breathe,
 ): Promise<Image | Invalid> {
   const head = decode(header, encoded);
   if (head instanceof Invalid) return head;
@@ -189,7 +190,7 @@ export async function decodeImage(
     return new Invalid(`the image continues ${short(parent)}, which is not here`);
   if (head.bodyBytes > LIMITS.messageBytes)
     return new Invalid(`a body of ${head.bodyBytes} bytes is too long`);
-  const plain = await inflate(head.deflated, head.bodyBytes);
+  const plain = await inflate(head.deflated, head.bodyBytes, breathe);
   if (plain instanceof Invalid) return plain;
   const integrity = await hashOf(head.engine, head.base, head.since, plain);
   if (integrity.some((b, i) => b !== head.integrity[i])) return new Invalid("the image is damaged");

@@ -6,10 +6,13 @@ import type { Engine } from "./engine.ts";
 import type { Host } from "./imports.ts";
 import { Instance } from "./instance.ts";
 import { KnownPages } from "./known-pages.ts";
-import { inCommon, layOver, PAGE_BYTES, type Page, pagesOf, UNKNOWN } from "./pages.ts";
+import { inCommon, layOver, PAGE_BYTES, type Page, pageCount, pagesOf, UNKNOWN } from "./pages.ts";
 
 /** Memory kept for the next machines. */
 const IDLE_BYTES_MAX = 32 << 20;
+
+/** Of memory that is new, copied at once: some 4 ms, most of which goes to touching the copy for the first time. */
+const AHEAD_PAGES = 256;
 
 const nobody = (): never => {
   throw new Error("bug: an instance runs that no machine has");
@@ -54,7 +57,7 @@ export class Instances {
     instance.host = host;
     instance.resize(memoryBytes);
     // A new one's zeros cost the host no memory until they are touched.
-    if (warm) this.#layOver(instance, pages, warm.holds);
+    if (warm) this.#layOver(instance, pages, warm);
     else layOver(instance.bytes, pages, this.#pristine);
     this.#known.learn(instance, pages);
     return instance;
@@ -94,18 +97,25 @@ export class Instances {
     return pages;
   }
 
-  /** Writes every byte of the memory, but those that are known to be as they should. */
-  #layOver({ bytes }: Instance, pages: readonly Page[], holds: readonly Page[]): void {
+  /** Some more of them than are in `before`; undefined where these are most. */
+  readAhead(instance: Instance, bytes: number, before: readonly Page[]): Page[] | undefined {
+    const end = before.length + AHEAD_PAGES;
+    if (end >= pageCount(bytes)) return undefined;
+    return this.#known.read(instance, end * PAGE_BYTES, before, before.length);
+  }
+
+  /** Writes every byte that the instance had when it was given back, but those that are known to be as they should. Beyond are zeros. */
+  #layOver({ bytes }: Instance, pages: readonly Page[], { holds, memoryBytes }: Idle): void {
     if (this.#lastRead?.pages === pages && inCommon(holds, pages) < pages.length / 2) {
       // A fork's child, of a parent that waits: one copy, of what is in the processor's cache.
       const end = pages.length * PAGE_BYTES;
       bytes.set(this.#lastRead.instance.bytes.subarray(0, end));
-      bytes.fill(0, end);
+      bytes.fill(0, end, memoryBytes);
       return;
     }
     const before = [...holds];
     while (before.length < pages.length) before.push(UNKNOWN);
-    bytes.fill(0, before.length * PAGE_BYTES);
+    bytes.fill(0, before.length * PAGE_BYTES, memoryBytes);
     layOver(bytes, pages, before);
   }
 

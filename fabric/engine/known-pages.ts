@@ -34,17 +34,21 @@ export class KnownPages {
     this.#keep(pages, fingerprints);
   }
 
-  /** The pages of an instance's first `bytes`; those that are as in `like`, which is known, are the same. */
-  read(from: Instance, bytes: number, like: readonly Page[]): Page[] {
+  /**
+   * The pages of an instance's first `bytes`; those that are as in `like`, which is known, are the same. Pages before `first` are not
+   * looked at.
+   */
+  read(from: Instance, bytes: number, like: readonly Page[], first = 0): Page[] {
     const count = pageCount(bytes);
     const before = must(this.#known.get(like), "fingerprints of an image that a machine was made of");
     const now = new Uint32Array(count * FINGERPRINT_WORDS);
-    take(from.fingerprints, 0, count, now);
+    now.set(before.subarray(0, first * FINGERPRINT_WORDS));
+    take(from.fingerprints, first, count, now);
     const zeros = from.fingerprints.ofZeros();
     const pages = like.slice(0, count);
     while (pages.length < count) pages.push(ZEROS);
     const changed: number[] = [];
-    for (let n = 0, i = 0; n < count; n++, i += FINGERPRINT_WORDS)
+    for (let n = first, i = first * FINGERPRINT_WORDS; n < count; n++, i += FINGERPRINT_WORDS)
       if (!(n < like.length ? same(now, i, before, i) : same(now, i, zeros, 0))) changed.push(n);
 
     const source = from.bytes;

@@ -30,6 +30,8 @@ export class Machine implements Disposable {
   #parked: CompactImage | undefined;
   /** What it was restored from, or last written down as: the next image shares what has not changed since. */
   #last: Image | undefined;
+  /** What has been read ahead of the next image. */
+  #ahead: readonly Page[] | undefined;
   /** Whether it is still as `#last` says. */
   #unchanged = false;
   #registers: Registers;
@@ -133,13 +135,32 @@ export class Machine implements Disposable {
     if (this.#parked) return this.#parked.image;
     if (this.#last && this.#unchanged) return this.#last;
     const base = this.#base;
-    const { memoryBytes, words } = this.#instance;
-    // What it says of its heap may be a stranger's invention.
-    const heapEnd = Math.min(words[base.addresses.heapEnd >> 2] ?? 0, memoryBytes);
-    const pages = base.instances.read(this.#instance, heapEnd, (this.#last ?? base).pages);
+    const { memoryBytes } = this.#instance;
+    const pages = base.instances.read(this.#instance, this.#heapEnd, this.#lastPages);
     this.#last = { base, registers: this.#registers, memoryBytes, pages };
+    this.#ahead = undefined;
     this.#unchanged = true;
     return this.#last;
+  }
+
+  /**
+   * Copies some of the memory that it did not have when its last image was taken, for the next to be taken quicker, however much of that
+   * changes meanwhile. False: what is left is little.
+   */
+  readAhead(): boolean {
+    if (this.#state !== "stopped" || !this.#at) return false;
+    const ahead = this.#base.instances.readAhead(this.#at, this.#heapEnd, this.#lastPages);
+    this.#ahead = ahead ?? this.#ahead;
+    return ahead !== undefined;
+  }
+
+  get #lastPages(): readonly Page[] {
+    return this.#ahead ?? (this.#last ?? this.#base).pages;
+  }
+  /** What it says of its heap may be a stranger's invention. */
+  get #heapEnd(): number {
+    const { memoryBytes, words } = this.#instance;
+    return Math.min(words[this.#base.addresses.heapEnd >> 2] ?? 0, memoryBytes);
   }
 
   /**

@@ -41,6 +41,8 @@ export interface Packing {
 
 /** What compression is given at a time: a browser packs that in one go. */
 const STEP_BYTES = 128 * 1024;
+/** And what decompression is: it becomes several times as much. */
+const UNPACKING_STEP_BYTES = 16 * 1024;
 
 /** SHA-256 of the parts as one. */
 export async function hashOf(...parts: Uint8Array[]): Promise<Uint8Array> {
@@ -55,7 +57,7 @@ export async function deflate(plain: Uint8Array, { breathe, hurries }: Packing):
   if (plain.length <= AT_ONCE_BYTES) return deflateSync(plain);
   if (zlib) return deflateBySteps(zlib, plain, breathe);
   const stream = new CompressionStream("deflate-raw");
-  const written = feed(stream, plain, breathe);
+  const written = feed(stream, plain, STEP_BYTES, breathe);
   const chunks: Uint8Array[] = [];
   for await (const chunk of chunksOf(stream)) chunks.push(chunk);
   await written;
@@ -78,9 +80,15 @@ async function deflateBySteps(
 }
 
 /** Exactly `length` bytes; gives up as soon as there are more. */
-export async function inflate(deflated: Uint8Array, length: number): Promise<Uint8Array | Invalid> {
+export async function inflate(
+  deflated: Uint8Array,
+  length: number,
+  breathe?: Breathe,
+): Promise<Uint8Array | Invalid> {
   const atOnce = length <= AT_ONCE_BYTES ? inflateLittle : zlib && length <= PART_BYTES && inflatePart(zlib);
-  const plain = atOnce ? tried(() => atOnce(deflated, length)) : await inflateBySteps(deflated, length);
+  const plain = atOnce
+    ? tried(() => atOnce(deflated, length))
+    : await inflateBySteps(deflated, length, breathe);
   if (!plain) return new Invalid("the image cannot be unpacked");
   if (plain.length > length) return new Invalid("the image unpacks to more bytes than it says");
   return plain.length === length ? plain : new Invalid("the image unpacks to fewer bytes than it says");
@@ -103,9 +111,13 @@ function tried<T>(act: () => T): T | undefined {
   }
 }
 
-async function inflateBySteps(deflated: Uint8Array, length: number): Promise<Uint8Array | undefined> {
+async function inflateBySteps(
+  deflated: Uint8Array,
+  length: number,
+  breathe?: Breathe,
+): Promise<Uint8Array | undefined> {
   const stream = new DecompressionStream("deflate-raw");
-  const written = feed(stream, deflated).catch(() => {}); // the reading side fails as well
+  const written = feed(stream, deflated, UNPACKING_STEP_BYTES, breathe).catch(() => {}); // the reading side fails as well
   const chunks: Uint8Array[] = [];
   let total = 0;
   try {
@@ -124,11 +136,12 @@ async function inflateBySteps(deflated: Uint8Array, length: number): Promise<Uin
 async function feed(
   stream: CompressionStream | DecompressionStream,
   data: Uint8Array,
+  stepBytes: number,
   breathe?: Breathe,
 ): Promise<void> {
   const writer = stream.writable.getWriter();
-  for (let at = 0; at < data.length; at += STEP_BYTES) {
-    await writer.write(data.subarray(at, at + STEP_BYTES) as Uint8Array<ArrayBuffer>);
+  for (let at = 0; at < data.length; at += stepBytes) {
+    await writer.write(data.subarray(at, at + stepBytes) as Uint8Array<ArrayBuffer>);
     await breathe?.();
   }
   await writer.close();

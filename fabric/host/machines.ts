@@ -26,6 +26,8 @@ export interface RunningMachine extends Disposable {
   start(program: { readonly source: string; readonly fileName: string }, world: World): Stop;
   resume(world: World, answer?: Uint8Array): Stop;
   seedRandom(seed: bigint): void;
+  /** Reads a part of the memory ahead of an image, so that to read it all then takes less long. False: there is little to read. */
+  readAhead(): boolean;
   /**
    * Its memory as a chain of images, and those of them that were made now; the others left with an earlier one, or came
    * when it was restored. The memory is read before this returns; one at a time.

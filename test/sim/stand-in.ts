@@ -59,6 +59,7 @@ class StandIn implements RunningMachine {
   /** What the program waits for. */
   #want: Want | undefined;
   #last: Last | undefined;
+  #readAhead = 0;
 
   constructor(outside: Outside) {
     this.#outside = outside;
@@ -89,8 +90,13 @@ class StandIn implements RunningMachine {
     );
   }
 
+  readAhead(): boolean {
+    return ++this.#readAhead < steps() / 4;
+  }
+
   /** As the real one does (host/engine-machines.ts): a chain, each image the changes since the one before. */
   async encodeImage({ breathe }: Writing = {}): Promise<{ chain: ImageId[]; images: EncodedImage[] }> {
+    this.#readAhead = 0;
     const since = this.#sinceWhich();
     const inputs = this.#inputs.slice(since?.inputs ?? 0);
     const plain = {

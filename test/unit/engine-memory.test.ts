@@ -162,6 +162,26 @@ describe("images of one machine", () => {
     expect(shared).toBeGreaterThan(100);
   });
 
+  test("are the same whether some of it was read ahead or not, whatever has changed meanwhile", async () => {
+    const grows = `
+      const kept = []; ask("little");
+      for (let i = 0; i < 200_000; i++) kept.push({ i }); ask("grown");
+      for (let i = 0; i < kept.length; i += 1000) kept[i].i = -1; ask("changed");
+      kept.length = 0; for (let i = 0; i < 300_000; i++) kept.push({ i }); ask("grown again");`;
+    const [machine, other] = [await runTo("little", grows), await runTo("little", grows)];
+    let steps = 0;
+    for (const one of [machine, other]) {
+      one.image();
+      one.resume(NEVER(), answer);
+    }
+    for (let round = 0; round < 2; round++) {
+      while (machine.readAhead()) steps++;
+      for (const one of [machine, other]) one.resume(NEVER(), answer);
+      expect(Buffer.compare(memoryOf(machine.image()), memoryOf(other.image()))).toBe(0);
+    }
+    expect(steps).toBeGreaterThan(5);
+  });
+
   test("make the same child while the machine waits, when it has gone on, and when it has left", async () => {
     const base = await theBase();
     const machine = await runTo("first", source);
