@@ -47,6 +47,8 @@ export const LIMITS = {
   preparedMs: 10_000,
   /** Rounds of that after which one that changes its memory as fast as it travels is frozen all the same. 0: it is stopped, and then copied. */
   precopyRounds: 8,
+  /** Images of more than this go ahead of the snapshot that they are of, and other messages ahead of them. */
+  aheadBytes: 64 * KIB,
   /** What may be left to travel while it is frozen. */
   precopyRestBytes: 64 * KIB,
   /** A round that takes longer leaves too much time for memory to change, however little it brought. */

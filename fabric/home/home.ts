@@ -236,6 +236,7 @@ function place(state: HomeState, p: Process, host: HostId, why: PlacedWhy, out: 
     sinceMs: nowMs,
     recalledTo: undefined,
     copying: undefined,
+    ahead: [],
     sentAll,
     answerByMs,
   };
@@ -326,8 +327,12 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
   // In this order: what a snapshot contains need not be remembered.
   if ("learned" in message && !learn(state, host, p, message.learned))
     return expelled("it gave an answer again that it had never been given");
-  if ("snapshot" in message && message.snapshot && !receive(state, host, p, message.snapshot, message.images))
-    return expelled("it sent an image that continues one it never sent");
+  if ("snapshot" in message && message.snapshot) {
+    message.images.unshift(...p.where.ahead); // as if they had come with it
+    p.where.ahead = [];
+    if (!receive(state, host, p, message.snapshot, message.images))
+      return expelled("it sent an image that continues one it never sent");
+  }
   touch(state, p);
   const last = p.stays.at(-1);
   switch (message.type) {
@@ -348,6 +353,12 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
     case "call":
       if (isLogTooLong(p)) return expelled("it does not send the snapshot it was asked for");
       return onCall(state, p, message, out, nowMs);
+    case "ahead": {
+      const image = message.images.at(-1)?.id;
+      p.where.ahead = message.images;
+      if (image) out({ type: "send", host, message: { type: "got", ...stayOf(message), image } });
+      return;
+    }
     case "saved":
       out({ type: "event", event: { type: "saved", pid: p.pid } });
       return saved(state, p, message, out);

@@ -1,7 +1,7 @@
 /** What a job's home knows: its processes, where each is, and how each could be started again. */
 import type { CallNumber, Epoch, HostId, ImageId, JobId, Pid } from "../base/ids.ts";
 import type { CallArgs, ChildEnd, SignalName } from "../wire/calls.ts";
-import type { Learned, Snapshot } from "../wire/messages.ts";
+import type { EncodedImage, Learned, Snapshot } from "../wire/messages.ts";
 import type { Cache } from "./cached.ts";
 import type { Tally } from "./tally.ts";
 
@@ -114,6 +114,8 @@ export type Where =
       recalledTo: HostId | undefined;
       /** Set while its memory is copied to the host it is to move to, and it runs on: rounds so far, and bytes of the last. */
       copying: Copying | undefined;
+      /** Images of its next snapshot. */
+      ahead: readonly EncodedImage[];
       /** Whether the placement brought all images along, none being thought known there. */
       readonly sentAll: boolean;
       /** When the host must have begun to run it, or sent it back. Infinity: nothing is asked of it. */

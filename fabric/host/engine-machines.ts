@@ -9,6 +9,7 @@ import { type ImageId, imageId as toImageId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import {
   type BaseImage,
+  type Breathe,
   CompactImage,
   decodeImage,
   encodeImage,
@@ -69,7 +70,7 @@ export function engineMachines(base: BaseImage): Machines {
   const read = async (
     chain: readonly EncodedImage[],
     memoryBytesMax: number,
-    goesOn = async () => true,
+    { breathe, isWanted = () => true }: { breathe?: Breathe | undefined; isWanted?: () => boolean } = {},
   ): Promise<Read[] | Invalid> => {
     const all: Read[] = chain.flatMap(({ id }, at) => {
       const image = cache.get(id);
@@ -79,8 +80,9 @@ export function engineMachines(base: BaseImage): Machines {
     let like = last?.image ?? base;
     for (let at = (all.at(-1)?.at ?? -1) + 1; at < chain.length; at++) {
       const { id, bytes } = must(chain[at], "image");
-      if (last && !(await goesOn())) return new Invalid("nobody wants it any more");
-      const image = await decodeImage(base, bytes, last, memoryBytesMax);
+      if (last) await breathe?.();
+      if (!isWanted()) return new Invalid("nobody wants it any more");
+      const image = await decodeImage(base, bytes, last, memoryBytesMax, breathe);
       if (image instanceof Invalid) return image;
       if (imageId(bytes) !== id) return new Invalid("the image is not the one it was sent as");
       last = { id, image };
@@ -114,16 +116,13 @@ export function engineMachines(base: BaseImage): Machines {
     async prepare(chain, options, breathe) {
       const mine = {};
       preparing = mine;
-      const goesOn = async () => {
-        await breathe?.();
-        return preparing === mine;
-      };
-      const images = await read(chain, options.memoryBytesMax, goesOn);
-      if (images instanceof Invalid || preparing !== mine) return;
+      const isWanted = () => preparing === mine;
+      const images = await read(chain, options.memoryBytesMax, { breathe, isWanted });
+      if (images instanceof Invalid || !isWanted()) return;
       const { id, image } = must(images.at(-1), "image").named;
       const ready = takePrepared(chain, options);
       drop();
-      const machine = ready ?? (await restoredBySteps(base, image, options, goesOn));
+      const machine = ready ?? (await restoredBySteps(base, image, options, isWanted, breathe));
       if (!machine) return;
       machine.advance(image);
       prepared = { id, machine, ...options };
@@ -156,13 +155,15 @@ async function restoredBySteps(
   base: BaseImage,
   image: Image,
   options: MachineOptions,
-  goesOn: () => Promise<boolean>,
+  isWanted: () => boolean,
+  breathe?: Breathe,
 ): Promise<Machine | undefined> {
   const upTo = (end: number): Image =>
     end < image.pages.length ? { ...image, pages: image.pages.slice(0, end) } : image;
   const machine = Machine.restore(base, upTo(STEP_PAGES), options);
   for (let end = 2 * STEP_PAGES; end < image.pages.length; end += STEP_PAGES) {
-    if (!(await goesOn())) {
+    await breathe?.();
+    if (!isWanted()) {
       machine[Symbol.dispose]();
       return undefined;
     }
@@ -209,6 +210,9 @@ class EngineMachine implements RunningMachine {
   }
   seedRandom(seed: bigint) {
     this.#machine.seedRandom(seed);
+  }
+  readAhead() {
+    return this.#machine.readAhead();
   }
   [Symbol.dispose]() {
     this.#shared.residents.ends(this);

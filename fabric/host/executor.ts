@@ -68,6 +68,8 @@ interface Resident {
   announced: boolean;
   calls: number;
   readonly learned: Learnings;
+  /** Its images are on their way to the home, and it is told when they are there. */
+  untold: Saved | undefined;
   /** The request it waits with, if its answer may be kept. */
   asked: Uint8Array | undefined;
   sliceBeganMs: number;
@@ -92,7 +94,15 @@ interface Taken {
   readonly snapshot: Snapshot | undefined;
   readonly images: EncodedImage[];
 }
+
+/** A snapshot after which its process went on. */
+interface Saved extends Taken {
+  readonly tookMs: number;
+}
+
 const NOT_NEEDED: Taken = { snapshot: undefined, images: [] };
+
+const bytesOf = (images: readonly EncodedImage[]) => images.reduce((sum, { bytes }) => sum + bytes.length, 0);
 
 /** Calls that are posted have nothing to say. */
 const POSTED = encodeAnswer("print", undefined);
@@ -164,6 +174,10 @@ export class Executor {
       case "interrupt":
         return this.#withResident(command.key, (p) => {
           p.interrupted = true;
+        });
+      case "got":
+        return this.#withResident(command.key, (p) => {
+          if (p.untold?.images.at(-1)?.id === command.image) this.#tellSaved(p, { images: [] });
         });
       case "snapshot":
         if (command.why !== "save" && this.#arriving.delete(command.key))
@@ -299,6 +313,7 @@ export class Executor {
       announced: false,
       calls: place.snapshot?.calls ?? 0,
       learned: new Learnings(clock),
+      untold: undefined,
       asked: undefined,
       sliceBeganMs: 0,
       cpuMs: 0,
@@ -415,6 +430,7 @@ export class Executor {
     if (!p.learned.isLong) return;
     this.#withResident(p.key, async () => {
       await this.#saving.get(p.key); // it learns faster than it is written down, and has to wait
+      this.#tellSaved(p);
       if (p.learned.isLong) this.#save(p);
     });
   }
@@ -534,13 +550,14 @@ export class Executor {
   /** The memory is read before this returns. */
   async #encodeSnapshot(p: Resident, how: Writing = {}): Promise<Taken> {
     if (p.program) return NOT_NEEDED; // it has not begun, and can begin elsewhere from what it was placed with
+    this.#tellSaved(p); // which this one continues
     const { machine } = p;
     const calls = callNumber(p.calls);
     const waiting = p.state.kind === "waiting" || (p.state.kind === "ready" && p.state.answer !== undefined);
     const moment = momentOf(p);
     const clockMs = p.clock.latestMs;
     const { chain, images } = await machine.encodeImage(how);
-    const imageBytes = images.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    const imageBytes = bytesOf(images);
     if (imageBytes > LIMITS.placedBytes)
       throw new RoostError(
         "ENOMEM",
@@ -551,8 +568,16 @@ export class Executor {
 
   /** The process goes on while it is written down: only the reading of its memory is waited for. */
   #save(p: Resident): void {
+    const done = this.#written(p)
+      .catch((error) => this.#failed(p.key, error))
+      .finally(() => this.#saving.delete(p.key));
+    this.#saving.set(p.key, done);
+  }
+
+  /** Not a step later than now, where there is nothing to read ahead. */
+  async #written(p: Resident): Promise<void> {
     const { clock, report } = this.#options;
-    const { key } = p;
+    const { key, machine } = p;
     const began = clock.monotonic();
     let othersMs = 0;
     const breathe = async () => {
@@ -560,18 +585,24 @@ export class Executor {
       await this.#nextTask();
       othersMs += clock.monotonic() - from;
     };
-    const encoding = this.#encodeSnapshot(p, { breathe });
-    const done = encoding
-      .then((taken) => {
-        const tookMs = clock.monotonic() - began - othersMs;
-        const { snapshot } = taken;
-        const learned = snapshot ? p.learned.lettersBefore(snapshot) : NOTHING_LEARNED;
-        report({ type: "snapshot", key, why: "save", ...taken, learned, tookMs });
-        if (snapshot) p.learned.forgetBefore(snapshot);
-      })
-      .catch((error) => this.#failed(key, error))
-      .finally(() => this.#saving.delete(key));
-    this.#saving.set(key, done);
+    while (machine.readAhead()) {
+      await breathe();
+      if (p.state.kind === "frozen") return; // it has ended
+    }
+    const taken = await this.#encodeSnapshot(p, { breathe });
+    p.untold = { ...taken, tookMs: clock.monotonic() - began - othersMs };
+    if (bytesOf(taken.images) > LIMITS.aheadBytes) report({ type: "ahead", key, images: taken.images });
+    else this.#tellSaved(p);
+  }
+
+  /** Of a snapshot that is not told yet, or nothing. `images`: those that the home lacks. */
+  #tellSaved(p: Resident, { images = p.untold?.images ?? [] } = {}): void {
+    if (!p.untold) return;
+    const { snapshot, tookMs } = p.untold;
+    p.untold = undefined;
+    const learned = snapshot ? p.learned.lettersBefore(snapshot) : NOTHING_LEARNED;
+    this.#options.report({ type: "snapshot", key: p.key, why: "save", snapshot, images, learned, tookMs });
+    if (snapshot) p.learned.forgetBefore(snapshot);
   }
 
   async #sendSnapshot(p: Resident, why: Exclude<SnapshotReason, "save">): Promise<void> {

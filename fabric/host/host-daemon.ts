@@ -14,7 +14,7 @@ import {
   TICK_MS,
 } from "../kernel/kernel.ts";
 import type { Terms } from "../kernel/terms.ts";
-import { encodeMessage } from "../wire/messages.ts";
+import { encodeMessage, givesWay } from "../wire/messages.ts";
 import { greet, type Peer, type Self } from "./greeting.ts";
 
 /** Says why a home is not served; undefined: it is. */
@@ -180,7 +180,7 @@ export class HostDaemon {
   #perform(effect: KernelEffect): void {
     switch (effect.type) {
       case "send":
-        this.#links.get(effect.link)?.send(encodeMessage(effect.message));
+        this.#links.get(effect.link)?.send(encodeMessage(effect.message), givesWay(effect.message));
         return;
       case "command":
         this.#executors.get(effect.executor)?.command(effect.command); // none: it is to drop what went with it

@@ -12,7 +12,7 @@ import { newHome, step } from "../home/home.ts";
 import { reviveHome, saveHome } from "../home/saved.ts";
 import type { End, HomeState, JobSpec } from "../home/state.ts";
 import { type CallName, encodeAnswer, encodeError } from "../wire/calls.ts";
-import { encodeMessage } from "../wire/messages.ts";
+import { encodeMessage, givesWay } from "../wire/messages.ts";
 import { greet, type Self } from "./greeting.ts";
 import { LineInput } from "./line-input.ts";
 import { OutputLog } from "./output-log.ts";
@@ -229,7 +229,7 @@ export class Job {
     const { clock, terminal, onEvent } = this.#options;
     switch (effect.type) {
       case "send":
-        this.#links.get(effect.host)?.send(encodeMessage(effect.message));
+        this.#links.get(effect.host)?.send(encodeMessage(effect.message), givesWay(effect.message));
         return;
       case "print":
         return this.#print(effect.pid, effect.fd, effect.data);

@@ -29,6 +29,8 @@ export type Command =
   /** Wants `forgotten`. */
   | { readonly type: "stale"; readonly home: HomeLink; readonly cached: readonly CachedId[] }
   | { readonly type: "snapshot"; readonly key: StayKey; readonly why: Exclude<SnapshotReason, "preempted"> }
+  /** Answer to `ahead`, whose last image this is. */
+  | { readonly type: "got"; readonly key: StayKey; readonly image: ImageId }
   | { readonly type: "pause"; readonly key: StayKey; readonly paused: boolean }
   | { readonly type: "interrupt"; readonly key: StayKey }
   | { readonly type: "drop"; readonly key: StayKey }
@@ -76,6 +78,8 @@ export type Report =
       /** Of one that leaves and has begun. */
       readonly used?: Used;
     }
+  /** Of a snapshot that is reported when they are at the home. */
+  | { readonly type: "ahead"; readonly key: StayKey; readonly images: EncodedImage[] }
   | { readonly type: "failed"; readonly key: StayKey; readonly code: ErrorCode; readonly reason: string }
   | { readonly type: "usage"; readonly key: StayKey; readonly used: Used }
   /** Answer to `stale`: these are not given again, and that they were is reported. */

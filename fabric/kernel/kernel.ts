@@ -358,6 +358,8 @@ function onMessage(state: KernelState, link: HomeLink, message: Message, out: Ou
     case "save":
       if (!guest.departure) command({ type: "snapshot", key, why: "save" });
       return;
+    case "got":
+      return command({ type: "got", key, image: message.image });
     case "recall":
       return sendAway(guest, "recalled", out, nowMs);
     case "pause":
@@ -518,6 +520,9 @@ function onReport(
       if (used) noteUsage(state, guest, used);
       return send({ type: "returned", ...stay, snapshot, images, learned, why, stoppedMs, used });
     }
+    case "ahead":
+      if (home) keep(home, report.images);
+      return send({ type: "ahead", ...stay, images: report.images });
     case "failed":
       send({ type: "failed", ...stay, code: report.code, reason: report.reason });
       return forget(state, guest, "nowhere: it failed", out);

@@ -38,7 +38,7 @@ import {
 import { LIMITS } from "../base/limits.ts";
 
 /** Raised whenever a message changes its form or meaning; hosts of different versions refuse each other. */
-export const PROTOCOL_VERSION = 9;
+export const PROTOCOL_VERSION = 10;
 
 const id = <T extends HostId | JobId | BaseId>() => branded<T>(text(64));
 
@@ -213,6 +213,9 @@ const message = union({
     }),
   ],
 
+  /** The images that came `ahead` and end with this one are here: the snapshot may be told. */
+  got: [19, struct({ ...stay, image: imageName })],
+
   // host → home
   /**
    * What the host takes; sent after hello and when it changes. `reason` says in words why it takes nothing; this home's
@@ -238,6 +241,8 @@ const message = union({
       tookMs: finite,
     }),
   ],
+  /** Images of a snapshot that is told when these have been `got`: they give way to all else, and nobody waits for them. */
+  ahead: [40, struct({ ...stay, images })],
   /** `learned`: the letters that were handed over before. */
   saved: [34, struct({ ...stay, snapshot, images, learned, tookMs: finite })],
   /**
@@ -273,6 +278,9 @@ export type Stay = { readonly job: JobId; readonly pid: Pid; readonly epoch: Epo
 export const encodeMessage = (m: Message): Uint8Array => encode(message, m);
 /** Byte fields are views into `input`. */
 export const decodeMessage = (input: Uint8Array): Message | Invalid => decode(message, input);
+
+/** Whether nobody waits for it: it may be overtaken by whatever is sent after it. */
+export const givesWay = ({ type }: Message): boolean => type === "ahead" || type === "prepare";
 
 export const NOTHING_LEARNED: Learned = Object.freeze({
   answers: [],

@@ -200,13 +200,13 @@ export class History {
   }
 
   #tap(host: SimulatedHost, link: SimulatedLink): ReturnType<HomeOptions["tap"]> {
-    /** What the host has not heard, in order: it is decoded once for both ends. */
-    const underWay: Message[] = [];
+    /** What the host has not heard, in order, by the byte that says of what type it is: it is decoded once for both ends. */
+    const underWay = new Map<number | undefined, Message[]>();
     return {
       home: {
         sent: (bytes) => {
           const message = this.#decoded(bytes, `→ ${host.name}`);
-          underWay.push(message);
+          underWay.set(bytes[0], [...(underWay.get(bytes[0]) ?? []), message]);
           host.sent(link, message);
         },
         heard: (bytes) => {
@@ -214,7 +214,7 @@ export class History {
         },
         done: () => this.#note(this.#heard),
       },
-      host: { heard: () => host.heard(link, must(underWay.shift(), "message")) },
+      host: { heard: ([type]) => host.heard(link, must(underWay.get(type)?.shift(), "message")) },
     };
   }
 

@@ -100,6 +100,16 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     from: "recall(state, p, host, out, nowMs);\n    } else {",
     to: 'p.where = { kind: "nowhere", why: "recalled", next: host };\n    } else {',
   },
+  "a snapshot is told before its images have arrived": {
+    file: "host/executor.ts",
+    from: 'report({ type: "ahead", key, images: taken.images });\n',
+    to: 'report({ type: "ahead", key, images: taken.images }), this.#tellSaved(p, { images: [] });\n',
+  },
+  "a snapshot is told after one that continues it": {
+    file: "host/executor.ts",
+    from: "    this.#tellSaved(p); // which this one continues\n",
+    to: "",
+  },
   "the log is shorter than the snapshot is old": {
     file: "home/images.ts",
     from: "  p.snapshot = snapshot;\n",

@@ -9,6 +9,7 @@ import { Job, type JobOptions, type Terminal } from "../../fabric/host/job.ts";
 import { keptJob } from "../../fabric/host/job-keeper.ts";
 import type { JobAtRest } from "../../fabric/host/saved-job.ts";
 import type { Entry } from "../../fabric/wire/directory.ts";
+import { Violation } from "./copies.ts";
 import { SimulatedLink, type Tap } from "./network.ts";
 import type { Pace } from "./pace.ts";
 import type { Party } from "./party.ts";
@@ -19,6 +20,9 @@ import type { World } from "./world.ts";
 
 /** A home tries a host again that it could not link to, or has lost. */
 const RETRY_MS = 2_000;
+
+/** What only a host does that lies: all here are honest. */
+const NEVER_SAID = /continues one it never sent|had never been given/;
 
 /** Whose base image is whose: all have the same. */
 export const SELF = { platform: "simulated", base: baseId("stand-in") };
@@ -41,7 +45,7 @@ export interface HomeOptions {
   readonly tap: (
     host: SimulatedHost,
     link: SimulatedLink,
-  ) => { readonly home: Tap & { done(): void }; readonly host: { heard(): void } };
+  ) => { readonly home: Tap & { done(): void }; readonly host: { heard(message: Uint8Array): void } };
   readonly onEnd: (end: End) => void;
   /** Undefined: it is not kept. */
   readonly store: SimulatedStore | undefined;
@@ -79,7 +83,11 @@ export class SimulatedHome {
       clock: options.clock,
       log: (sentence) => world.note(() => `${name}: ${sentence}`),
       onChange: () => {},
-      onEvent: (event) => world.note(() => `        ${JSON.stringify(event)}`),
+      onEvent: (event) => {
+        world.note(() => `        ${JSON.stringify(event)}`);
+        if (event.type === "left" && NEVER_SAID.test(event.why))
+          throw new Violation(`process ${event.pid} left an honest host: ${event.why}`);
+      },
       atRest: options.atRest,
     };
     if (!store) {
@@ -165,7 +173,7 @@ export class SimulatedHome {
     const hear = theirs.onMessage;
     theirs.onMessage = (bytes) => {
       hear(bytes);
-      taps.host.heard();
+      taps.host.heard(bytes);
     };
     this.job.addHost(ours, own, () => {
       host.links.delete(link);

@@ -116,6 +116,11 @@ const KNOBS: Record<string, (world: World) => Knobs> = {
     checkpointEveryMs: world.whole(1, 10),
     usageEveryMs: world.whole(1, 5),
   }),
+  "images go ahead": (world) => ({
+    aheadBytes: world.whole(0, 100),
+    checkpointEveryMs: world.whole(1, 30),
+    usageEveryMs: world.whole(1, 5),
+  }),
   "few processes a host": (world) => ({ processesPerHost: world.whole(1, 4) }),
 };
 

@@ -146,7 +146,7 @@ test("a process runs on while it is written down, and what it does meanwhile can
   const { executor, reports, turn } = start(engineMachines(await boot()));
   const source = `
     const kept = new Uint8Array(5 << 20);
-    for (let i = 0; i < kept.length; i += 16) kept[i] = i >> 4;
+    for (let i = 0, x = 1; i < kept.length; i += 16) kept[i] = x = (x * 48271) % 2147483647;
     for (let n = 0; ; n++) { crypto.getRandomValues(new Uint8Array(4)); console.log(n); }`;
   executor.handle({ type: "place", home: 1 as HomeLink, key, place: place(source) });
   const calls = () => reports.flatMap((r) => (r.type === "call" ? [r] : []));
@@ -156,7 +156,18 @@ test("a process runs on while it is written down, and what it does meanwhile can
   };
   await until(() => calls().length > 0);
   executor.handle({ type: "snapshot", key, why: "save" });
+  const ahead = () => reports.flatMap((r) => (r.type === "ahead" ? [r] : []))[0];
+  await until(() => ahead() !== undefined);
+  const before = calls().length;
+  await until(() => calls().length > before + 3);
+  expect(saved()).toBeUndefined(); // its images are large, and not at the home yet
+  const image = must(ahead()?.images.at(-1), "image").id;
+  executor.handle({ type: "got", key, image: imageId("another") });
+  await until(() => calls().length > before + 6);
+  expect(saved()).toBeUndefined();
+  executor.handle({ type: "got", key, image });
   await until(() => saved() !== undefined);
+  expect(saved()).toMatchObject({ images: [], snapshot: { chain: ahead()?.images.map(({ id }) => id) } });
   const at = reports.findIndex((r) => r.type === "snapshot");
   const snapshot = must(reports[at]?.type === "snapshot" ? reports[at].snapshot : undefined, "snapshot");
   const meanwhile = reports
@@ -171,6 +182,41 @@ test("a process runs on while it is written down, and what it does meanwhile can
     if (!told.has(call - 1)) untold.push(call);
   }
   expect(untold).toEqual([]);
+});
+
+test("a snapshot whose images are on their way is told at once, with them, before another that continues it", async () => {
+  const { executor, reports, turn } = start(engineMachines(await boot()));
+  const source = `
+    import { fork } from "roost";
+    const kept = new Uint8Array(5 << 20);
+    for (let i = 0, x = 1; i < kept.length; i += 16) kept[i] = x = (x * 48271) % 2147483647;
+    for (let n = 0; n < 200; n++) console.log(n);
+    fork();`;
+  executor.handle({ type: "place", home: 1 as HomeLink, key, place: place(source) });
+  const types = (): string[] => reports.map((r) => (r.type === "call" && r.snapshot ? "fork" : r.type));
+  const until = async (type: string) => {
+    for (; !types().includes(type); await new Promise(setImmediate)) turn.any();
+  };
+  await until("call");
+  executor.handle({ type: "snapshot", key, why: "save" });
+  await until("fork");
+  expect(types().filter((type) => ["ahead", "snapshot", "fork"].includes(type))).toEqual([
+    "ahead",
+    "snapshot",
+    "fork",
+  ]);
+  const [ahead, saved, forked] = ["ahead", "snapshot", "fork"].map((type) => reports[types().indexOf(type)]);
+  if (ahead?.type !== "ahead" || saved?.type !== "snapshot" || forked?.type !== "call")
+    throw new Error("other reports");
+  expect(saved.images).toEqual(ahead.images);
+  expect(forked.snapshot?.chain).toEqual([
+    ...(saved.snapshot?.chain ?? []),
+    ...forked.images.map(({ id }) => id),
+  ]);
+  // What comes of it when they have arrived has been told.
+  executor.handle({ type: "got", key, image: must(ahead.images.at(-1), "image").id });
+  turn.any();
+  expect(types().filter((type) => type === "snapshot").length).toBe(1);
 });
 
 test("a process whose image fits no message ends with a sentence, instead of the link", async () => {

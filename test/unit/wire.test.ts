@@ -34,13 +34,20 @@ const learned = {
 /** Every message once, those with optional parts with and without them. */
 const GOLDEN: [Message, string][] = [
   [
-    { type: "hello", protocol: 9, base: baseId("base"), host: hostId("host"), name: "Zoë", platform: "Node" },
-    "0109046261736504686f7374045a6fc3ab044e6f64650000",
+    {
+      type: "hello",
+      protocol: 10,
+      base: baseId("base"),
+      host: hostId("host"),
+      name: "Zoë",
+      platform: "Node",
+    },
+    "010a046261736504686f7374045a6fc3ab044e6f64650000",
   ],
   [
     {
       type: "hello",
-      protocol: 9,
+      protocol: 10,
       base: baseId("base"),
       host: hostId("host"),
       name: "",
@@ -48,7 +55,7 @@ const GOLDEN: [Message, string][] = [
       proof: { key: new Uint8Array(32).fill(2), signature: new Uint8Array(64).fill(3) },
       member: new Uint8Array(32).fill(4),
     },
-    `0109046261736504686f7374000001${"02".repeat(32)}${"03".repeat(64)}01${"04".repeat(32)}`,
+    `010a046261736504686f7374000001${"02".repeat(32)}${"03".repeat(64)}01${"04".repeat(32)}`,
   ],
   [
     {
@@ -100,6 +107,7 @@ const GOLDEN: [Message, string][] = [
   ],
   [{ type: "save", ...stay }, "0c036a6f6207ac02"],
   [{ type: "recall", ...stay }, "0d036a6f6207ac02"],
+  [{ type: "got", ...stay, image: imageId("b") }, "13036a6f6207ac020162"],
   [{ type: "release", ...stay, to: "far" }, "0e036a6f6207ac0203666172"],
   [{ type: "pause", ...stay, paused: true }, "0f036a6f6207ac0201"],
   [{ type: "interrupt", ...stay }, "10036a6f6207ac02"],
@@ -128,6 +136,7 @@ const GOLDEN: [Message, string][] = [
     },
     "21036a6f6207ac020401010101040200090105070106080901c80100000000000004400102016101620501e807000000000000f83f01016203010203000000000000e03f",
   ],
+  [{ type: "ahead", ...stay, images }, "28036a6f6207ac0201016203010203"],
   [
     { type: "saved", ...stay, snapshot, images, learned, tookMs: 1 },
     "22036a6f6207ac0202016101620501e807000000000000f83f0101620301020301040200090105070106080901c8010000000000000440000000000000f03f",
@@ -178,6 +187,8 @@ const TYPES: Record<Message["type"], true> = {
   stale: true,
   prepare: true,
   prepared: true,
+  got: true,
+  ahead: true,
   forgotten: true,
   status: true,
   refuse: true,
@@ -199,7 +210,7 @@ describe("messages", () => {
 
   test("none is missing here", () => {
     expect(new Set(GOLDEN.map(([{ type }]) => type))).toEqual(new Set(Object.keys(TYPES)));
-    expect(PROTOCOL_VERSION).toBe(9);
+    expect(PROTOCOL_VERSION).toBe(10);
   });
 
   test("cut short, longer, or with any bit flipped, they are refused or another message, and nothing is thrown", () => {
