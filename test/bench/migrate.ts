@@ -17,6 +17,9 @@ const MOVES = 100;
 const LARGE_MOVES = 12;
 /** Moves before it counts: they carry what both sides have from then on. */
 const FIRST_MOVES = 10;
+/** Moves of a process that neither side has seen, of 34 MiB: each of another one. */
+const FIRST_COPIES = 3;
+const FIRST_COPIED_OBJECTS = 300_000;
 /** And of those that take milliseconds, until the browsers have compiled what each move runs once: in a tab that is open for a while, they have. */
 const WARMING_MOVES = 200;
 
@@ -28,12 +31,12 @@ const live = Array.from({ length: 9000 }, (_, i) => ({ i, text: "item " + i }));
 console.log("full");
 for (let i = 0, x = 1; ; i++) { x = (x * 48271) % 2147483647; live[x % 200].i += i; }`;
 
-/** Letters to and fro with a child of 1 MiB; a line for each ten: when, and the longest and the shortest way of them. */
-const LETTERS = `
+/** Letters to and fro with a child that has so many objects, 9,000 of which are 1 MiB; a line for each ten: when, and how long each took. */
+const letters = (objects: number) => `
 import { fork, send, recv } from "roost";
 const child = fork({ on: "remote" });
 if (child === 0) {
-  const live = Array.from({ length: 9000 }, (_, i) => ({ i, text: "item " + i }));
+  const live = Array.from({ length: ${objects} }, (_, i) => ({ i, text: "item " + i }));
   console.log("full");
   for (;;) { const { value } = recv(); live[value % live.length].i++; send(1, "pong"); }
 }
@@ -46,7 +49,7 @@ for (let n = 0; ; ) {
     recv({ tag: "pong" });
     ways.push(performance.now() - began);
   }
-  console.log(from, Date.now(), Math.max(...ways), ...ways);
+  console.log(from, Date.now(), ...ways);
 }`;
 
 export async function migrateSuite(): Promise<Record<string, number>> {
@@ -56,6 +59,8 @@ export async function migrateSuite(): Promise<Record<string, number>> {
   const small = await moved(launcher, roost, BUSY, WARMING_MOVES, MOVES);
   const large = await moved(launcher, roost, LARGE, FIRST_MOVES, LARGE_MOVES);
   const stalls = await stalled(launcher, roost);
+  const copies: number[] = [];
+  for (let n = 0; n < FIRST_COPIES; n++) copies.push(await stalledByFirstCopy(launcher, roost));
   return {
     "migrate.freeze_p50_ms": percentile(small.freezes, 50),
     "migrate.freeze_p99_ms": percentile(small.freezes, 99),
@@ -68,6 +73,7 @@ export async function migrateSuite(): Promise<Record<string, number>> {
     "message.stall_during_move_p99_ms": percentile(stalls.moving, 99),
     "message.stall_unmoved_p50_ms": percentile(stalls.unmoved, 50),
     "message.stall_unmoved_p99_ms": percentile(stalls.unmoved, 99),
+    "message.stall_during_first_copy_34mib_ms": percentile(copies, 50),
     ...(await stopAndCopy()),
   };
 }
@@ -104,25 +110,39 @@ async function moved(
  * for as long after it, when nothing moved.
  */
 async function stalled(launcher: Page, roost: Roost): Promise<{ moving: number[]; unmoved: number[] }> {
-  const job = await launched(launcher, roost, LETTERS);
+  const job = await launched(launcher, roost, letters(9000));
   const moves = (await toAndFro(job, FIRST_MOVES + MOVES, true)).slice(FIRST_MOVES);
-  const lines: number[][] = [];
-  const text = await job.said();
-  await job.end();
-  for (const line of text.trim().split("\n")) if (line !== "full") lines.push(line.split(" ").map(Number));
-  const usual = percentile(
-    lines.flatMap(([, , , ...ways]) => ways),
-    50,
-  );
-  const slowest = ({ began, ended }: Time): number => {
-    const meanwhile = lines.filter(([from = 0, to = 0]) => to >= began && from <= ended);
-    return Math.max(...meanwhile.map(([, , longest = 0]) => longest)) - usual;
-  };
+  const slowest = await slowestOf(job);
   const after = ({ began, ended }: Time): Time => ({
     began: ended + REST_MS,
     ended: 2 * ended - began + REST_MS,
   });
   return { moving: moves.map(slowest), unmoved: moves.map((move) => slowest(after(move))) };
+}
+
+/** The same of the one move of a large process. */
+async function stalledByFirstCopy(launcher: Page, roost: Roost): Promise<number> {
+  const job = await launched(launcher, roost, letters(FIRST_COPIED_OBJECTS));
+  await delay(FIRST_REST_MS);
+  const moves = await toAndFro(job, 1, true);
+  const slowest = await slowestOf(job);
+  return Math.max(...moves.map(slowest));
+}
+
+/** Ends a job of letters; answers with how much longer than usual the slowest took of those of a time. */
+async function slowestOf(job: Steered): Promise<(time: Time) => number> {
+  const lines: number[][] = [];
+  const text = await job.said();
+  await job.end();
+  for (const line of text.trim().split("\n")) if (line !== "full") lines.push(line.split(" ").map(Number));
+  const usual = percentile(
+    lines.flatMap(([, , ...ways]) => ways),
+    50,
+  );
+  return ({ began, ended }) => {
+    const meanwhile = lines.filter(([from = 0, to = 0]) => to >= began && from <= ended);
+    return Math.max(...meanwhile.flatMap(([, , ...ways]) => ways)) - usual;
+  };
 }
 
 /** From when to when, by the time of day. */
@@ -133,6 +153,8 @@ interface Time {
 
 /** After a move, until the letters that met it are through. */
 const REST_MS = 50;
+/** After a large process has filled its memory. */
+const FIRST_REST_MS = 2_000;
 
 /**
  * Moves the child from one host to the other and back, `times` in all; `rests`: for as long as each took, too, and nobody looks at the
