@@ -291,6 +291,11 @@ export class Fabric {
     this.#announce();
   }
 
+  /** Sends homes what their processes are by now: this host may be gone before long, without another word. */
+  saveGuests(): void {
+    this.#daemon?.save();
+  }
+
   /** Stops others' work at once and sends it away; resolves when nothing of it is left here. */
   async reclaim(reason = "its owner is back"): Promise<Receipt> {
     this.#wantsToDonate = false;

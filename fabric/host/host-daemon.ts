@@ -158,6 +158,11 @@ export class HostDaemon {
     });
   }
 
+  /** Sends homes what their processes are by now. */
+  save(): void {
+    this.#step({ type: "save" });
+  }
+
   close(): void {
     this.#closed = true;
     this.#cancelTick();

@@ -167,6 +167,8 @@ export class Steward {
     const decideWith = (budget: number) =>
       decide({ wish: this.#wish, settings: this.#settings }, { ...readings, budget }, this.#decision, nowMs);
     const { budget } = this.#options;
+    // Of a page that is hidden, nothing more may be heard: phones end it without saying so.
+    if (readings.hidden && !this.#readings.hidden) this.#fabric.saveGuests();
     const { wants } = decideWith(Number.POSITIVE_INFINITY);
     const granted = budget ? budget.want(wants) : Number.POSITIVE_INFINITY;
     const decision = decideWith(granted);

@@ -39,6 +39,8 @@ export interface Guest extends Stay {
   /** By its home; the owner may hold it besides. */
   paused: boolean;
   cpuMs: number;
+  /** Of that, what was computed when a snapshot was last asked for. */
+  cpuSavedMs: number;
   memoryBytes: number;
 }
 
@@ -134,6 +136,8 @@ export type KernelEvent =
   | { readonly type: "terms"; readonly terms: Partial<Terms> }
   /** The owner wants the machine back, now. */
   | { readonly type: "reclaim"; readonly reason: string }
+  /** This host may be gone before long, without another word. */
+  | { readonly type: "save" }
   /** Every TICK_MS, as nearly as the platform allows. */
   | { readonly type: "tick" };
 
@@ -203,6 +207,9 @@ export function step(state: KernelState, event: KernelEvent, nowMs: number): Ker
     case "reclaim":
       reclaim(state, event.reason, out, nowMs);
       break;
+    case "save":
+      for (const guest of state.guests.values()) if (guest.cpuMs > guest.cpuSavedMs) save(guest, out);
+      break;
     case "tick":
       for (const guest of [...state.guests.values()])
         if (guest.departure && overdue(guest.departure, nowMs, LIMITS.evictionMs)) {
@@ -260,6 +267,14 @@ function noteUsage(state: KernelState, guest: Guest, { cpuMs, memoryBytes }: Use
 function shed(state: KernelState, out: Out, nowMs: number): void {
   for (const guest of strangers(state).toReversed())
     if (memoryOf(state) > state.terms.memoryBytes) sendAway(guest, "reclaimed", out, nowMs);
+}
+
+/** To its home, which starts it again from there should it be lost. */
+function save(guest: Guest, out: Out): void {
+  if (guest.departure) return;
+  guest.cpuSavedMs = guest.cpuMs;
+  const { executor, key } = guest;
+  out({ type: "command", executor, command: { type: "snapshot", key, why: "save" } });
 }
 
 function sendAway(guest: Guest, why: "reclaimed" | "recalled", out: Out, nowMs: number): void {
@@ -356,8 +371,7 @@ function onMessage(state: KernelState, link: HomeLink, message: Message, out: Ou
         noMail: message.noMail,
       });
     case "save":
-      if (!guest.departure) command({ type: "snapshot", key, why: "save" });
-      return;
+      return save(guest, out);
     case "got":
       return command({ type: "got", key, image: message.image });
     case "recall":
@@ -419,6 +433,7 @@ function place(
     departure: undefined,
     paused: message.paused,
     cpuMs: 0,
+    cpuSavedMs: 0,
     memoryBytes: 0,
   });
   out({

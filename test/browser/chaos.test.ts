@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ensureEngine } from "../../fabric/engine/build/main.ts";
 import { Chaos } from "./chaos.ts";
 
-const { ROOST_CHAOS_MINUTES = "0.6", ROOST_CHAOS_SEED = "1" } = process.env;
+const { ROOST_CHAOS_MINUTES = "1", ROOST_CHAOS_SEED = "1" } = process.env;
 const RUN_MS = Number(ROOST_CHAOS_MINUTES) * 60_000;
 const isLong = process.env.ROOST_CHAOS_MINUTES !== undefined;
 

@@ -121,6 +121,29 @@ test("an owner who returns gets the CPU back without a click, and a receipt says
   await Promise.all([donor.context().close(), author.context().close()]);
 });
 
+test("a tab that becomes hidden sends home what was computed there: it may be ended without a word", async () => {
+  const donor = await openDonor();
+  await donor.getByTestId("donate").click();
+  const author = (await openTab(browser, relay)).page;
+  // Less than what is written down in any case, and then nothing more.
+  await sendGuest(
+    author,
+    `const began = Date.now(); while (Date.now() - began < 600); console.log("computed"); recv();`,
+  );
+  await author.getByTestId("output").getByText("computed").waitFor();
+  const story = () => author.getByTestId("process-2").locator(".timeline").getAttribute("aria-label");
+  expect(await story()).not.toMatch(/saved/);
+  const hide = (on: boolean) => donor.evaluate((on) => fakes.hidden(on), on);
+  await hide(true);
+  await eventually(story).toMatch(/saved 1 time on the way/);
+  await hide(false);
+  await hide(true); // nothing has been computed since
+  await donor.context().close();
+  await eventually(() => author.getByTestId("process-2").getAttribute("data-state")).toBe("unplaced");
+  expect(await story()).toMatch(/saved 1 time on the way/);
+  await author.context().close();
+});
+
 test("battery and data-saver: each stops it at once, and says so", async () => {
   const page = await openDonor();
   await page.getByTestId("donate").click();

@@ -60,6 +60,11 @@ export function cause(history: History, what: Trouble): void {
     }
     case "relay restart":
       return history.relay.restart(world.between(10, 4_000));
+    case "hidden":
+      host.party.enter(() => host.daemon.save());
+      return void (
+        world.random() < 0.5 && world.after(world.between(0, 50), () => host.alive && crash(history, host))
+      );
     case "leave":
       host.party.enter(() => {
         host.daemon.close();

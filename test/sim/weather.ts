@@ -20,6 +20,7 @@ const TROUBLES = [
   "recall",
   "relay restart",
   "leave",
+  "hidden",
   "home restarts",
 ] as const;
 export type Trouble = (typeof TROUBLES)[number];

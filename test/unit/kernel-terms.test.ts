@@ -171,3 +171,25 @@ test("what was given to others is counted to the last, also of those that are go
   used(STRANGER, 1, 45, "recalled");
   expect(bench.state.given).toEqual({ hosted: 2, cpuMs: 52 });
 });
+
+test("a host that may be gone before long sends what has been computed there since it was last written down", () => {
+  const bench = new Bench();
+  for (const [link, n] of [
+    [STRANGER, 1],
+    [STRANGER, 2],
+    [OWN, 3],
+  ] as const)
+    bench.place(link, n);
+  const saved = () =>
+    commands(bench.do({ type: "save" })).flatMap((command) =>
+      command.type === "snapshot" && command.why === "save" ? [command.key] : [],
+    );
+  expect(saved()).toEqual([]); // their homes have what they are
+  for (const [link, n] of [
+    [STRANGER, 1],
+    [OWN, 3],
+  ] as const)
+    bench.usage(link, n, 1 << 20);
+  expect(saved()).toEqual([keyOf(STRANGER, 1), keyOf(OWN, 3)]);
+  expect(saved()).toEqual([]);
+});
