@@ -10,18 +10,14 @@ import { LIMITS } from "../base/limits.ts";
 import type { Clock, Random } from "../base/ports.ts";
 import type { Command, HomeLink, Report, SnapshotReason } from "../kernel/executor-messages.ts";
 import { CALLS, type Call, decodeCall, encodeAnswer, encodeError } from "../wire/calls.ts";
-import {
-  type EncodedImage,
-  NOTHING_LEARNED,
-  type Snapshot,
-  type StayKey,
-  type Used,
-} from "../wire/messages.ts";
+import { NOTHING_LEARNED, type StayKey } from "../wire/messages.ts";
 import { HandedLetters } from "./handed-letters.ts";
 import { KeptAnswers } from "./kept-answers.ts";
 import { Learnings } from "./learnings.ts";
-import type { Machines, RunningMachine, Stop, World, Writing } from "./machines.ts";
+import type { Machines, Stop } from "./machines.ts";
 import { ProcessClock } from "./process-clock.ts";
+import { momentOf, NOT_NEEDED, type Resident, type Taken, usedBy } from "./resident.ts";
+import { Snapshots } from "./snapshots.ts";
 
 export interface ExecutorOptions {
   readonly machines: Machines;
@@ -36,73 +32,7 @@ export interface ExecutorOptions {
   readonly commandWaits?: () => boolean;
 }
 
-/** Where a resident process stands. Each state carries what only it needs. */
-type State =
-  /** Wants the CPU: not started, stopped at a poll, or in a call whose answer is here. */
-  | { readonly kind: "ready"; readonly answer: Uint8Array | undefined }
-  /** In call number `calls - 1`, which the home has not answered. */
-  | { readonly kind: "waiting" }
-  /** Its snapshot has left: it never runs here again. */
-  | { readonly kind: "frozen" };
-
-interface Resident {
-  readonly key: StayKey;
-  readonly home: HomeLink;
-  readonly machine: RunningMachine;
-  readonly world: World & { beginSlice(): void };
-  readonly clock: ProcessClock;
-  readonly preemptEvery: number;
-  /** Whether it has stopped at the poll at which it is to move. */
-  readonly isDue: () => boolean;
-  /** Answers an earlier run was given and this one must be given again. */
-  readonly replay: Map<CallNumber, Uint8Array>;
-  /** Calls the home has not confirmed, though the process went on: number → bytes. */
-  readonly posted: Map<CallNumber, number>;
-  postedBytes: number;
-  program: { readonly source: string; readonly fileName: string } | undefined;
-  state: State;
-  paused: boolean;
-  /** A signal waits for it: its next call is answered by the home, whatever the call. */
-  interrupted: boolean;
-  queued: boolean;
-  announced: boolean;
-  calls: number;
-  readonly learned: Learnings;
-  /** Its images are on their way to the home, and it is told when they are there. */
-  untold: Saved | undefined;
-  /** The request it waits with, if its answer may be kept. */
-  asked: Uint8Array | undefined;
-  sliceBeganMs: number;
-  cpuMs: number;
-  cpuReportedMs: number;
-  memoryReportedBytes: number;
-}
-
 type Placing = Extract<Command, { type: "place" }>;
-
-/** Where in its life a process is, for what it learns of the clock: a poll and a call are each a moment of their own. */
-const momentOf = (p: Resident) => p.machine.polls + p.calls;
-
-const usedBy = ({ cpuMs, machine: { memoryBytes, polls } }: Resident): Used => ({
-  cpuMs,
-  memoryBytes,
-  polls,
-});
-
-/** A snapshot, and those of its images that nobody has yet. */
-interface Taken {
-  readonly snapshot: Snapshot | undefined;
-  readonly images: EncodedImage[];
-}
-
-/** A snapshot after which its process went on. */
-interface Saved extends Taken {
-  readonly tookMs: number;
-}
-
-const NOT_NEEDED: Taken = { snapshot: undefined, images: [] };
-
-const bytesOf = (images: readonly EncodedImage[]) => images.reduce((sum, { bytes }) => sum + bytes.length, 0);
 
 /** Calls that are posted have nothing to say. */
 const POSTED = encodeAnswer("print", undefined);
@@ -115,8 +45,7 @@ export class Executor {
   readonly #letters: HandedLetters;
   /** Commands for a process wait for the one before, where that takes time (an image is being read or written). */
   readonly #unfinished = new Map<StayKey, Promise<void>>();
-  /** Snapshots that are being written while their processes run on. */
-  readonly #saving = new Map<StayKey, Promise<void>>();
+  readonly #snapshots: Snapshots;
   /** Processes that have been sent here and not been looked at. */
   readonly #arriving = new Set<StayKey>();
   #halted = false;
@@ -134,6 +63,13 @@ export class Executor {
     this.#options = options;
     this.#kept = new KeptAnswers(options.clock);
     this.#letters = new HandedLetters(options.clock);
+    this.#snapshots = new Snapshots({
+      clock: options.clock,
+      report: options.report,
+      breathe: () => this.#nextTask(),
+      onBreathing: () => this.#schedule(),
+      onFailure: (key, error) => this.#failed(key, error),
+    });
   }
 
   handle(command: Command): void {
@@ -176,16 +112,14 @@ export class Executor {
           p.interrupted = true;
         });
       case "got":
-        return this.#withResident(command.key, (p) => {
-          if (p.untold?.images.at(-1)?.id === command.image) this.#tellSaved(p, { images: [] });
-        });
+        return this.#withResident(command.key, (p) => this.#snapshots.arrived(p, command.image));
       case "snapshot":
         if (command.why !== "save" && this.#arriving.delete(command.key))
           return this.#sendBack(command.key, command.why);
         return this.#withResident(command.key, async (p) => {
           await this.#nextTask(); // what was reported is on its way before the memory is read, as is the process before it
-          await this.#saving.get(p.key);
-          if (command.why === "save") this.#save(p);
+          await this.#snapshots.idle(p.key);
+          if (command.why === "save") this.#snapshots.save(p);
           else await this.#sendSnapshot(p, command.why);
         });
     }
@@ -292,7 +226,7 @@ export class Executor {
         poll: () => {
           if (++pollsHere === preemptEvery) return true;
           const ranMs = hostClock.monotonic() - sliceBeganMs;
-          const sliceMs = this.#saving.size > 0 ? LIMITS.sliceSavingMs : LIMITS.sliceMs;
+          const sliceMs = this.#snapshots.areWritten ? LIMITS.sliceSavingMs : LIMITS.sliceMs;
           return ranMs >= sliceMs || (ranMs >= LIMITS.sliceLeastMs && commandWaits());
         },
         answer: (request) => this.#serve(p, request),
@@ -360,18 +294,18 @@ export class Executor {
   }
 
   /**
-   * Plans a slice. Not while an image is read or written: that goes in many small steps of the event loop, each of
-   * which would wait for a slice, and other hosts wait for it.
+   * Plans a slice. Not while a small image is read or written: that goes in several steps of the event loop, each of
+   * which would wait for a slice, and other hosts wait for it. A large one takes a second.
    */
   #schedule(): void {
-    if (this.#turnPending || this.#halted || this.#queue.length === 0 || this.#unfinished.size > 0) return;
+    if (this.#turnPending || this.#standsStill || this.#queue.length === 0) return;
     this.#turnPending = true;
     const { clock, yieldThen } = this.#options;
     const restMs = this.#restUntilMs - clock.monotonic();
     const later = restMs > 0 ? (run: () => void) => clock.after(restMs, run) : yieldThen;
     later(() => {
       this.#turnPending = false;
-      if (this.#halted || this.#unfinished.size > 0) return;
+      if (this.#standsStill) return;
       const p = this.#queue.shift();
       if (p) {
         p.queued = false;
@@ -379,6 +313,10 @@ export class Executor {
       }
       this.#schedule();
     });
+  }
+
+  get #standsStill(): boolean {
+    return this.#halted || this.#unfinished.size > this.#snapshots.breathing;
   }
 
   #slice(p: Resident, answer: Uint8Array | undefined): void {
@@ -406,7 +344,7 @@ export class Executor {
     this.#restUntilMs = p.sliceBeganMs + ranMs * (1 / this.#share - 1);
     if (preempted && p.isDue())
       this.#inOrder(p.key, async () => {
-        await this.#saving.get(p.key);
+        await this.#snapshots.idle(p.key);
         await this.#sendSnapshot(p, "preempted");
       });
     else if (preempted) this.#enqueue(p); // after it is known how long the worker rests
@@ -429,9 +367,9 @@ export class Executor {
   #shortenLearned(p: Resident): void {
     if (!p.learned.isLong) return;
     this.#withResident(p.key, async () => {
-      await this.#saving.get(p.key); // it learns faster than it is written down, and has to wait
-      this.#tellSaved(p);
-      if (p.learned.isLong) this.#save(p);
+      await this.#snapshots.idle(p.key); // it learns faster than it is written down, and has to wait
+      this.#snapshots.tell(p);
+      if (p.learned.isLong) this.#snapshots.save(p);
     });
   }
 
@@ -504,8 +442,8 @@ export class Executor {
     if (!forks) this.#reportCall(p, number, request, { waits: true });
     if (forks || p.preemptEvery > 0)
       this.#inOrder(p.key, async () => {
-        await this.#saving.get(p.key);
-        const taken = await this.#encodeSnapshot(p);
+        await this.#snapshots.idle(p.key);
+        const taken = await this.#snapshots.take(p);
         const tookMs = this.#options.clock.monotonic() - stopped;
         if (forks) this.#reportCall(p, number, request, { waits: true, taken, tookMs });
         // The home has a fork's snapshot already.
@@ -547,67 +485,9 @@ export class Executor {
     this.#options.report({ type: "call", key, call, request, waits, learned, ...taken, tookMs }, atOnce);
   }
 
-  /** The memory is read before this returns. */
-  async #encodeSnapshot(p: Resident, how: Writing = {}): Promise<Taken> {
-    if (p.program) return NOT_NEEDED; // it has not begun, and can begin elsewhere from what it was placed with
-    this.#tellSaved(p); // which this one continues
-    const { machine } = p;
-    const calls = callNumber(p.calls);
-    const waiting = p.state.kind === "waiting" || (p.state.kind === "ready" && p.state.answer !== undefined);
-    const moment = momentOf(p);
-    const clockMs = p.clock.latestMs;
-    const { chain, images } = await machine.encodeImage(how);
-    const imageBytes = bytesOf(images);
-    if (imageBytes > LIMITS.placedBytes)
-      throw new RoostError(
-        "ENOMEM",
-        `it is too large to be sent: ${Math.ceil(imageBytes / 2 ** 20)} MiB, compressed, where ${LIMITS.placedBytes / 2 ** 20} are possible; keep less in memory`,
-      );
-    return { snapshot: { chain, calls, waiting, moment, clockMs }, images };
-  }
-
-  /** The process goes on while it is written down: only the reading of its memory is waited for. */
-  #save(p: Resident): void {
-    const done = this.#written(p)
-      .catch((error) => this.#failed(p.key, error))
-      .finally(() => this.#saving.delete(p.key));
-    this.#saving.set(p.key, done);
-  }
-
-  /** Not a step later than now, where there is nothing to read ahead. */
-  async #written(p: Resident): Promise<void> {
-    const { clock, report } = this.#options;
-    const { key, machine } = p;
-    const began = clock.monotonic();
-    let othersMs = 0;
-    const breathe = async () => {
-      const from = clock.monotonic();
-      await this.#nextTask();
-      othersMs += clock.monotonic() - from;
-    };
-    while (machine.readAhead()) {
-      await breathe();
-      if (p.state.kind === "frozen") return; // it has ended
-    }
-    const taken = await this.#encodeSnapshot(p, { breathe });
-    p.untold = { ...taken, tookMs: clock.monotonic() - began - othersMs };
-    if (bytesOf(taken.images) > LIMITS.aheadBytes) report({ type: "ahead", key, images: taken.images });
-    else this.#tellSaved(p);
-  }
-
-  /** Of a snapshot that is not told yet, or nothing. `images`: those that the home lacks. */
-  #tellSaved(p: Resident, { images = p.untold?.images ?? [] } = {}): void {
-    if (!p.untold) return;
-    const { snapshot, tookMs } = p.untold;
-    p.untold = undefined;
-    const learned = snapshot ? p.learned.lettersBefore(snapshot) : NOTHING_LEARNED;
-    this.#options.report({ type: "snapshot", key: p.key, why: "save", snapshot, images, learned, tookMs });
-    if (snapshot) p.learned.forgetBefore(snapshot);
-  }
-
   async #sendSnapshot(p: Resident, why: Exclude<SnapshotReason, "save">): Promise<void> {
     const began = this.#options.clock.monotonic();
-    const encoding = this.#encodeSnapshot(p, { leaves: true });
+    const encoding = this.#snapshots.take(p, { leaves: true });
     p.state = { kind: "frozen" };
     const taken = await encoding;
     this.#leave(p, why, taken, this.#options.clock.monotonic() - began);

@@ -101,13 +101,13 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     to: 'p.where = { kind: "nowhere", why: "recalled", next: host };\n    } else {',
   },
   "a snapshot is told before its images have arrived": {
-    file: "host/executor.ts",
+    file: "host/snapshots.ts",
     from: 'report({ type: "ahead", key, images: taken.images });\n',
-    to: 'report({ type: "ahead", key, images: taken.images }), this.#tellSaved(p, { images: [] });\n',
+    to: 'report({ type: "ahead", key, images: taken.images }), this.tell(p, []);\n',
   },
   "a snapshot is told after one that continues it": {
-    file: "host/executor.ts",
-    from: "    this.#tellSaved(p); // which this one continues\n",
+    file: "host/snapshots.ts",
+    from: "    this.tell(p); // what this one continues\n",
     to: "",
   },
   "the log is shorter than the snapshot is old": {
@@ -146,9 +146,9 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     to: "batches([[bodyOf(id), body], ...fresh])",
   },
   "what was learned is forgotten before the snapshot has left": {
-    file: "host/executor.ts",
-    from: "    const { chain, images } = await machine.encodeImage(how);\n",
-    to: "    p.learned.forgetBefore({ calls, moment } as never);\n    const { chain, images } = await machine.encodeImage(how);\n",
+    file: "host/snapshots.ts",
+    from: "    const { chain, images } = await p.machine.encodeImage(how);\n",
+    to: "    p.learned.forgetBefore(place as never);\n    const { chain, images } = await p.machine.encodeImage(how);\n",
   },
   "a signal waits for the end of a call": {
     file: "home/home.ts",

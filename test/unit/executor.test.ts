@@ -219,6 +219,33 @@ test("a snapshot whose images are on their way is told at once, with them, befor
   expect(types().filter((type) => type === "snapshot").length).toBe(1);
 });
 
+test("while a large process forks, which takes its worker a while, the others there run", async () => {
+  const { executor, reports, turn } = start(engineMachines(await boot()));
+  const large = `
+    import { fork } from "roost";
+    const kept = new Uint8Array(8 << 20);
+    for (let i = 0, x = 1; i < kept.length; i += 16) kept[i] = x = (x * 48271) % 2147483647;
+    console.log("forks");
+    fork();`;
+  const other = stayKey({ ...stay, pid: 2 as Pid });
+  executor.handle({ type: "place", home: 1 as HomeLink, key, place: place(large) });
+  executor.handle({
+    type: "place",
+    home: 1 as HomeLink,
+    key: other,
+    place: place("for (let n = 0; ; n++) console.log(n);"),
+  });
+  const calls = (of: string) => reports.flatMap((r) => (r.type === "call" && r.key === of ? [r] : []));
+  const until = async (holds: () => boolean) => {
+    for (; !holds(); await new Promise(setImmediate)) turn.any();
+  };
+  await until(() => calls(key).length === 1);
+  const before = calls(other).length;
+  await until(() => calls(key).length === 2);
+  expect(calls(key)[1]?.images.length).toBeGreaterThan(2);
+  expect(calls(other).length - before).toBeGreaterThan(10);
+});
+
 test("a process whose image fits no message ends with a sentence, instead of the link", async () => {
   const machines = engineMachines(await boot());
   const images = [{ id: imageId("huge"), bytes: new Uint8Array(LIMITS.placedBytes + 1) }];

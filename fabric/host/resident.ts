@@ -1,0 +1,80 @@
+/** A process on an executor, with all that only that knows of it. */
+import { type CallNumber, callNumber } from "../base/ids.ts";
+import type { HomeLink } from "../kernel/executor-messages.ts";
+import type { EncodedImage, Snapshot, StayKey, Used } from "../wire/messages.ts";
+import type { Learnings } from "./learnings.ts";
+import type { RunningMachine, World } from "./machines.ts";
+import type { ProcessClock } from "./process-clock.ts";
+
+/** A snapshot, and those of its images that nobody has yet. */
+export interface Taken {
+  readonly snapshot: Snapshot | undefined;
+  readonly images: EncodedImage[];
+}
+
+/** A snapshot after which its process went on. */
+export interface Saved extends Taken {
+  readonly tookMs: number;
+}
+
+/** There is nothing to tell. */
+export const NOT_NEEDED: Taken = { snapshot: undefined, images: [] };
+
+/** Where a resident process stands. Each state carries what only it needs. */
+export type State =
+  /** Wants the CPU: not started, stopped at a poll, or in a call whose answer is here. */
+  | { readonly kind: "ready"; readonly answer: Uint8Array | undefined }
+  /** In call number `calls - 1`, which the home has not answered. */
+  | { readonly kind: "waiting" }
+  /** Its snapshot has left: it never runs here again. */
+  | { readonly kind: "frozen" };
+
+export interface Resident {
+  readonly key: StayKey;
+  readonly home: HomeLink;
+  readonly machine: RunningMachine;
+  readonly world: World & { beginSlice(): void };
+  readonly clock: ProcessClock;
+  readonly preemptEvery: number;
+  /** Whether it has stopped at the poll at which it is to move. */
+  readonly isDue: () => boolean;
+  /** Answers an earlier run was given and this one must be given again. */
+  readonly replay: Map<CallNumber, Uint8Array>;
+  /** Calls the home has not confirmed, though the process went on: number → bytes. */
+  readonly posted: Map<CallNumber, number>;
+  postedBytes: number;
+  program: { readonly source: string; readonly fileName: string } | undefined;
+  state: State;
+  paused: boolean;
+  /** A signal waits for it: its next call is answered by the home, whatever the call. */
+  interrupted: boolean;
+  queued: boolean;
+  announced: boolean;
+  calls: number;
+  readonly learned: Learnings;
+  /** Its images are on their way to the home, and it is told when they are there. */
+  untold: Saved | undefined;
+  /** The request it waits with, if its answer may be kept. */
+  asked: Uint8Array | undefined;
+  sliceBeganMs: number;
+  cpuMs: number;
+  cpuReportedMs: number;
+  memoryReportedBytes: number;
+}
+
+/** Where in its life a process is, for what it learns of the clock: a poll and a call are each a moment of their own. */
+export const momentOf = (p: Resident) => p.machine.polls + p.calls;
+
+/** Where in its program it is, as far as its memory does not say. */
+export const placeOf = (p: Resident) => ({
+  calls: callNumber(p.calls),
+  waiting: p.state.kind === "waiting" || (p.state.kind === "ready" && p.state.answer !== undefined),
+  moment: momentOf(p),
+  clockMs: p.clock.latestMs,
+});
+
+export const usedBy = ({ cpuMs, machine: { memoryBytes, polls } }: Resident): Used => ({
+  cpuMs,
+  memoryBytes,
+  polls,
+});
