@@ -102,6 +102,8 @@ export default defineConfig({
     // Vitest gives up after a second, which a command takes to start where much else runs.
     expect: { poll: { timeout: 30_000 } },
     reporters: ["default", at("test/closing-line.ts")],
+    // Also of two processors both: much of what a file does is to wait. Vitest would leave one free.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       { extends: true, test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 60_000 } },
       {
