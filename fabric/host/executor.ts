@@ -68,6 +68,7 @@ export class Executor {
       report: options.report,
       breathe: () => this.#nextTask(),
       onBreathing: () => this.#schedule(),
+      inOrder: (key, act) => this.#withResident(key, act),
       onFailure: (key, error) => this.#failed(key, error),
     });
   }

@@ -18,13 +18,22 @@ export interface SnapshotsOptions {
   readonly breathe: () => Promise<void>;
   /** Others may run from now on: what is begun breathes. */
   readonly onBreathing: () => void;
+  /** When commands for that process are done with, and if it is still there. */
+  readonly inOrder: (key: StayKey, act: () => Promise<void>) => void;
   readonly onFailure: (key: StayKey, error: unknown) => void;
+}
+
+/** Measures work that lets others run: how long it has taken without them. */
+interface OwnTime {
+  readonly breathe: () => Promise<void>;
+  readonly ms: () => number;
 }
 
 export class Snapshots {
   readonly #options: SnapshotsOptions;
   /** Of processes that run on. */
   readonly #saving = new Map<StayKey, Promise<void>>();
+  #readingAhead = 0;
   #breathing = 0;
 
   constructor(options: SnapshotsOptions) {
@@ -36,7 +45,7 @@ export class Snapshots {
     return this.#breathing;
   }
   get areWritten(): boolean {
-    return this.#saving.size + this.#breathing > 0;
+    return this.#readingAhead + this.#saving.size + this.#breathing > 0;
   }
 
   /** Resolves when nothing is being written of a process that runs on. */
@@ -52,7 +61,7 @@ export class Snapshots {
     this.#breathing++;
     onBreathing();
     try {
-      while (p.machine.readAhead()) await breathe();
+      if (p.machine.readAhead()) await this.#readAhead(p, breathe);
       return await this.#encode(p, { ...how, breathe }, place);
     } finally {
       this.#breathing--;
@@ -61,31 +70,53 @@ export class Snapshots {
 
   /** The process goes on: only the reading of what has changed since the last, and of little that is new, is waited for. */
   save(p: Resident): void {
-    const { onFailure } = this.#options;
-    const done = this.#write(p)
+    const { inOrder, onFailure } = this.#options;
+    const time = this.#ownTime();
+    if (!p.machine.readAhead()) return this.#write(p, time);
+    this.#readingAhead++;
+    this.#readAhead(p, time.breathe)
+      .catch((error) => onFailure(p.key, error))
+      .finally(() => {
+        this.#readingAhead--;
+        // It may have forked meanwhile, and its home does not know that yet.
+        inOrder(p.key, async () => {
+          await this.idle(p.key);
+          this.#write(p, time);
+        });
+      });
+  }
+
+  async #readAhead(p: Resident, breathe: () => Promise<void>): Promise<void> {
+    do await breathe();
+    while (p.machine.readAhead());
+  }
+
+  #write(p: Resident, { breathe, ms }: OwnTime): void {
+    const { report, onFailure } = this.#options;
+    const done = this.#encode(p, { breathe })
+      .then((taken) => {
+        p.untold = { ...taken, tookMs: ms() };
+        const { images } = taken;
+        if (bytesOf(images) > LIMITS.aheadBytes) report({ type: "ahead", key: p.key, images });
+        else this.tell(p);
+      })
       .catch((error) => onFailure(p.key, error))
       .finally(() => this.#saving.delete(p.key));
     this.#saving.set(p.key, done);
   }
 
-  async #write(p: Resident): Promise<void> {
-    const { clock, report } = this.#options;
-    const { key, machine } = p;
+  #ownTime(): OwnTime {
+    const { clock, breathe } = this.#options;
     const began = clock.monotonic();
     let othersMs = 0;
-    const breathe = async () => {
-      const from = clock.monotonic();
-      await this.#options.breathe();
-      othersMs += clock.monotonic() - from;
+    return {
+      breathe: async () => {
+        const from = clock.monotonic();
+        await breathe();
+        othersMs += clock.monotonic() - from;
+      },
+      ms: () => clock.monotonic() - began - othersMs,
     };
-    while (machine.readAhead()) {
-      await breathe();
-      if (p.state.kind === "frozen") return; // it has ended
-    }
-    const taken = await this.#encode(p, { breathe });
-    p.untold = { ...taken, tookMs: clock.monotonic() - began - othersMs };
-    if (bytesOf(taken.images) > LIMITS.aheadBytes) report({ type: "ahead", key, images: taken.images });
-    else this.tell(p);
   }
 
   /** The home has what went ahead, up to this image. */

@@ -102,8 +102,13 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   "a snapshot is told before its images have arrived": {
     file: "host/snapshots.ts",
-    from: 'report({ type: "ahead", key, images: taken.images });\n',
-    to: 'report({ type: "ahead", key, images: taken.images }), this.tell(p, []);\n',
+    from: 'report({ type: "ahead", key: p.key, images });\n',
+    to: 'report({ type: "ahead", key: p.key, images }), this.tell(p, []);\n',
+  },
+  "a snapshot is taken in a fork that nobody has heard of": {
+    file: "host/snapshots.ts",
+    from: "        inOrder(p.key, async () => {\n          await this.idle(p.key);\n          this.#write(p, time);\n        });\n",
+    to: "        this.#write(p, time);\n",
   },
   "a snapshot is told after one that continues it": {
     file: "host/snapshots.ts",

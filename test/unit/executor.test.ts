@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { GUEST_LIBRARY } from "virtual:roost-guest";
 import { expect, test } from "vitest";
 import { must } from "../../fabric/base/errors.ts";
-import { type Epoch, imageId, jobId, type Pid } from "../../fabric/base/ids.ts";
+import { callNumber, type Epoch, imageId, jobId, type Pid } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
 import { ensureEngine } from "../../fabric/engine/build/main.ts";
 import { type BaseImage, bootBase, loadEngine } from "../../fabric/engine/index.ts";
@@ -13,6 +13,7 @@ import { Executor } from "../../fabric/host/executor.ts";
 import type { Machines } from "../../fabric/host/machines.ts";
 import { systemRandom } from "../../fabric/io/random.ts";
 import type { HomeLink, Report } from "../../fabric/kernel/executor-messages.ts";
+import { encodeAnswer } from "../../fabric/wire/calls.ts";
 import { type MessageOf, NOTHING_LEARNED, stayKey } from "../../fabric/wire/messages.ts";
 
 async function boot(): Promise<BaseImage> {
@@ -187,10 +188,10 @@ test("a process runs on while it is written down, and what it does meanwhile can
 test("a snapshot whose images are on their way is told at once, with them, before another that continues it", async () => {
   const { executor, reports, turn } = start(engineMachines(await boot()));
   const source = `
-    import { fork } from "roost";
+    import { fork, sleep } from "roost";
     const kept = new Uint8Array(5 << 20);
     for (let i = 0, x = 1; i < kept.length; i += 16) kept[i] = x = (x * 48271) % 2147483647;
-    for (let n = 0; n < 200; n++) console.log(n);
+    sleep(1);
     fork();`;
   executor.handle({ type: "place", home: 1 as HomeLink, key, place: place(source) });
   const types = (): string[] => reports.map((r) => (r.type === "call" && r.snapshot ? "fork" : r.type));
@@ -199,6 +200,16 @@ test("a snapshot whose images are on their way is told at once, with them, befor
   };
   await until("call");
   executor.handle({ type: "snapshot", key, why: "save" });
+  await until("ahead");
+  executor.handle({
+    type: "answer",
+    key,
+    call: callNumber(0),
+    answer: encodeAnswer("sleep", undefined),
+    now: 0,
+    cached: undefined,
+    noMail: true,
+  });
   await until("fork");
   expect(types().filter((type) => ["ahead", "snapshot", "fork"].includes(type))).toEqual([
     "ahead",
