@@ -23,6 +23,7 @@ const state = (page: Page) => eventually(() => page.getByTestId("donor-state").i
 async function rename(page: Page, name: string): Promise<void> {
   await eventually(() => page.getByTestId("tab-name").isEnabled()).toBe(true);
   await page.getByTestId("tab-name").click();
+  await eventually(() => page.evaluate(() => document.activeElement?.tagName)).toBe("INPUT");
   await page.keyboard.insertText(name);
   await page.keyboard.press("Enter");
   await eventually(() => nameOf(page)).toBe(name);
