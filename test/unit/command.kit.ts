@@ -69,6 +69,7 @@ export function workplace(name: string) {
       writeFileSync(join(directory, name), source);
       return name;
     },
-    remove: () => rmSync(directory, { recursive: true }),
+    /** A detached home may still be writing its last file: tried again while it does. */
+    remove: () => rmSync(directory, { recursive: true, force: true, maxRetries: 10 }),
   };
 }
