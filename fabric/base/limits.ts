@@ -49,6 +49,8 @@ export const LIMITS = {
   precopyRounds: 8,
   /** Images of more than this go ahead of the snapshot that they are of, and other messages ahead of them. */
   aheadBytes: 64 * KIB,
+  /** The same of a process that stands still for it, because it forks or is to be placed: it waits for one way there and back more. */
+  aheadOfStandingBytes: 256 * KIB,
   /** What may be left to travel while it is frozen. */
   precopyRestBytes: 64 * KIB,
   /** A round that takes longer leaves too much time for memory to change, however little it brought. */

@@ -7,8 +7,9 @@ import { LIMITS } from "../base/limits.ts";
 import type { MessageOf } from "../wire/messages.ts";
 import { askForSnapshot } from "./answers.ts";
 import type { Out } from "./effects.ts";
-import { imagesFor } from "./images.ts";
+import { bytesOf } from "./images.ts";
 import { recall } from "./lives.ts";
+import { prepare } from "./preparing.ts";
 import type { Copying, HomeState, Process } from "./state.ts";
 import { touch } from "./tally.ts";
 
@@ -30,14 +31,18 @@ export function checkpointIfWorthIt(state: HomeState, p: Process, out: Out): voi
  * what it waits for, and who waits for its answer, would wait for all of that.
  */
 export function move(state: HomeState, p: Process, to: HostId | undefined, out: Out, nowMs: number): void {
-  if (p.where.kind !== "at" || p.where.recalledTo || p.where.copying || p.where.host === to) return;
+  const { where } = p;
+  if (where.kind !== "at" || where.recalledTo || where.host === to) return;
+  if (where.copying && (where.copying.to === to || to === undefined)) return;
   const much = p.memoryBytes >= LIMITS.precopyBytes || p.cpuMs > p.cpuSavedMs;
-  const copies = much && !p.paused && LIMITS.precopyRounds > 0;
+  const hasBegun = p.snapshot !== undefined || p.stays.at(-1)?.runningMs !== undefined;
+  const copies = much && hasBegun && !p.paused && LIMITS.precopyRounds > 0;
   if (to === undefined || !copies || !state.hosts.has(to)) return recall(state, p, to, out, nowMs);
-  p.where.copying = {
+  where.copying = {
     to,
     rounds: 0,
     askedMs: nowMs,
+    answerByMs: nowMs + LIMITS.patienceMs,
     tookMs: Number.POSITIVE_INFINITY,
     bytes: Number.POSITIVE_INFINITY,
     bytesBefore: Number.POSITIVE_INFINITY,
@@ -53,31 +58,18 @@ export function saved(state: HomeState, p: Process, { images, tookMs }: MessageO
   p.saveAsked = false;
   p.cpuSavedMs = p.cpuMs;
   p.saveCostMs = tookMs;
-  if (p.where.kind !== "at" || !p.where.copying) return;
+  if (p.where.kind !== "at" || !p.where.copying || !p.snapshot) return;
   const { copying } = p.where;
-  const { to } = copying;
-  const chain = p.snapshot?.chain ?? [];
-  const { spec } = state;
-  out({
-    type: "send",
-    host: to,
-    message: {
-      type: "prepare",
-      job: spec.id,
-      chain,
-      images: imagesFor(state, to, p.snapshot),
-      memoryBytesMax: spec.memoryBytesMax,
-    },
-  });
+  const last = prepare(state, copying.to, p.snapshot, out);
   copying.rounds++;
-  const continues = copying.last !== undefined && chain.includes(copying.last);
+  const continues = copying.last !== undefined && p.snapshot.chain.includes(copying.last);
   copying.bytesBefore = continues ? copying.bytes : Number.POSITIVE_INFINITY;
-  copying.bytes = images.reduce((sum, image) => sum + image.bytes.length, 0);
-  copying.last = copying.reading = chain.at(-1);
+  copying.bytes = bytesOf(images);
+  copying.last = copying.reading = last;
 }
 
 /** The goal has what it was sent: only now is the rest small. */
-export function prepared(
+export function copied(
   state: HomeState,
   host: HostId,
   { image }: MessageOf<"prepared">,
@@ -94,8 +86,10 @@ export function prepared(
       recall(state, p, host, out, nowMs);
     } else {
       copying.askedMs = nowMs;
+      copying.answerByMs = nowMs + LIMITS.patienceMs;
       copying.tookMs = tookMs;
       copying.reading = undefined;
+      touch(state, p);
       askForSnapshot(state, p, out);
     }
   }
@@ -111,7 +105,7 @@ function isEnough(copying: Copying, tookMs: number, memoryBytes: number): boolea
 }
 
 /** What was to be moved there, and nowhere else, stays. */
-export function goalGone(state: HomeState, host: HostId): void {
+export function copiesNoMore(state: HomeState, host: HostId): void {
   for (const p of state.processes.values()) {
     if (p.where.kind !== "at" || p.where.copying?.to !== host) continue;
     p.where.copying = undefined;

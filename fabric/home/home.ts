@@ -23,14 +23,15 @@ import {
 import { answer, isLogTooLong, learn, remember, reply, stayIn } from "./answers.ts";
 import { changed, forgotten, hostGone, lend, newCache } from "./cached.ts";
 import { serve } from "./calls.ts";
-import { checkpointIfWorthIt, goalGone, move, prepared, saved } from "./checkpoints.ts";
+import { checkpointIfWorthIt, copied, copiesNoMore, move, saved } from "./checkpoints.ts";
 import type { HomeEffect, HomeEvent, Out } from "./effects.ts";
 import { heardNow, timeOf } from "./host-clock.ts";
-import { imagesFor, receive } from "./images.ts";
+import { bytesOf, imagesFor, noteSent, receive } from "./images.ts";
 import { complain, end, fireTimer, interrupt, leave, newProcess, signal } from "./lives.ts";
 import { handedOver } from "./mail.ts";
 import { choose, loads, rebalance } from "./placement.ts";
-import type { HomeState, JobSpec, PlacedWhy, Process, StayRecord } from "./state.ts";
+import { goalGone, settleGoals, waitsForImages } from "./preparing.ts";
+import type { HomeState, HostRecord, JobSpec, Nowhere, Process, StayRecord } from "./state.ts";
 import { newTally, nextDueMs, settle, takeDue, takeFreed, touch, who } from "./tally.ts";
 
 /** How often the home looks whether a host stands idle while another is crowded. */
@@ -74,6 +75,7 @@ export function step(state: HomeState, event: HomeEvent, nowMs: number): HomeEff
         leftMs: nowMs,
         latenessMs: [],
         images: new Set(),
+        onTheirWay: new Map(),
       });
       out({
         type: "event",
@@ -143,6 +145,7 @@ function hostLost(state: HomeState, host: HostId, reason: string, out: Out, nowM
   if (!record) return;
   state.hosts.delete(host);
   hostGone(state, host);
+  copiesNoMore(state, host);
   goalGone(state, host);
   out({ type: "event", event: { type: "host", host, name: record.name, joined: false, reason } });
   for (const p of [...who(state, "at", host)]) {
@@ -152,6 +155,13 @@ function hostLost(state: HomeState, host: HostId, reason: string, out: Out, nowM
   }
 }
 
+/** Until it says that it takes again. */
+function takesNothing(state: HomeState, record: HostRecord, reason: string): void {
+  record.slots = 0;
+  record.reason = reason;
+  goalGone(state, record.id);
+}
+
 function doWhatIsDue(state: HomeState, out: Out, nowMs: number): void {
   for (const p of takeDue(state, nowMs)) {
     fireTimer(state, p, out, nowMs);
@@ -159,9 +169,19 @@ function doWhatIsDue(state: HomeState, out: Out, nowMs: number): void {
   }
 }
 
-/** Takes a process away from a host that neither runs it nor sends it back. */
+/** Takes a process away from a host that neither runs it nor sends it back, or does not say that it has what it was sent for it. */
 function losePatience(state: HomeState, p: Process, out: Out, nowMs: number): void {
-  if (p.where.kind !== "at" || p.where.answerByMs > nowMs) return;
+  if (p.where.kind === "nowhere" && p.where.goal && p.where.goal.answerByMs <= nowMs) {
+    const record = state.hosts.get(p.where.goal.host);
+    if (record) takesNothing(state, record, "it does not say that it has what it was sent");
+    return;
+  }
+  if (p.where.kind !== "at") return;
+  if (p.where.copying && p.where.copying.answerByMs <= nowMs) {
+    p.where.copying = undefined; // it stays
+    touch(state, p);
+  }
+  if (p.where.answerByMs > nowMs) return;
   release(p.where.host, stayIn(state, p), "elsewhere", out);
   lost(state, p, "its host neither ran it nor sent it back", true, out, nowMs);
 }
@@ -200,11 +220,15 @@ function placeAll(state: HomeState, out: Out, nowMs: number): void {
   for (const p of [...who(state, "nowhere", true)]) {
     if (p.where.kind !== "nowhere") continue; // it ended with another
     const host = choose(state, p, loads(state));
-    if (host !== undefined) place(state, p, host, p.where.why, out, nowMs);
-    else {
+    if (host === undefined) {
       p.where.inVain = true;
       touch(state, p);
+      continue;
     }
+    const bytes = bytesOf(imagesFor(state, host, p.snapshot));
+    if (bytes + p.answersBytes > LIMITS.placedBytes)
+      cannotTravel(state, p, bytes + p.answersBytes, out, nowMs);
+    else if (!waitsForImages(state, p, host, bytes, out, nowMs)) place(state, p, p.where, host, out, nowMs);
   }
 }
 
@@ -216,7 +240,14 @@ function hopeAgain(state: HomeState): void {
   }
 }
 
-function place(state: HomeState, p: Process, host: HostId, why: PlacedWhy, out: Out, nowMs: number): void {
+function place(
+  state: HomeState,
+  p: Process,
+  { why, goalBytes = 0 }: Nowhere,
+  host: HostId,
+  out: Out,
+  nowMs: number,
+): void {
   const { spec } = state;
   // Wherever it goes, and why: it has moved.
   if (p.pending?.for === "move")
@@ -224,9 +255,8 @@ function place(state: HomeState, p: Process, host: HostId, why: PlacedWhy, out: 
   p.epoch = epoch(p.epoch + 1);
   p.saveAsked = false;
   const images = imagesFor(state, host, p.snapshot);
-  const imageBytes = images.reduce((sum, image) => sum + image.bytes.length, 0);
-  if (imageBytes + p.answersBytes > LIMITS.placedBytes)
-    return cannotTravel(state, p, imageBytes + p.answersBytes, out, nowMs);
+  noteSent(state, host, images);
+  const imageBytes = goalBytes + bytesOf(images);
   const sentAll = images.length === (p.snapshot?.chain.length ?? 0);
   const runs = !p.pending && !p.paused;
   const answerByMs = runs ? nowMs + LIMITS.patienceMs : Number.POSITIVE_INFINITY;
@@ -302,10 +332,14 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
     record.slots = message.slots;
     record.memoryBytes = message.memoryBytes;
     record.reason = message.reason;
+    if (record.slots === 0) goalGone(state, host);
     return hopeAgain(state);
   }
   if (message.type === "forgotten") return forgotten(state, host, message.cached);
-  if (message.type === "prepared") return prepared(state, host, message, out, nowMs);
+  if (message.type === "prepared") {
+    settleGoals(state, record, message.image);
+    return copied(state, host, message, out, nowMs);
+  }
   if (!("epoch" in message) || message.job !== state.spec.id) return;
   const p = state.processes.get(message.pid);
   if (p?.where.kind !== "at" || p.where.host !== host || p.epoch !== message.epoch) {
@@ -355,7 +389,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       return onCall(state, p, message, out, nowMs);
     case "ahead": {
       const image = message.images.at(-1)?.id;
-      p.where.ahead = message.images;
+      p.where.ahead = message.images.filter(({ id }) => !state.images.has(id)); // it may have been told meanwhile
       if (image) out({ type: "send", host, message: { type: "got", ...stayOf(message), image } });
       return;
     }
@@ -380,13 +414,12 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       if (message.code === "ENOENT" && !p.where.sentAll) {
         record.images.clear(); // it has forgotten what it had: send everything again, once
         leave(state, p, message.reason, out, nowMs);
-        p.where = { kind: "nowhere", why: "refused", next: host };
+        p.where = { kind: "nowhere", why: "refused", next: host, withAll: true };
         return;
       }
       if (message.code === "EIO" || message.code === "ENOENT")
         return lost(state, p, message.reason, true, out, nowMs);
-      record.slots = 0; // until it says that it takes again
-      record.reason = message.reason;
+      takesNothing(state, record, message.reason);
       leave(state, p, `refused: ${message.reason}`, out, nowMs);
       p.where = { kind: "nowhere", why: "refused", next: undefined };
       return;
@@ -413,10 +446,10 @@ function noteUsage(p: Process, stay: StayRecord | undefined, { cpuMs, memoryByte
 const release = (host: HostId, stay: Stay, to: string, out: Out) =>
   out({ type: "send", host, message: { type: "release", ...stay, to } });
 
-const whereIs = (state: HomeState, p: Process): string =>
-  p.where.kind === "at"
-    ? (state.hosts.get(p.where.host)?.name ?? p.where.host)
-    : "its home, to wait for a host";
+function whereIs(state: HomeState, { where }: Process): string {
+  if (where.kind === "at") return state.hosts.get(where.host)?.name ?? where.host;
+  return (where.kind === "nowhere" && where.goal?.hostName) || "its home, to wait for a host";
+}
 
 // ---- calls ----
 

@@ -9,14 +9,17 @@ import { touch } from "./tally.ts";
 /** Those of a snapshot's images that the host has not seen. */
 export function imagesFor(state: HomeState, host: HostId, snapshot: Snapshot | undefined): EncodedImage[] {
   const known = state.hosts.get(host)?.images;
-  const images: EncodedImage[] = [];
-  for (const id of snapshot?.chain ?? []) {
-    if (known?.has(id)) continue;
-    images.push({ id, bytes: must(state.images.get(id), "image of a snapshot") });
-    known?.add(id);
-  }
-  return images;
+  const lacking = snapshot?.chain.filter((id) => !known?.has(id)) ?? [];
+  return lacking.map((id) => ({ id, bytes: must(state.images.get(id), "image of a snapshot") }));
 }
+
+/** They are on their way to the host, and need not be sent again. */
+export function noteSent(state: HomeState, host: HostId, images: readonly EncodedImage[]): void {
+  for (const { id } of images) state.hosts.get(host)?.images.add(id);
+}
+
+export const bytesOf = (images: readonly EncodedImage[]): number =>
+  images.reduce((sum, { bytes }) => sum + bytes.length, 0);
 
 /**
  * A snapshot of a process has come: from here on it would be started from that, and what it learned before is in it.

@@ -85,8 +85,9 @@ export type PlacedWhy = "started" | "forked" | "reclaimed" | "recalled" | "preem
 export interface Copying {
   readonly to: HostId;
   rounds: number;
-  /** When the current round was asked for. */
+  /** When the current round was asked for, and by when it must be over. */
   askedMs: number;
+  answerByMs: number;
   /** How long the round before took, until its goal had read it. */
   tookMs: number;
   /** What the last round brought, and the one before, if this one continued that. */
@@ -98,14 +99,33 @@ export interface Copying {
   reading: ImageId | undefined;
 }
 
+/** A host that is sent what a process is made of before the process itself. */
+export interface Goal {
+  readonly host: HostId;
+  readonly hostName: string;
+  /** The process follows when the host has this image. */
+  readonly image: ImageId;
+  /** When the host must have said so. */
+  readonly answerByMs: number;
+}
+
+/** Wants a host. */
+export interface Nowhere {
+  readonly kind: "nowhere";
+  readonly why: PlacedWhy;
+  /** Which one, when somebody chose. */
+  readonly next: HostId | undefined;
+  /** None was there for it; looked again when hosts change. */
+  inVain?: boolean;
+  goal?: Goal | undefined;
+  /** What its goals have been sent for it so far. */
+  goalBytes?: number;
+  /** The host has forgotten what it was sent: all of it goes there with the process. */
+  readonly withAll?: boolean;
+}
+
 export type Where =
-  /** Wants a host. `next`: which one, when somebody chose. `inVain`: none was there for it; looked again when hosts change. */
-  | {
-      readonly kind: "nowhere";
-      readonly why: PlacedWhy;
-      readonly next: HostId | undefined;
-      inVain?: boolean;
-    }
+  | Nowhere
   /** `recalledTo` is set while the host has been asked to send it back: where it is to go. */
   | {
       readonly kind: "at";
@@ -212,6 +232,8 @@ export interface HostRecord {
   readonly latenessMs: number[];
   /** What it was sent, or sent: it need not be sent again. */
   readonly images: Set<ImageId>;
+  /** Those of them that other messages may overtake: by the last image of a `prepare` that it has not confirmed, what came with that. */
+  readonly onTheirWay: Map<ImageId, ReadonlySet<ImageId>>;
 }
 
 export interface HomeState {

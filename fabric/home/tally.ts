@@ -11,13 +11,17 @@ const KEYS = {
   /** By host: what is there. */
   at: ({ where }: Process): HostId | undefined => (where.kind === "at" ? where.host : undefined),
   /** By host: what is there, or as good as there, and wants the CPU. */
-  busy: ({ where, pending, paused }: Process): HostId | undefined =>
-    where.kind === "at" && !pending && !paused
-      ? (where.recalledTo ?? where.copying?.to ?? where.host)
-      : undefined,
+  busy: ({ where, pending, paused }: Process): HostId | undefined => {
+    if (pending || paused) return undefined;
+    if (where.kind === "nowhere") return where.goal?.host;
+    return where.kind === "at" ? (where.recalledTo ?? where.copying?.to ?? where.host) : undefined;
+  },
   /** Those that want a host: `true` where one could be found. */
   nowhere: ({ where }: Process): boolean | undefined =>
-    where.kind === "nowhere" ? !where.inVain : undefined,
+    where.kind === "nowhere" && !where.goal ? !where.inVain : undefined,
+  /** By host: what follows its images there. */
+  bound: ({ where }: Process): HostId | undefined =>
+    where.kind === "nowhere" ? where.goal?.host : undefined,
   /** By parent: its children that it has not waited for. */
   child: ({ reaped, ppid }: Process): Pid | undefined => (reaped ? undefined : ppid),
   /** By parent: those of them that have ended, the first to end first. */
@@ -66,6 +70,7 @@ export const newTally = (): Tally => ({
     at: new Map(),
     busy: new Map(),
     nowhere: new Map(),
+    bound: new Map(),
     child: new Map(),
     zombie: new Map(),
     reaped: new Map(),
@@ -176,8 +181,10 @@ function recount({ tally, processes, hosts }: HomeState, p: Process): readonly I
 }
 
 function dueOf({ where, pending }: Process): number {
-  const answerByMs = where.kind === "at" ? where.answerByMs : Number.POSITIVE_INFINITY;
-  return pending && "dueMs" in pending ? Math.min(answerByMs, pending.dueMs ?? answerByMs) : answerByMs;
+  const goal = where.kind === "nowhere" ? where.goal : where.kind === "at" ? where.copying : undefined;
+  const asked = [where.kind === "at" ? where.answerByMs : undefined, goal?.answerByMs];
+  const timer = pending && "dueMs" in pending ? pending.dueMs : undefined;
+  return Math.min(...[...asked, timer].map((atMs) => atMs ?? Number.POSITIVE_INFINITY));
 }
 
 function put(found: Map<unknown, Set<Process>>, key: unknown, p: Process): void {

@@ -190,10 +190,9 @@ function stateOf(p: Process, stay: StayRecord | undefined): Pick<ProcessView, "s
     return { state: "ended", detail };
   }
   if (p.where.kind !== "at")
-    return {
-      state: "unplaced",
-      detail: `no host takes it (${p.where.kind === "nowhere" ? p.where.why : ""})`,
-    };
+    return p.where.kind === "nowhere" && p.where.goal
+      ? { state: "moving", detail: `on its way to ${p.where.goal.hostName}` }
+      : { state: "unplaced", detail: `no host takes it (${p.where.kind === "nowhere" ? p.where.why : ""})` };
   if (p.where.recalledTo) return { state: "moving", detail: "was called back, to move elsewhere" };
   if (p.paused) return { state: "stopped", detail: "stopped by a signal" }; // its host will not say that it runs
   if (stay && stay.runningMs === undefined && !p.pending)

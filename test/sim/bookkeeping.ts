@@ -83,6 +83,9 @@ function checkProcess(home: HomeState, p: Process): void {
   hold((p.snapshot?.chain.length ?? 0) <= LIMITS.imageChain, `chain of ${what}`);
   hold(p.stays.length <= LIMITS.staysKept, `stays of ${what}`);
   hold(p.where.kind !== "at" || home.hosts.has(p.where.host), `${what} is at a host that is not linked`);
+  const goal = p.where.kind === "nowhere" ? p.where.goal : undefined;
+  const onTheirWay = goal && home.hosts.get(goal.host)?.onTheirWay;
+  hold(!goal || onTheirWay?.has(goal.image) === true, `${what} waits for images that nobody will confirm`);
   const firstNeeded = p.snapshot ? p.snapshot.calls - (p.snapshot.waiting ? 1 : 0) : 0;
   for (const call of p.answers.keys()) hold(call >= firstNeeded, `${what} keeps answer ${call} for nothing`);
   if (p.pending) hold(!p.answers.has(p.pending.call), `${what} waits for what has been answered`);

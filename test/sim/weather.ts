@@ -119,6 +119,7 @@ const KNOBS: Record<string, (world: World) => Knobs> = {
   }),
   "images go ahead": (world) => ({
     aheadBytes: world.whole(0, 100),
+    aheadOfStandingBytes: world.whole(0, 100),
     checkpointEveryMs: world.whole(1, 30),
     usageEveryMs: world.whole(1, 5),
   }),

@@ -75,10 +75,18 @@ export class Bench {
     return { ...last.message, host: last.host };
   }
   /** A call from wherever the process is. */
-  call<N extends CallName>(p: number, name: N, args: CallArgs<N>, number = this.#calls.get(p) ?? 0): void {
+  call<N extends CallName>(
+    p: number,
+    name: N,
+    args: CallArgs<N>,
+    number = this.#calls.get(p) ?? 0,
+    chain?: readonly string[],
+  ): void {
     const { host, epoch } = this.placed(p);
     this.#calls.set(p, number + 1);
-    const snapshot = name === "fork" ? snapshotOf(number + 1) : undefined;
+    const forked = snapshotOf(number + 1);
+    if (chain) Object.assign(forked, { chain });
+    const snapshot = name === "fork" ? forked : undefined;
     const call = callNumber(number);
     const request = encodeCall(name, args);
     const stay = { job: JOB, pid: pid(p), epoch };
@@ -104,8 +112,9 @@ export class Bench {
     if (!last) throw new Error("no reply");
     return decodeAnswer(name, last.answer);
   }
-  fork(p: number, on = "any"): number {
-    this.call(p, "fork", { on });
+  /** `chain`: of its images, other than one of its own. */
+  fork(p: number, on = "any", chain?: readonly string[]): number {
+    this.call(p, "fork", { on }, undefined, chain);
     const answer = this.answer(p, "fork");
     if (answer instanceof RoostError) throw answer;
     this.#calls.set(answer.child, this.#calls.get(p) ?? 0); // calls are numbered on in the child

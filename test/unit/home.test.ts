@@ -152,6 +152,32 @@ describe("moving one that runs", () => {
     expect([asked(), recalled(b)]).toEqual([4, 1]);
   });
 
+  test("another wish takes the place of the one before; none in particular does not", () => {
+    const { b, child, asked, sends } = moving();
+    b.host("third");
+    b.do({ type: "migrate", pid: pid(child), to: hostId("third") });
+    b.do({ type: "migrate", pid: pid(child), to: undefined });
+    expect([asked(), recalled(b)]).toEqual([1, 0]);
+    sends(4 * MIB);
+    expect(prepared(b).map(({ host }) => host)).toEqual(["third"]);
+  });
+
+  test("one that has been sent to a host and has not begun has nothing to be copied: it is called back", () => {
+    const b = launched("far", "near");
+    b.do({ type: "migrate", pid: pid(1), to: hostId("far") });
+    expect(b.placed(1).host).toBe("home");
+    b.say("home", {
+      type: "usage",
+      job: JOB,
+      pid: pid(1),
+      epoch: epoch(1),
+      cpuMs: 9,
+      memoryBytes: 9 * MIB,
+      polls: 0,
+    });
+    expect(recalled(b)).toBe(1);
+  });
+
   test("one that is blocked is copied first as well: who writes to it meanwhile does not wait for all of its memory", () => {
     const b = launched("far", "near");
     const child = b.fork(1);
@@ -173,6 +199,13 @@ describe("moving one that runs", () => {
       small.do({ type: "migrate", pid: pid(child), to: hostId("near") });
       expect(recalled(small)).toBe(computed ? 0 : 1);
     }
+
+    const unread = moving();
+    unread.sends(4 * MIB);
+    unread.b.nowMs += LIMITS.patienceMs;
+    unread.b.do({ type: "tick" }); // its goal does not say that it has read that
+    unread.b.do({ type: "migrate", pid: pid(unread.child), to: hostId("near") });
+    expect(unread.asked()).toBe(2);
 
     const { b, sends, child: large } = moving();
     b.do({ type: "hostLost", host: hostId("near"), reason: "gone" });

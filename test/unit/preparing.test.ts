@@ -1,0 +1,107 @@
+/** A process that is large goes to a host after its images, which others' messages may overtake. */
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { hostId, imageId, pid } from "../../fabric/base/ids.ts";
+import { LIMITS } from "../../fabric/base/limits.ts";
+import type { Message } from "../../fabric/wire/messages.ts";
+import { type Bench, JOB, launched, limited } from "./home.kit.ts";
+
+let limits: Disposable;
+beforeEach(() => {
+  limits = limited({ aheadOfStandingBytes: 2 }); // images have three
+});
+afterEach(() => limits[Symbol.dispose]());
+
+/** What a host was sent of that. */
+const sent = (b: Bench, host: string, types: readonly Message["type"][] = ["prepare", "place"]) =>
+  b.sent.flatMap(({ host: to, message }) => (to === host && types.includes(message.type) ? [message] : []));
+const typesOf = (b: Bench, host: string) => sent(b, host).map(({ type }) => type);
+const reads = (b: Bench, host: string, image: string) =>
+  b.say(host, { type: "prepared", job: JOB, image: imageId(image) });
+const where = (b: Bench, p: number) => b.state.processes.get(pid(p))?.where;
+
+test("is placed when the host has read them, with nothing left to travel", () => {
+  const b = launched("far");
+  const child = b.fork(1);
+  expect(typesOf(b, "far")).toEqual(["prepare"]);
+  expect(where(b, child)).toMatchObject({ kind: "nowhere", goal: { host: "far" } });
+  reads(b, "far", "of another process");
+  expect(typesOf(b, "far")).toEqual(["prepare"]);
+  reads(b, "far", "after 1 calls");
+  expect(b.placed(child)).toMatchObject({ host: "far", epoch: 1, images: [] });
+  const { stays } = b.state.processes.get(pid(child)) ?? {};
+  expect(stays).toMatchObject([{ why: "forked", imageBytes: 3 }]);
+});
+
+test("what needs an image that is on its way does not overtake it, little as the rest is; what needs none goes at once", () => {
+  const b = launched("far");
+  const child = b.fork(1);
+  using _all = limited({ aheadOfStandingBytes: 3 });
+  const sibling = b.fork(1, "remote", ["after 1 calls", "after 2 calls"]);
+  const stranger = b.fork(1, "remote");
+  expect(typesOf(b, "far")).toEqual(["prepare", "place"]);
+  expect(b.placed(stranger)).toMatchObject({ images: [{ id: "after 3 calls" }] });
+  expect(where(b, sibling)).toMatchObject({ goal: { host: "far", image: "after 1 calls" } });
+  reads(b, "far", "after 1 calls");
+  expect(b.placed(child)).toMatchObject({ images: [] });
+  expect(b.placed(sibling)).toMatchObject({ images: [{ id: "after 2 calls" }] });
+});
+
+test("counts there meanwhile: the next goes to another host", () => {
+  const b = launched("far", "near");
+  b.fork(1);
+  b.fork(1);
+  expect([typesOf(b, "far"), typesOf(b, "near")]).toEqual([["prepare"], ["prepare"]]);
+});
+
+test("goes elsewhere where the host is gone, takes nothing any more, or does not say that it has them", () => {
+  for (const gone of [
+    (b: Bench) => b.do({ type: "hostLost", host: hostId("far"), reason: "gone" }),
+    (b: Bench) => b.say("far", { type: "status", slots: 0, memoryBytes: 0, reason: "its owner is back" }),
+    (b: Bench) => {
+      b.nowMs += LIMITS.patienceMs;
+      b.do({ type: "tick" });
+    },
+  ]) {
+    const b = launched("far", "near");
+    const child = b.fork(1);
+    expect([typesOf(b, "far"), typesOf(b, "near")]).toEqual([["prepare"], []]);
+    gone(b);
+    expect(typesOf(b, "near")).toEqual(["prepare"]);
+    reads(b, "far", "after 1 calls");
+    reads(b, "near", "after 1 calls");
+    expect(b.placed(child)).toMatchObject({ host: "near", epoch: 1 });
+    expect(typesOf(b, "far")).toEqual(["prepare"]);
+  }
+});
+
+test("a host that has forgotten them is sent all of it once more, with the process; the second time it is not believed", () => {
+  const b = launched("far");
+  const child = b.fork(1);
+  reads(b, "far", "after 1 calls");
+  const refuses = () => {
+    const { job, pid, epoch } = b.placed(child);
+    b.say("far", { type: "refuse", job, pid, epoch, code: "ENOENT", reason: "forgotten" });
+  };
+  refuses();
+  expect(b.placed(child)).toMatchObject({ host: "far", epoch: 2, images: [{ id: "after 1 calls" }] });
+  refuses();
+  expect(b.state.processes.get(pid(child))?.hostsLost).toBe(1);
+});
+
+test("one that is ended on its way is not placed", () => {
+  const b = launched("far");
+  const child = b.fork(1);
+  b.do({ type: "kill", pid: pid(child), signal: "SIGKILL" });
+  reads(b, "far", "after 1 calls");
+  expect(typesOf(b, "far")).toEqual(["prepare"]);
+});
+
+test("at its launcher there is no way to go", () => {
+  const b = launched("far");
+  const child = b.fork(1);
+  reads(b, "far", "after 1 calls");
+  expect(b.placed(b.fork(child, "local"))).toMatchObject({
+    host: "home",
+    images: [{ id: "after 2 calls" }],
+  });
+});
