@@ -228,7 +228,7 @@ class EngineMachine implements RunningMachine {
     this.#last = { ...last, named: new PutBy(last.named, first) };
   }
 
-  async encodeImage({ breathe, leaves = false }: Writing = {}): Promise<{
+  async encodeImage({ breathe, leaves = false, standsStill = false }: Writing = {}): Promise<{
     chain: ImageId[];
     images: EncodedImage[];
   }> {
@@ -237,8 +237,10 @@ class EngineMachine implements RunningMachine {
     const before = (since?.named.image ?? image.base).pages;
     const images: EncodedImage[] = [];
     let named = since?.named;
-    for (const part of partsOf(image, before)) {
-      const bytes = await encodeImage(part, named, { breathe, hurries: leaves });
+    const parts = partsOf(image, before);
+    const breathes = standsStill && parts.length === 1 ? undefined : breathe;
+    for (const part of parts) {
+      const bytes = await encodeImage(part, named, { breathe: breathes, hurries: leaves });
       const id = toImageId(must(imageId(bytes), "name of an image just encoded"));
       images.push({ id, bytes });
       named = { id, image: part };

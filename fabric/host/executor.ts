@@ -5,12 +5,12 @@
  */
 import { Invalid } from "../base/codec.ts";
 import { must, RoostError } from "../base/errors.ts";
-import { type CachedId, type CallNumber, callNumber } from "../base/ids.ts";
+import { type CachedId, type CallNumber, callNumber, type ImageId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Clock, Random } from "../base/ports.ts";
 import type { Command, HomeLink, Report, SnapshotReason } from "../kernel/executor-messages.ts";
 import { CALLS, type Call, decodeCall, encodeAnswer, encodeError } from "../wire/calls.ts";
-import { NOTHING_LEARNED, type StayKey } from "../wire/messages.ts";
+import { type EncodedImage, NOTHING_LEARNED, type StayKey } from "../wire/messages.ts";
 import { HandedLetters } from "./handed-letters.ts";
 import { KeptAnswers } from "./kept-answers.ts";
 import { Learnings } from "./learnings.ts";
@@ -68,7 +68,7 @@ export class Executor {
       report: options.report,
       breathe: () => this.#nextTask(),
       onBreathing: () => this.#schedule(),
-      inOrder: (key, act) => this.#withResident(key, act),
+      inOrder: (key, act) => this.#inOrder(key, () => act(this.#isHere(key))),
       onFailure: (key, error) => this.#failed(key, error),
     });
   }
@@ -113,16 +113,17 @@ export class Executor {
           p.interrupted = true;
         });
       case "got":
-        return this.#withResident(command.key, (p) => this.#snapshots.arrived(p, command.image));
-      case "snapshot":
-        if (command.why !== "save" && this.#arriving.delete(command.key))
-          return this.#sendBack(command.key, command.why);
-        return this.#withResident(command.key, async (p) => {
+        return this.#arrived(command.key, command.image);
+      case "snapshot": {
+        const { key, why, hurries } = command;
+        if (why !== "save" && this.#arriving.delete(key)) return this.#sendBack(key, why);
+        return this.#withResident(key, async (p) => {
           await this.#nextTask(); // what was reported is on its way before the memory is read, as is the process before it
-          await this.#snapshots.idle(p.key);
-          if (command.why === "save") this.#snapshots.save(p);
-          else await this.#sendSnapshot(p, command.why);
+          if (why === "save") return this.#snapshots.save(p, hurries);
+          await this.#written(p);
+          await this.#sendSnapshot(p, why);
         });
+      }
     }
   }
 
@@ -133,6 +134,7 @@ export class Executor {
   #prepare(command: Extract<Command, { type: "prepare" }>): void {
     const { machines, clock, report } = this.#options;
     const image = must(command.chain.at(-1), "image").id;
+    this.#cancelDrop(); // of what was prepared before
     const done = () => {
       this.#cancelDrop();
       const waitMs = this.#halted ? 0 : LIMITS.preparedMs; // the machine is its owner's again
@@ -158,8 +160,20 @@ export class Executor {
   #withResident(key: StayKey, act: (p: Resident) => void | Promise<void>): void {
     this.#inOrder(key, () => {
       const p = this.#residents.get(key);
-      if (p && p.state.kind !== "frozen") return act(p);
+      if (p && this.#isHere(key)) return act(p);
     });
+  }
+
+  /** And will run again. */
+  #isHere(key: StayKey): boolean {
+    const p = this.#residents.get(key);
+    return p !== undefined && p.state.kind !== "frozen";
+  }
+
+  /** Not in the process's order: it may stand still for just that. */
+  #arrived(key: StayKey, image: ImageId): void {
+    const p = this.#residents.get(key);
+    if (p) this.#snapshots.arrived(p, image);
   }
 
   #inOrder(key: StayKey, act: () => void | Promise<void>): void {
@@ -244,11 +258,13 @@ export class Executor {
       state: place.snapshot?.waiting ? { kind: "waiting" } : { kind: "ready", answer: undefined },
       paused: place.paused,
       interrupted: false,
+      held: false,
       queued: false,
       announced: false,
       calls: place.snapshot?.calls ?? 0,
       learned: new Learnings(clock),
       untold: undefined,
+      wentAhead: undefined,
       asked: undefined,
       sliceBeganMs: 0,
       cpuMs: 0,
@@ -282,13 +298,14 @@ export class Executor {
   #answered(p: Resident, call: CallNumber, answer: Uint8Array): void {
     p.postedBytes -= p.posted.get(call) ?? 0;
     p.posted.delete(call);
+    this.#snapshots.answered(p, answer);
     if (p.state.kind !== "waiting" || call !== p.calls - 1) return;
     p.state = { kind: "ready", answer };
     this.#enqueue(p);
   }
 
   #enqueue(p: Resident): void {
-    if (p.queued || p.paused || p.state.kind !== "ready") return;
+    if (p.queued || p.paused || p.held || p.state.kind !== "ready") return;
     p.queued = true;
     this.#queue.push(p);
     this.#schedule();
@@ -310,10 +327,18 @@ export class Executor {
       const p = this.#queue.shift();
       if (p) {
         p.queued = false;
-        if (p.state.kind === "ready" && !p.paused) this.#slice(p, p.state.answer);
+        if (p.state.kind === "ready" && !p.paused && !p.held) this.#slice(p, p.state.answer);
       }
       this.#schedule();
     });
+  }
+
+  /** What was read of it is written. It does not run before that: what it did would be behind what waits for this. */
+  async #written(p: Resident): Promise<void> {
+    p.held = true;
+    await this.#snapshots.idle(p.key);
+    p.held = false;
+    this.#enqueue(p);
   }
 
   get #standsStill(): boolean {
@@ -345,7 +370,7 @@ export class Executor {
     this.#restUntilMs = p.sliceBeganMs + ranMs * (1 / this.#share - 1);
     if (preempted && p.isDue())
       this.#inOrder(p.key, async () => {
-        await this.#snapshots.idle(p.key);
+        await this.#written(p);
         await this.#sendSnapshot(p, "preempted");
       });
     else if (preempted) this.#enqueue(p); // after it is known how long the worker rests
@@ -368,8 +393,10 @@ export class Executor {
   #shortenLearned(p: Resident): void {
     if (!p.learned.isLong) return;
     this.#withResident(p.key, async () => {
-      await this.#snapshots.idle(p.key); // it learns faster than it is written down, and has to wait
-      this.#snapshots.tell(p);
+      if (p.learned.isTooLong) {
+        await this.#written(p); // it learns faster than it is written down, and has to wait
+        this.#snapshots.tell(p);
+      }
       if (p.learned.isLong) this.#snapshots.save(p);
     });
   }
@@ -443,12 +470,16 @@ export class Executor {
     if (!forks) this.#reportCall(p, number, request, { waits: true });
     if (forks || p.preemptEvery > 0)
       this.#inOrder(p.key, async () => {
-        await this.#snapshots.idle(p.key);
+        await this.#written(p);
         const taken = await this.#snapshots.take(p);
         const tookMs = this.#options.clock.monotonic() - stopped;
-        if (forks) this.#reportCall(p, number, request, { waits: true, taken, tookMs });
+        const tellOfFork = (images: EncodedImage[]) =>
+          this.#reportCall(p, number, request, { waits: true, taken: { ...taken, images }, tookMs });
+        if (p.preemptEvery === 0)
+          return this.#snapshots.announce(p, taken.images, LIMITS.aheadOfStandingBytes, tellOfFork);
+        if (forks) tellOfFork(taken.images);
         // The home has a fork's snapshot already.
-        if (p.preemptEvery > 0) this.#leave(p, "preempted", forks ? NOT_NEEDED : taken, tookMs);
+        this.#leave(p, "preempted", forks ? NOT_NEEDED : taken, tookMs);
       });
     return undefined;
   }

@@ -42,10 +42,20 @@ export class Learnings {
     this.#cached = this.#cached.filter(({ id }) => !answers.has(id));
   }
 
+  /** Worth a snapshot that has it. */
   get isLong(): boolean {
+    return this.#length > 1;
+  }
+  /** The one that has it takes too long. */
+  get isTooLong(): boolean {
+    return this.#length > 2;
+  }
+
+  /** As a part of what it may be before a snapshot is taken. */
+  get #length(): number {
     const lists = [this.#answers, this.#cached, this.#letters, this.#clock.learned];
     const entries = lists.reduce((sum, { length }) => sum + length, 0);
-    return entries > LIMITS.logEntries || this.#answersBytes > LIMITS.logBytes;
+    return Math.max(entries / LIMITS.logEntries, this.#answersBytes / LIMITS.logBytes);
   }
 
   /** To be told now. */

@@ -17,6 +17,8 @@ export interface Writing {
   readonly breathe?: Breathe;
   /** It runs nowhere until it is written: as little as can be is. */
   readonly leaves?: boolean;
+  /** It does not run until it is written: others run meanwhile only where there is much to write. */
+  readonly standsStill?: boolean;
 }
 
 /** A process's interpreter. Always stopped when it is not inside `start` or `resume`. */

@@ -1,5 +1,5 @@
 /** A process on an executor, with all that only that knows of it. */
-import { type CallNumber, callNumber } from "../base/ids.ts";
+import { type CallNumber, callNumber, type ImageId } from "../base/ids.ts";
 import type { HomeLink } from "../kernel/executor-messages.ts";
 import type { EncodedImage, Snapshot, StayKey, Used } from "../wire/messages.ts";
 import type { Learnings } from "./learnings.ts";
@@ -12,9 +12,16 @@ export interface Taken {
   readonly images: EncodedImage[];
 }
 
-/** A snapshot after which its process went on. */
-export interface Saved extends Taken {
-  readonly tookMs: number;
+/** News of a snapshot whose images are on their way to the home. */
+export interface Untold {
+  readonly images: EncodedImage[];
+  /** `images`: those that the home lacks. */
+  readonly tell: (images: EncodedImage[]) => void;
+  /** Whether the process went on from it. */
+  readonly isSaved: boolean;
+  /** What its home has answered since then. */
+  answers: number;
+  answersBytes: number;
 }
 
 /** There is nothing to tell. */
@@ -48,12 +55,15 @@ export interface Resident {
   paused: boolean;
   /** A signal waits for it: its next call is answered by the home, whatever the call. */
   interrupted: boolean;
+  /** It waits until it is written down. */
+  held: boolean;
   queued: boolean;
   announced: boolean;
   calls: number;
   readonly learned: Learnings;
-  /** Its images are on their way to the home, and it is told when they are there. */
-  untold: Saved | undefined;
+  untold: Untold | undefined;
+  /** The last image of those that went ahead and are not known to have arrived. */
+  wentAhead: ImageId | undefined;
   /** The request it waits with, if its answer may be kept. */
   asked: Uint8Array | undefined;
   sliceBeganMs: number;

@@ -18,8 +18,8 @@ export interface SnapshotsOptions {
   readonly breathe: () => Promise<void>;
   /** Others may run from now on: what is begun breathes. */
   readonly onBreathing: () => void;
-  /** When commands for that process are done with, and if it is still there. */
-  readonly inOrder: (key: StayKey, act: () => Promise<void>) => void;
+  /** When commands for that process that came before are done with. `isHere`: whether it still is. */
+  readonly inOrder: (key: StayKey, act: (isHere: boolean) => void) => void;
   readonly onFailure: (key: StayKey, error: unknown) => void;
 }
 
@@ -29,80 +29,106 @@ interface OwnTime {
   readonly ms: () => number;
 }
 
+/** A process that runs on is being written down. */
+interface Saving {
+  /** It is told with its images, however many: its owner may not say anything more. */
+  hurries: boolean;
+  /** From when its memory has been read. */
+  written: Promise<void> | undefined;
+}
+
 export class Snapshots {
   readonly #options: SnapshotsOptions;
-  /** Of processes that run on. */
-  readonly #saving = new Map<StayKey, Promise<void>>();
-  #readingAhead = 0;
+  readonly #saving = new Map<StayKey, Saving>();
   #breathing = 0;
 
   constructor(options: SnapshotsOptions) {
     this.#options = options;
   }
 
-  /** How many are being written of processes that stand still, for so long that others run. */
+  /** How many processes stand still for what takes so long that others run. */
   get breathing(): number {
     return this.#breathing;
   }
   get areWritten(): boolean {
-    return this.#readingAhead + this.#saving.size + this.#breathing > 0;
+    return this.#saving.size + this.#breathing > 0;
   }
 
-  /** Resolves when nothing is being written of a process that runs on. */
+  /** Resolves when what was read of a process is written; others run meanwhile. */
   async idle(key: StayKey): Promise<void> {
-    await this.#saving.get(key);
+    const written = this.#saving.get(key)?.written;
+    if (written) await this.#whileOthersRun(() => written);
   }
 
   /** Of a process that does not run until this is done, as it is now. */
   async take(p: Resident, how: Writing = {}): Promise<Taken> {
-    const { breathe, onBreathing } = this.#options;
+    const { breathe } = this.#options;
     const place = placeOf(p);
     if (p.machine.memoryBytes < LIMITS.precopyBytes) return this.#encode(p, how, place);
+    return this.#whileOthersRun(async () => {
+      const reading = this.#readAhead(p, breathe);
+      if (reading) await reading;
+      return this.#encode(p, { ...how, breathe, standsStill: true }, place);
+    });
+  }
+
+  async #whileOthersRun<T>(act: () => Promise<T>): Promise<T> {
     this.#breathing++;
-    onBreathing();
+    this.#options.onBreathing();
     try {
-      if (p.machine.readAhead()) await this.#readAhead(p, breathe);
-      return await this.#encode(p, { ...how, breathe }, place);
+      return await act();
     } finally {
       this.#breathing--;
     }
   }
 
   /** The process goes on: only the reading of what has changed since the last, and of little that is new, is waited for. */
-  save(p: Resident): void {
+  save(p: Resident, hurries = false): void {
     const { inOrder, onFailure } = this.#options;
+    const underWay = this.#saving.get(p.key);
+    if (underWay) underWay.hurries ||= hurries;
+    if (underWay || (p.untold?.isSaved && !hurries)) return; // that will do
     const time = this.#ownTime();
-    if (!p.machine.readAhead()) return this.#write(p, time);
-    this.#readingAhead++;
-    this.#readAhead(p, time.breathe)
+    const saving: Saving = { hurries, written: undefined };
+    this.#saving.set(p.key, saving);
+    const reading = this.#readAhead(p, time.breathe);
+    if (!reading) return this.#write(p, saving, time);
+    reading
       .catch((error) => onFailure(p.key, error))
-      .finally(() => {
-        this.#readingAhead--;
-        // It may have forked meanwhile, and its home does not know that yet.
-        inOrder(p.key, async () => {
-          await this.idle(p.key);
-          this.#write(p, time);
-        });
-      });
+      // It may have forked meanwhile, and its home does not know that yet.
+      .finally(() =>
+        inOrder(p.key, (isHere) => {
+          if (isHere) this.#write(p, saving, time);
+          else this.#saving.delete(p.key);
+        }),
+      );
   }
 
-  async #readAhead(p: Resident, breathe: () => Promise<void>): Promise<void> {
-    do await breathe();
-    while (p.machine.readAhead());
+  /** A mebibyte at a time. Undefined where there is little to read. */
+  #readAhead(p: Resident, breathe: () => Promise<void>): Promise<void> | undefined {
+    const steps = async () => {
+      do await breathe();
+      while (p.machine.readAhead());
+    };
+    return p.machine.readAhead() ? steps() : undefined;
   }
 
-  #write(p: Resident, { breathe, ms }: OwnTime): void {
+  #write(p: Resident, saving: Saving, { breathe, ms }: OwnTime): void {
     const { report, onFailure } = this.#options;
-    const done = this.#encode(p, { breathe })
-      .then((taken) => {
-        p.untold = { ...taken, tookMs: ms() };
-        const { images } = taken;
-        if (bytesOf(images) > LIMITS.aheadBytes) report({ type: "ahead", key: p.key, images });
-        else this.tell(p);
+    const { key } = p;
+    saving.written = this.#encode(p, { breathe })
+      .then(({ snapshot, images }) => {
+        const tookMs = ms();
+        const tell = (images: EncodedImage[]) => {
+          const learned = snapshot ? p.learned.lettersBefore(snapshot) : NOTHING_LEARNED;
+          report({ type: "snapshot", key, why: "save", snapshot, images, learned, tookMs });
+          if (snapshot) p.learned.forgetBefore(snapshot);
+        };
+        const bytesMax = saving.hurries ? Number.POSITIVE_INFINITY : LIMITS.aheadBytes;
+        this.announce(p, images, bytesMax, tell, true);
       })
-      .catch((error) => onFailure(p.key, error))
-      .finally(() => this.#saving.delete(p.key));
-    this.#saving.set(p.key, done);
+      .catch((error) => onFailure(key, error))
+      .finally(() => this.#saving.delete(key));
   }
 
   #ownTime(): OwnTime {
@@ -119,22 +145,48 @@ export class Snapshots {
     };
   }
 
+  /**
+   * Tells the home of a snapshot; if its images are more than `bytesMax`, they go ahead, and it is told when they are there. One at a
+   * time: what a home leaves lying is not added to.
+   */
+  announce(
+    p: Resident,
+    images: EncodedImage[],
+    bytesMax: number,
+    tell: (images: EncodedImage[]) => void,
+    isSaved = false,
+  ): void {
+    const last = images.at(-1)?.id;
+    if (bytesOf(images) <= bytesMax || p.wentAhead || !last) return tell(images);
+    p.untold = { images, tell, isSaved, answers: 0, answersBytes: 0 };
+    p.wentAhead = last;
+    this.#options.report({ type: "ahead", key: p.key, images });
+  }
+
   /** The home has what went ahead, up to this image. */
   arrived(p: Resident, image: ImageId): void {
-    if (p.untold?.images.at(-1)?.id === image) this.tell(p, []);
+    if (image !== p.wentAhead) return;
+    p.wentAhead = undefined;
+    this.tell(p, []);
   }
 
-  /** Tells of one that was saved and is not told yet, if there is one. `images`: those that the home lacks. */
+  /** The home has answered. It keeps that until it is told of a later snapshot, and must not have to keep too much. */
+  answered(p: Resident, answer: Uint8Array): void {
+    const { untold } = p;
+    if (!untold) return;
+    untold.answers++;
+    untold.answersBytes += answer.length;
+    if (untold.answers > LIMITS.logEntries || untold.answersBytes > LIMITS.logBytes) this.tell(p);
+  }
+
+  /** Tells at once what is not told yet, if anything is. */
   tell(p: Resident, images = p.untold?.images ?? []): void {
-    if (!p.untold) return;
-    const { snapshot, tookMs } = p.untold;
+    const { untold } = p;
     p.untold = undefined;
-    const learned = snapshot ? p.learned.lettersBefore(snapshot) : NOTHING_LEARNED;
-    this.#options.report({ type: "snapshot", key: p.key, why: "save", snapshot, images, learned, tookMs });
-    if (snapshot) p.learned.forgetBefore(snapshot);
+    untold?.tell(images);
   }
 
-  /** The memory is read before this returns. */
+  /** The memory is read before this returns; and what the snapshot continues is told. */
   async #encode(p: Resident, how: Writing, place = placeOf(p)): Promise<Taken> {
     if (p.program) return NOT_NEEDED; // it has not begun, and can begin elsewhere from what it was placed with
     this.tell(p); // what this one continues

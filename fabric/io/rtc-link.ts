@@ -198,6 +198,7 @@ class RtcLink implements Link {
     const received = this.#incoming.take(frame);
     if (received instanceof Invalid) return this.#refuse(received.reason);
     if (isYielding(frame)) this.#give(took());
+    if (this.#ended) return;
     if (received.type === "message") this.#deliver(received.bytes);
     else if (received.type === "ask") this.#give(alive());
     else if (received.type === "took") this.#confirmed();

@@ -28,7 +28,13 @@ export type Command =
     }
   /** Wants `forgotten`. */
   | { readonly type: "stale"; readonly home: HomeLink; readonly cached: readonly CachedId[] }
-  | { readonly type: "snapshot"; readonly key: StayKey; readonly why: Exclude<SnapshotReason, "preempted"> }
+  | {
+      readonly type: "snapshot";
+      readonly key: StayKey;
+      readonly why: Exclude<SnapshotReason, "preempted">;
+      /** This may be the last that is heard of this host: nothing of it goes ahead. */
+      readonly hurries?: boolean;
+    }
   /** Answer to `ahead`, whose last image this is. */
   | { readonly type: "got"; readonly key: StayKey; readonly image: ImageId }
   | { readonly type: "pause"; readonly key: StayKey; readonly paused: boolean }

@@ -208,7 +208,7 @@ export function step(state: KernelState, event: KernelEvent, nowMs: number): Ker
       reclaim(state, event.reason, out, nowMs);
       break;
     case "save":
-      for (const guest of state.guests.values()) if (guest.cpuMs > guest.cpuSavedMs) save(guest, out);
+      for (const guest of state.guests.values()) if (guest.cpuMs > guest.cpuSavedMs) save(guest, out, true);
       break;
     case "tick":
       for (const guest of [...state.guests.values()])
@@ -270,11 +270,11 @@ function shed(state: KernelState, out: Out, nowMs: number): void {
 }
 
 /** To its home, which starts it again from there should it be lost. */
-function save(guest: Guest, out: Out): void {
+function save(guest: Guest, out: Out, hurries = false): void {
   if (guest.departure) return;
   guest.cpuSavedMs = guest.cpuMs;
   const { executor, key } = guest;
-  out({ type: "command", executor, command: { type: "snapshot", key, why: "save" } });
+  out({ type: "command", executor, command: { type: "snapshot", key, why: "save", hurries } });
 }
 
 function sendAway(guest: Guest, why: "reclaimed" | "recalled", out: Out, nowMs: number): void {
@@ -388,6 +388,19 @@ function onMessage(state: KernelState, link: HomeLink, message: Message, out: Ou
   }
 }
 
+/** Why nothing is taken from a home of a job whose processes may have so much memory; undefined: it is. */
+function whyNot(state: KernelState, link: HomeLink, home: Home, memoryBytesMax: number): string | undefined {
+  const { slots, reason } = statusFor(state, link, home);
+  if (slots === 0) return reason;
+  if (state.reclaim && !home.own) return "its owner is back";
+  if (memoryBytesMax > LIMITS.guestMemoryBytesMost)
+    return `it may use more memory than any process (${LIMITS.guestMemoryBytesMost} bytes)`;
+  const givenBytes = memoryFor(state, home);
+  if (askedBytes(memoryBytesMax) > givenBytes)
+    return `this job asks for ${mib(memoryBytesMax)} MiB of memory a process, and its owner gives ${mib(givenBytes)} MiB in all`;
+  return undefined;
+}
+
 function place(
   state: KernelState,
   link: HomeLink,
@@ -398,18 +411,10 @@ function place(
 ): void {
   const refuse = (reason: string, code: "EAGAIN" | "ENOENT" = "EAGAIN") =>
     out({ type: "send", link, message: { type: "refuse", ...stayOf(message), code, reason } });
-  const { slots, reason } = statusFor(state, link, home);
-  if (slots === 0) return refuse(reason);
-  if (state.reclaim && !home.own) return refuse("its owner is back");
+  const reason = whyNot(state, link, home, message.memoryBytesMax);
+  if (reason !== undefined) return refuse(reason);
   if ((message.program === undefined) === (message.snapshot === undefined))
     return refuse("bug: a placement has either a program or an image");
-  if (message.memoryBytesMax > LIMITS.guestMemoryBytesMost)
-    return refuse(`it may use more memory than any process (${LIMITS.guestMemoryBytesMost} bytes)`);
-  const givenBytes = memoryFor(state, home);
-  if (askedBytes(message.memoryBytesMax) > givenBytes)
-    return refuse(
-      `this job asks for ${mib(message.memoryBytesMax)} MiB of memory a process, and its owner gives ${mib(givenBytes)} MiB in all`,
-    );
   const key = stayKey(message);
   const here = state.guests.get(key);
   if (here) return here.home === link ? undefined : refuse("another home has a process of that name here");
@@ -446,7 +451,7 @@ function place(
 
 const mib = (bytes: number) => Math.floor(bytes / 2 ** 20);
 
-/** The executor that gets the images is the one where the process will run. */
+/** The executor that gets the images is the one where the process will run. Where none will run, they are not read. */
 function prepare(
   state: KernelState,
   link: HomeLink,
@@ -454,14 +459,14 @@ function prepare(
   message: MessageOf<"prepare">,
   out: Out,
 ): void {
-  const chain = chainOf(home, message.chain, message.images);
-  keep(home, message.images);
+  const { job, memoryBytesMax } = message;
   const last = message.chain.at(-1);
-  const executors = home.own ? [...state.executors.keys()] : allowedExecutors(state);
   if (!last) return;
-  const { job } = message;
-  if (!chain || executors.length === 0)
-    return void out({ type: "send", link, message: { type: "prepared", job, image: last } });
+  const isTaken = whyNot(state, link, home, memoryBytesMax) === undefined;
+  const chain = isTaken ? chainOf(home, message.chain, message.images) : undefined;
+  if (isTaken) keep(home, message.images);
+  if (!chain) return void out({ type: "send", link, message: { type: "prepared", job, image: last } });
+  const executors = home.own ? [...state.executors.keys()] : allowedExecutors(state);
   const executor =
     message.chain.map((id) => home.prepared.get(id)).find((n) => n !== undefined && executors.includes(n)) ??
     leastLoaded(state, executors);
@@ -471,7 +476,7 @@ function prepare(
   out({
     type: "command",
     executor,
-    command: { type: "prepare", job, chain, memoryBytesMax: message.memoryBytesMax },
+    command: { type: "prepare", job, chain, memoryBytesMax },
   });
 }
 

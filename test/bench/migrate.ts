@@ -52,6 +52,32 @@ for (let n = 0; ; ) {
   console.log(from, Date.now(), ...ways);
 }`;
 
+/** Letters to and fro with a child, while another of 34 MiB forks; parent and child say from when to when. */
+const LETTERS_AND_A_FORK = `
+import { fork, send, recv, sleep } from "roost";
+const echo = fork({ on: "remote" });
+if (echo === 0) for (;;) { recv(); send(1, "pong"); }
+if (fork({ on: "remote" }) === 0) {
+  const live = Array.from({ length: ${FIRST_COPIED_OBJECTS} }, (_, i) => ({ i, text: "item " + i }));
+  console.log("full");
+  sleep(${2_000});
+  const from = Date.now();
+  fork({ on: "remote" });
+  console.log("forked", from, Date.now());
+  for (;;) recv();
+}
+for (let n = 0; ; ) {
+  const ways = [];
+  const from = Date.now();
+  for (let i = 0; i < 10; i++) {
+    const began = performance.now();
+    send(echo, "ping", n++);
+    recv({ tag: "pong" });
+    ways.push(performance.now() - began);
+  }
+  console.log(from, Date.now(), ...ways);
+}`;
+
 export async function migrateSuite(): Promise<Record<string, number>> {
   await using scene = await twoBrowsers();
   const { launcher, relayUrl } = scene;
@@ -61,6 +87,8 @@ export async function migrateSuite(): Promise<Record<string, number>> {
   const stalls = await stalled(launcher, roost);
   const copies: number[] = [];
   for (let n = 0; n < FIRST_COPIES; n++) copies.push(await stalledByFirstCopy(launcher, roost));
+  const forks: number[] = [];
+  for (let n = 0; n < FIRST_COPIES; n++) forks.push(await stalledByFork(launcher, roost));
   return {
     "migrate.freeze_p50_ms": percentile(small.freezes, 50),
     "migrate.freeze_p99_ms": percentile(small.freezes, 99),
@@ -74,6 +102,7 @@ export async function migrateSuite(): Promise<Record<string, number>> {
     "message.stall_unmoved_p50_ms": percentile(stalls.unmoved, 50),
     "message.stall_unmoved_p99_ms": percentile(stalls.unmoved, 99),
     "message.stall_during_first_copy_34mib_ms": percentile(copies, 50),
+    "message.stall_during_fork_34mib_ms": percentile(forks, 50),
     ...(await stopAndCopy()),
   };
 }
@@ -129,12 +158,23 @@ async function stalledByFirstCopy(launcher: Page, roost: Roost): Promise<number>
   return Math.max(...moves.map(slowest));
 }
 
+/** The same of another's letters while a large process forks to another host. */
+async function stalledByFork(launcher: Page, roost: Roost): Promise<number> {
+  const job = await launched(launcher, roost, LETTERS_AND_A_FORK);
+  const forked = async () =>
+    Array.from((await job.said()).matchAll(/^forked (\d+) (\d+)$/gm), ([, ...at]) => at.map(Number));
+  while ((await forked()).length < 2) await delay(500);
+  const [began, ended] = [Math.min(...(await forked()).flat()), Math.max(...(await forked()).flat())];
+  await delay(2 * REST_MS);
+  return (await slowestOf(job))({ began, ended });
+}
+
 /** Ends a job of letters; answers with how much longer than usual the slowest took of those of a time. */
 async function slowestOf(job: Steered): Promise<(time: Time) => number> {
   const lines: number[][] = [];
   const text = await job.said();
   await job.end();
-  for (const line of text.trim().split("\n")) if (line !== "full") lines.push(line.split(" ").map(Number));
+  for (const line of text.trim().split("\n")) if (/^\d/.test(line)) lines.push(line.split(" ").map(Number));
   const usual = percentile(
     lines.flatMap(([, , ...ways]) => ways),
     50,

@@ -107,8 +107,8 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   "a snapshot is taken in a fork that nobody has heard of": {
     file: "host/snapshots.ts",
-    from: "        inOrder(p.key, async () => {\n          await this.idle(p.key);\n          this.#write(p, time);\n        });\n",
-    to: "        this.#write(p, time);\n",
+    from: "        inOrder(p.key, (isHere) => {\n          if (isHere) this.#write(p, saving, time);\n          else this.#saving.delete(p.key);\n        }),\n",
+    to: "        this.#write(p, saving, time),\n",
   },
   "a snapshot is told after one that continues it": {
     file: "host/snapshots.ts",
@@ -119,6 +119,11 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     file: "home/images.ts",
     from: "  p.snapshot = snapshot;\n",
     to: "  p.snapshot ??= snapshot;\n",
+  },
+  "who waits for a host is not told that it is gone": {
+    file: "home/home.ts",
+    from: "  goalGone(state, host);\n  out(",
+    to: "  out(",
   },
   "poison is never given up": {
     file: "home/home.ts",

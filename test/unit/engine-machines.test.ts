@@ -257,3 +257,25 @@ test("a process that is put by takes a few KiB, and what it brought to this host
   // With their instances they would take 250 MiB. Much of what is counted is garbage, and images kept for siblings.
   expect((memory() - before) / 200).toBeLessThan(256 * 1024);
 });
+
+test("one that stands still to be written lets others run only where there is much to write", async () => {
+  const machines = engineMachines(await theBase());
+  const machine = machines.fresh(OPTIONS);
+  machine.start(
+    program(`
+      const kept = new Uint8Array(8 << 20);
+      for (let i = 0, x = 1; i < kept.length; i += 16) kept[i] = x = (x * 48271) % 2147483647;
+      for (let n = 0; ; n++) { ask("" + n); for (let i = 0; i < 1 << 20; i += 16) kept[i] += i; }`),
+    NEVER(),
+  );
+  const breaths = async (standsStill: boolean) => {
+    let count = 0;
+    await machine.encodeImage({ breathe: async () => void count++, standsStill });
+    return count;
+  };
+  expect(await breaths(true)).toBeGreaterThan(0);
+  expect(said(machine, "on")).toBe("1");
+  expect(await breaths(true)).toBe(0);
+  expect(said(machine, "on")).toBe("2");
+  expect(await breaths(false)).toBeGreaterThan(0);
+});

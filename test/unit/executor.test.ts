@@ -14,7 +14,11 @@ import type { Machines } from "../../fabric/host/machines.ts";
 import { systemRandom } from "../../fabric/io/random.ts";
 import type { HomeLink, Report } from "../../fabric/kernel/executor-messages.ts";
 import { encodeAnswer } from "../../fabric/wire/calls.ts";
+
 import { type MessageOf, NOTHING_LEARNED, stayKey } from "../../fabric/wire/messages.ts";
+import { limited } from "./home.kit.ts";
+
+const POSTED = encodeAnswer("print", undefined);
 
 async function boot(): Promise<BaseImage> {
   const file = fileURLToPath(new URL("../../dist/engine/engine.wasm", import.meta.url));
@@ -230,6 +234,55 @@ test("a snapshot whose images are on their way is told at once, with them, befor
   expect(types().filter((type) => type === "snapshot").length).toBe(1);
 });
 
+test("what is on its way is told in full when its home has answered much since, all of which it must keep until then", async () => {
+  using _few = limited({ logEntries: 5 });
+  const { executor, reports, turn } = start(engineMachines(await boot()));
+  const source = `
+    const kept = new Uint8Array(5 << 20);
+    for (let i = 0, x = 1; i < kept.length; i += 16) kept[i] = x = (x * 48271) % 2147483647;
+    for (let n = 0; ; n++) console.log(n);`;
+  executor.handle({ type: "place", home: 1 as HomeLink, key, place: place(source) });
+  const calls = () => reports.flatMap((r) => (r.type === "call" ? [r.call] : []));
+  const told = () => reports.find((r) => r.type === "snapshot");
+  const until = async (holds: () => boolean) => {
+    for (; !holds(); await new Promise(setImmediate)) turn.any();
+  };
+  await until(() => calls().length > 0);
+  executor.handle({ type: "snapshot", key, why: "save" });
+  await until(() => reports.some(({ type }) => type === "ahead"));
+  const since = calls().length;
+  await until(() => calls().length > since + 10);
+  for (const call of calls().slice(since, since + 6)) {
+    expect(told()).toBeUndefined();
+    executor.handle({ type: "answer", key, call, answer: POSTED, now: 0, cached: undefined, noMail: true });
+  }
+  expect(told()?.images.length).toBeGreaterThan(1);
+});
+
+test("in a hurry nothing goes ahead, whatever is being written or on its way", async () => {
+  const source = `
+    const kept = new Uint8Array(5 << 20);
+    for (let i = 0, x = 1; i < kept.length; i += 16) kept[i] = x = (x * 48271) % 2147483647;
+    for (let n = 0; ; n++) { kept[n % kept.length]++; if (n % 1e5 === 0) console.log(n); }`;
+  for (const before of [0, 1, 2]) {
+    const { executor, reports, turn } = start(engineMachines(await boot()));
+    const saves = (hurries: boolean) => executor.handle({ type: "snapshot", key, why: "save", hurries });
+    const types = () => reports.map(({ type }) => type);
+    const until = async (type: Report["type"], count = 1) => {
+      for (; types().filter((t) => t === type).length < count; await new Promise(setImmediate)) turn.any();
+    };
+    executor.handle({ type: "place", home: 1 as HomeLink, key, place: place(source) });
+    await until("call", 2);
+    for (let n = 0; n < before; n++) saves(false); // the second is as good as the first
+    if (before === 2) await until("ahead");
+    saves(true);
+    await until("snapshot", before === 2 ? 2 : 1);
+    const told = reports.flatMap((r) => (r.type === "snapshot" ? [r] : []));
+    expect(told.map(({ images }) => images.length > 0)).toEqual(before === 2 ? [true, true] : [true]);
+    expect(types().filter((type) => type === "ahead").length).toBe(before === 2 ? 1 : 0);
+  }
+});
+
 test("while a large process forks, which takes its worker a while, the others there run", async () => {
   const { executor, reports, turn } = start(engineMachines(await boot()));
   const large = `
@@ -252,9 +305,36 @@ test("while a large process forks, which takes its worker a while, the others th
   };
   await until(() => calls(key).length === 1);
   const before = calls(other).length;
-  await until(() => calls(key).length === 2);
-  expect(calls(key)[1]?.images.length).toBeGreaterThan(2);
+  const ahead = () => reports.flatMap((r) => (r.type === "ahead" ? r.images : []));
+  await until(() => ahead().length > 0);
+  expect(ahead().length).toBeGreaterThan(2);
   expect(calls(other).length - before).toBeGreaterThan(10);
+  // Its images go first, so that nobody's letters wait behind them; then it has forked.
+  expect(calls(key).length).toBe(1);
+  executor.handle({ type: "got", key, image: must(ahead().at(-1), "image").id });
+  await until(() => calls(key).length === 2);
+  expect(calls(key)[1]).toMatchObject({ images: [], snapshot: { chain: ahead().map(({ id }) => id) } });
+});
+
+test("one that is to leave while the images of its fork are on their way has forked before, and has them with it", async () => {
+  const { executor, reports, turn } = start(engineMachines(await boot()));
+  const source = `
+    import { fork } from "roost";
+    const kept = new Uint8Array(8 << 20);
+    for (let i = 0, x = 1; i < kept.length; i += 16) kept[i] = x = (x * 48271) % 2147483647;
+    fork();`;
+  executor.handle({ type: "place", home: 1 as HomeLink, key, place: place(source) });
+  const types = (): string[] =>
+    reports.flatMap(({ type }) => (["ahead", "call", "snapshot"].includes(type) ? type : []));
+  const until = async (type: string) => {
+    for (; !types().includes(type); await new Promise(setImmediate)) turn.any();
+  };
+  await until("ahead");
+  executor.handle({ type: "snapshot", key, why: "reclaimed" });
+  await until("snapshot");
+  expect(types()).toEqual(["ahead", "call", "snapshot"]);
+  const [ahead, forked] = [reports.find((r) => r.type === "ahead"), reports.find((r) => r.type === "call")];
+  expect(forked?.images).toEqual(ahead?.images);
 });
 
 test("a process whose image fits no message ends with a sentence, instead of the link", async () => {

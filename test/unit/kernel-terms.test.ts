@@ -1,6 +1,6 @@
 /** What an owner allows, carried out by the kernel: on what is here, and on what homes are told. */
 import { expect, test } from "vitest";
-import { hostId, jobId } from "../../fabric/base/ids.ts";
+import { hostId, imageId, jobId } from "../../fabric/base/ids.ts";
 import {
   type HomeLink,
   type KernelEffect,
@@ -9,7 +9,7 @@ import {
   step,
 } from "../../fabric/kernel/kernel.ts";
 import { FREELY, type Terms } from "../../fabric/kernel/terms.ts";
-import { NOTHING_LEARNED, stayKey } from "../../fabric/wire/messages.ts";
+import { type Message, NOTHING_LEARNED, stayKey } from "../../fabric/wire/messages.ts";
 import { placeOf } from "./messages.kit.ts";
 
 const STRANGER = 1 as HomeLink;
@@ -115,6 +115,26 @@ test("a job that asks for more memory a process than the owner gives is told bot
   expect([ask(STRANGER, 3, 128), ask(OWN, 4, 512)]).toEqual([[], []]);
 });
 
+test("what no process of would be taken is not made ready either, and its home does not wait for that", () => {
+  const image = { id: imageId("a"), bytes: new Uint8Array(9) };
+  const prepares = (bench: Bench, memoryBytesMax: number = 64 * 2 ** 20) => {
+    const job = jobId("job");
+    const chain = [image.id];
+    const message: Message = { type: "prepare", job, chain, images: [image], memoryBytesMax };
+    return bench
+      .do({ type: "message", link: STRANGER, message })
+      .flatMap((e) => (e.type === "send" ? e.message.type : e.type === "command" ? e.command.type : []));
+  };
+  expect(prepares(new Bench())).toEqual(["prepare"]);
+  expect(prepares(new Bench(), 2 ** 46)).toEqual(["prepared"]);
+  const frugal = new Bench();
+  frugal.allow({ memoryBytes: 64 * 2 ** 20 });
+  expect(prepares(frugal, 512 * 2 ** 20)).toEqual(["prepared"]);
+  const back = new Bench();
+  back.do({ type: "reclaim", reason: "its owner is back" });
+  expect(prepares(back)).toEqual(["prepared"]);
+});
+
 const memoryTold = (effects: KernelEffect[], link: HomeLink) =>
   effects.flatMap((e) =>
     e.type === "send" && e.link === link && e.message.type === "status" ? [e.message.memoryBytes] : [],
@@ -182,7 +202,7 @@ test("a host that may be gone before long sends what has been computed there sin
     bench.place(link, n);
   const saved = () =>
     commands(bench.do({ type: "save" })).flatMap((command) =>
-      command.type === "snapshot" && command.why === "save" ? [command.key] : [],
+      command.type === "snapshot" && command.why === "save" && command.hurries ? [command.key] : [],
     );
   expect(saved()).toEqual([]); // their homes have what they are
   for (const [link, n] of [
