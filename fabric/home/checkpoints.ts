@@ -9,7 +9,7 @@ import { askForSnapshot } from "./answers.ts";
 import type { Out } from "./effects.ts";
 import { bytesOf } from "./images.ts";
 import { recall } from "./lives.ts";
-import { prepare } from "./preparing.ts";
+import { leaveGoal, onItsWay, prepare } from "./preparing.ts";
 import type { Copying, HomeState, Process } from "./state.ts";
 import { touch } from "./tally.ts";
 
@@ -32,6 +32,7 @@ export function checkpointIfWorthIt(state: HomeState, p: Process, out: Out): voi
  */
 export function move(state: HomeState, p: Process, to: HostId | undefined, out: Out, nowMs: number): void {
   const { where } = p;
+  if (where.kind === "nowhere" && to !== undefined && where.goal?.host !== to) leaveGoal(state, p, to);
   if (where.kind !== "at" || where.recalledTo || where.host === to) return;
   if (where.copying && (where.copying.to === to || to === undefined)) return;
   const much = p.memoryBytes >= LIMITS.precopyBytes || p.cpuMs > p.cpuSavedMs;
@@ -60,12 +61,12 @@ export function saved(state: HomeState, p: Process, { images, tookMs }: MessageO
   p.saveCostMs = tookMs;
   if (p.where.kind !== "at" || !p.where.copying || !p.snapshot) return;
   const { copying } = p.where;
-  const last = prepare(state, copying.to, p.snapshot, out);
+  copying.reading = onItsWay(state, copying.to, p.snapshot) ?? prepare(state, copying.to, p.snapshot, out);
   copying.rounds++;
   const continues = copying.last !== undefined && p.snapshot.chain.includes(copying.last);
   copying.bytesBefore = continues ? copying.bytes : Number.POSITIVE_INFINITY;
   copying.bytes = bytesOf(images);
-  copying.last = copying.reading = last;
+  copying.last = p.snapshot.chain.at(-1);
 }
 
 /** The goal has what it was sent: only now is the rest small. */

@@ -31,7 +31,7 @@ import { complain, end, fireTimer, interrupt, leave, newProcess, signal } from "
 import { handedOver } from "./mail.ts";
 import { choose, loads, rebalance } from "./placement.ts";
 import { goalGone, settleGoals, waitsForImages } from "./preparing.ts";
-import type { HomeState, HostRecord, JobSpec, Nowhere, Process, StayRecord } from "./state.ts";
+import type { HomeState, JobSpec, Nowhere, Process, StayRecord } from "./state.ts";
 import { newTally, nextDueMs, settle, takeDue, takeFreed, touch, who } from "./tally.ts";
 
 /** How often the home looks whether a host stands idle while another is crowded. */
@@ -70,6 +70,7 @@ export function step(state: HomeState, event: HomeEvent, nowMs: number): HomeEff
         platform: event.platform,
         local: event.local,
         slots: 0, // until it says what it takes
+        isMute: false,
         memoryBytes: 0,
         reason: "not heard from yet",
         leftMs: nowMs,
@@ -155,13 +156,6 @@ function hostLost(state: HomeState, host: HostId, reason: string, out: Out, nowM
   }
 }
 
-/** Until it says that it takes again. */
-function takesNothing(state: HomeState, record: HostRecord, reason: string): void {
-  record.slots = 0;
-  record.reason = reason;
-  goalGone(state, record.id);
-}
-
 function doWhatIsDue(state: HomeState, out: Out, nowMs: number): void {
   for (const p of takeDue(state, nowMs)) {
     fireTimer(state, p, out, nowMs);
@@ -173,8 +167,8 @@ function doWhatIsDue(state: HomeState, out: Out, nowMs: number): void {
 function losePatience(state: HomeState, p: Process, out: Out, nowMs: number): void {
   if (p.where.kind === "nowhere" && p.where.goal && p.where.goal.answerByMs <= nowMs) {
     const record = state.hosts.get(p.where.goal.host);
-    if (record) takesNothing(state, record, "it does not say that it has what it was sent");
-    return;
+    if (record) record.isMute = true;
+    return goalGone(state, p.where.goal.host);
   }
   if (p.where.kind !== "at") return;
   if (p.where.copying && p.where.copying.answerByMs <= nowMs) {
@@ -332,12 +326,19 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
     record.slots = message.slots;
     record.memoryBytes = message.memoryBytes;
     record.reason = message.reason;
-    if (record.slots === 0) goalGone(state, host);
+    if (record.slots === 0) {
+      goalGone(state, host);
+      for (const images of record.onTheirWay.values()) for (const id of images) record.images.delete(id); // it may not keep them
+    }
     return hopeAgain(state);
   }
   if (message.type === "forgotten") return forgotten(state, host, message.cached);
   if (message.type === "prepared") {
-    settleGoals(state, record, message.image);
+    settleGoals(state, record, message.image, nowMs);
+    if (record.isMute) {
+      record.isMute = false;
+      hopeAgain(state);
+    }
     return copied(state, host, message, out, nowMs);
   }
   if (!("epoch" in message) || message.job !== state.spec.id) return;
@@ -419,7 +420,9 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       }
       if (message.code === "EIO" || message.code === "ENOENT")
         return lost(state, p, message.reason, true, out, nowMs);
-      takesNothing(state, record, message.reason);
+      record.slots = 0; // until it says that it takes again
+      record.reason = message.reason;
+      goalGone(state, host);
       leave(state, p, `refused: ${message.reason}`, out, nowMs);
       p.where = { kind: "nowhere", why: "refused", next: undefined };
       return;

@@ -18,7 +18,7 @@ export const loads = (state: HomeState): Map<HostId, number> =>
 
 /** The host for a process that is nowhere, or undefined: it must wait. */
 export function choose(state: HomeState, p: Process, load: ReadonlyMap<HostId, number>): HostId | undefined {
-  const usable = [...state.hosts.values()].filter((h) => h.slots > 0 && fits(state, p, h));
+  const usable = [...state.hosts.values()].filter((h) => takes(h) && fits(state, p, h));
   const wanted = p.where.kind === "nowhere" ? p.where.next : undefined;
   if (wanted && usable.some((h) => h.id === wanted)) return wanted;
   const last = p.stays.at(-1)?.host;
@@ -44,6 +44,8 @@ export function choose(state: HomeState, p: Process, load: ReadonlyMap<HostId, n
   return (first ?? candidates.toSorted(order)[0])?.id;
 }
 
+const takes = ({ slots, isMute }: HostRecord): boolean => slots > 0 && !isMute;
+
 /** What a host must give to a process for it to stay there: all that it has, or that its job asks for. */
 export const neededBytes = (jobBytesMax: number, hasBytes: number): number =>
   Math.max(askedBytes(jobBytesMax), hasBytes);
@@ -60,7 +62,7 @@ export function fits(state: HomeState, p: Process, host: HostRecord): boolean {
 
 /** One that is not idle comes after all that are. */
 const idleSince = (state: HomeState, { id, leftMs }: HostRecord): number =>
-  who(state, "at", id).size > 0 ? Number.MAX_VALUE : leftMs;
+  who(state, "at", id).size + who(state, "bound", id).size > 0 ? Number.MAX_VALUE : leftMs;
 
 const fullness = (host: HostRecord, load: ReadonlyMap<HostId, number>) =>
   Math.floor((load.get(host.id) ?? 0) / host.slots);
@@ -72,7 +74,7 @@ export function rebalance(
   nowMs: number,
 ): { readonly process: Process; readonly to: HostId } | undefined {
   if (state.spec.preemptEvery > 0) return undefined;
-  const idle = [...state.hosts.values()].filter((h) => h.slots > 0 && (load.get(h.id) ?? 0) === 0);
+  const idle = [...state.hosts.values()].filter((h) => takes(h) && (load.get(h.id) ?? 0) === 0);
   if (idle.length === 0) return undefined;
   const crowded = [...state.hosts.values()]
     .filter((h) => (load.get(h.id) ?? 0) > Math.max(1, h.slots))

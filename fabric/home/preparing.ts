@@ -39,7 +39,7 @@ export function waitsForImages(
   const { where, snapshot } = p;
   const record = state.hosts.get(host);
   if (where.kind !== "nowhere" || where.withAll || !record || record.local || !snapshot) return false;
-  let image = onItsWay(record, snapshot);
+  let image = onItsWay(state, host, snapshot);
   if (image === undefined) {
     if (lackingBytes <= LIMITS.aheadOfStandingBytes) return false;
     image = prepare(state, host, snapshot, out);
@@ -50,16 +50,25 @@ export function waitsForImages(
   return true;
 }
 
-function onItsWay({ onTheirWay }: HostRecord, { chain }: Snapshot): ImageId | undefined {
+/** The last image of those that are on their way there, and that what is made of that snapshot would overtake. */
+export function onItsWay(state: HomeState, host: HostId, { chain }: Snapshot): ImageId | undefined {
+  const { onTheirWay = [] } = state.hosts.get(host) ?? {};
   for (const [last, images] of onTheirWay) if (chain.some((id) => images.has(id))) return last;
   return undefined;
 }
 
-/** The host has what it was sent with that image: what waited for it can be placed there. */
-export function settleGoals(state: HomeState, { id, onTheirWay }: HostRecord, image: ImageId): void {
+/** The host has what it was sent with that image: what waited for it can be placed there, and the rest is nearer. */
+export function settleGoals(state: HomeState, record: HostRecord, image: ImageId, nowMs: number): void {
+  const { id, onTheirWay } = record;
   onTheirWay.delete(image);
-  for (const p of [...who(state, "bound", id)])
-    if (p.where.kind === "nowhere" && p.where.goal?.image === image) leaveGoal(state, p, id);
+  for (const p of [...who(state, "bound", id)]) {
+    if (p.where.kind !== "nowhere" || !p.where.goal) continue;
+    if (p.where.goal.image === image) leaveGoal(state, p, id);
+    else {
+      p.where.goal = { ...p.where.goal, answerByMs: nowMs + LIMITS.patienceMs };
+      touch(state, p);
+    }
+  }
 }
 
 /** What waits to be placed on a host, which does not take it any more, is free to go elsewhere. */
@@ -70,6 +79,6 @@ export function goalGone(state: HomeState, host: HostId): void {
 /** Found a place anew; `next` is where it goes if that still takes it. */
 export function leaveGoal(state: HomeState, p: Process, next: HostId | undefined): void {
   if (p.where.kind !== "nowhere") return;
-  p.where = { ...p.where, next, goal: undefined };
+  p.where = { ...p.where, next, goal: undefined, inVain: false };
   touch(state, p);
 }

@@ -226,6 +226,8 @@ export interface HostRecord {
   memoryBytes: number;
   /** Why it takes nothing, in words. */
   reason: string;
+  /** It has not said for long that it has what it was sent. Until it does, nothing is sent there. */
+  isMute: boolean;
   /** When something of this job left it last; until then, when it came. */
   leftMs: number;
   /** Of what it said last to be now, how late that was here. */

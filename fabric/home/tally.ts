@@ -12,9 +12,11 @@ const KEYS = {
   at: ({ where }: Process): HostId | undefined => (where.kind === "at" ? where.host : undefined),
   /** By host: what is there, or as good as there, and wants the CPU. */
   busy: ({ where, pending, paused }: Process): HostId | undefined => {
-    if (pending || paused) return undefined;
+    if (paused || (pending && pending.for !== "move")) return undefined;
     if (where.kind === "nowhere") return where.goal?.host;
-    return where.kind === "at" ? (where.recalledTo ?? where.copying?.to ?? where.host) : undefined;
+    return where.kind === "at" && !pending
+      ? (where.recalledTo ?? where.copying?.to ?? where.host)
+      : undefined;
   },
   /** Those that want a host: `true` where one could be found. */
   nowhere: ({ where }: Process): boolean | undefined =>
@@ -35,6 +37,7 @@ type Index = keyof typeof KEYS;
 type Key<I extends Index> = NonNullable<ReturnType<(typeof KEYS)[I]>>;
 const INDEXES = Object.keys(KEYS) as Index[];
 const AT = INDEXES.indexOf("at");
+const BOUND = INDEXES.indexOf("bound");
 
 /** What a process is counted as. */
 interface Counted {
@@ -53,7 +56,7 @@ export interface Tally {
   readonly touched: Set<Process>;
   readonly counted: Map<Process, Counted>;
   readonly found: { readonly [I in Index]: Map<unknown, Set<Process>> };
-  /** By host: the memory of what is there. */
+  /** By host: the memory of what is there, or follows its images there. */
   readonly bytesAt: Map<unknown, number>;
   /** Whether a remote host that takes something has less than before: perhaps room for who waits. */
   freed: boolean;
@@ -163,8 +166,9 @@ function recount({ tally, processes, hosts }: HomeState, p: Process): readonly I
   const left = before && (before.keys[AT] !== keys[AT] ? before.bytes : before.bytes - bytes);
   const host = left && left > 0 ? hosts.get(before.keys[AT] as HostId) : undefined;
   if (host && !host.local && host.slots > 0) tally.freed = true;
-  weigh(tally.bytesAt, before?.keys[AT], -(before?.bytes ?? 0));
-  weigh(tally.bytesAt, keys[AT], bytes);
+  const weighsAt = (keys: readonly unknown[] | undefined) => keys?.[AT] ?? keys?.[BOUND];
+  weigh(tally.bytesAt, weighsAt(before?.keys), -(before?.bytes ?? 0));
+  weigh(tally.bytesAt, weighsAt(keys), bytes);
   INDEXES.forEach((index, n) => {
     if (before?.keys[n] === keys[n]) return;
     take(tally.found[index], before?.keys[n], p);

@@ -68,7 +68,7 @@ export class Executor {
       report: options.report,
       breathe: () => this.#nextTask(),
       onBreathing: () => this.#schedule(),
-      inOrder: (key, act) => this.#inOrder(key, () => act(this.#isHere(key))),
+      inOrder: (key, act) => this.#inOrder(key, () => void act(this.#isHere(key))),
       onFailure: (key, error) => this.#failed(key, error),
     });
   }

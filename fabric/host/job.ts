@@ -123,9 +123,11 @@ export class Job {
 
   /** Whether a process that would run is between two hosts. */
   get moves(): boolean {
-    for (const { where, frozenSinceMs, pending, paused } of this.state.processes.values())
-      if (where.kind === "at" && !pending && !paused)
-        if (where.recalledTo !== undefined || frozenSinceMs !== undefined) return true;
+    for (const { where, frozenSinceMs, pending, paused } of this.state.processes.values()) {
+      if (pending || paused) continue;
+      if (where.kind === "at" && (where.recalledTo !== undefined || frozenSinceMs !== undefined)) return true;
+      if (where.kind === "nowhere" && where.goal && frozenSinceMs !== undefined) return true;
+    }
     return false;
   }
 

@@ -19,6 +19,8 @@ export interface Untold {
   readonly tell: (images: EncodedImage[]) => void;
   /** Whether the process went on from it. */
   readonly isSaved: boolean;
+  /** It is to be saved when that is told. */
+  savesThen: boolean;
   /** What its home has answered since then. */
   answers: number;
   answersBytes: number;

@@ -19,7 +19,7 @@ export interface SnapshotsOptions {
   /** Others may run from now on: what is begun breathes. */
   readonly onBreathing: () => void;
   /** When commands for that process that came before are done with. `isHere`: whether it still is. */
-  readonly inOrder: (key: StayKey, act: (isHere: boolean) => void) => void;
+  readonly inOrder: (key: StayKey, act: (isHere: boolean) => unknown) => void;
   readonly onFailure: (key: StayKey, error: unknown) => void;
 }
 
@@ -87,7 +87,8 @@ export class Snapshots {
     const { inOrder, onFailure } = this.#options;
     const underWay = this.#saving.get(p.key);
     if (underWay) underWay.hurries ||= hurries;
-    if (underWay || (p.untold?.isSaved && !hurries)) return; // that will do
+    if (p.untold && !hurries) p.untold.savesThen = !p.untold.isSaved;
+    if (underWay || (p.untold && !hurries)) return; // that will do, or comes first
     const time = this.#ownTime();
     const saving: Saving = { hurries, written: undefined };
     this.#saving.set(p.key, saving);
@@ -158,7 +159,7 @@ export class Snapshots {
   ): void {
     const last = images.at(-1)?.id;
     if (bytesOf(images) <= bytesMax || p.wentAhead || !last) return tell(images);
-    p.untold = { images, tell, isSaved, answers: 0, answersBytes: 0 };
+    p.untold = { images, tell, isSaved, savesThen: false, answers: 0, answersBytes: 0 };
     p.wentAhead = last;
     this.#options.report({ type: "ahead", key: p.key, images });
   }
@@ -166,8 +167,10 @@ export class Snapshots {
   /** The home has what went ahead, up to this image. */
   arrived(p: Resident, image: ImageId): void {
     if (image !== p.wentAhead) return;
+    const savesThen = p.untold?.savesThen;
     p.wentAhead = undefined;
     this.tell(p, []);
+    if (savesThen) this.#options.inOrder(p.key, (isHere) => isHere && this.save(p));
   }
 
   /** The home has answered. It keeps that until it is told of a later snapshot, and must not have to keep too much. */

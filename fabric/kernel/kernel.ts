@@ -422,9 +422,9 @@ function place(
   keep(home, message.images);
   if (!images) return refuse("some of its images are not here any more", "ENOENT");
   const executors = home.own ? [...state.executors.keys()] : allowedExecutors(state);
-  const prepared = message.snapshot?.chain.map((id) => home.prepared.get(id)).find((n) => n !== undefined);
-  const executor =
-    prepared !== undefined && executors.includes(prepared) ? prepared : leastLoaded(state, executors);
+  const prepared = preparedFor(home, message.snapshot?.chain ?? [], executors);
+  if (prepared) home.prepared.delete(prepared.image); // its siblings go elsewhere
+  const executor = prepared?.executor ?? leastLoaded(state, executors);
   const record = state.executors.get(executor);
   if (record) record.guests++;
   if (!home.own) state.given.hosted++;
@@ -467,10 +467,9 @@ function prepare(
   if (isTaken) keep(home, message.images);
   if (!chain) return void out({ type: "send", link, message: { type: "prepared", job, image: last } });
   const executors = home.own ? [...state.executors.keys()] : allowedExecutors(state);
-  const executor =
-    message.chain.map((id) => home.prepared.get(id)).find((n) => n !== undefined && executors.includes(n)) ??
-    leastLoaded(state, executors);
-  home.prepared.clear();
+  const executor = preparedFor(home, message.chain, executors)?.executor ?? leastLoaded(state, executors);
+  // An executor has one thing ready at a time.
+  for (const [image, at] of home.prepared) if (at === executor) home.prepared.delete(image);
   home.prepared.set(last, executor);
   home.preparing.set(last, { job, executor });
   out({
@@ -490,8 +489,24 @@ function prepared(state: KernelState, executor: number, only: ImageId | undefine
     }
 }
 
+/** Where an image of a chain has been made ready for, if that may be used. */
+function preparedFor(
+  home: Home,
+  chain: readonly ImageId[],
+  executors: readonly number[],
+): { readonly image: ImageId; readonly executor: number } | undefined {
+  for (const image of chain) {
+    const executor = home.prepared.get(image);
+    if (executor !== undefined && executors.includes(executor)) return { image, executor };
+  }
+  return undefined;
+}
+
+/** What is being made ready counts as what is there. */
 function leastLoaded(state: KernelState, among: readonly number[]): number {
-  const load = (executor: number) => state.executors.get(executor)?.guests ?? 0;
+  const coming = [...state.homes.values()].flatMap(({ preparing }) => [...preparing.values()]);
+  const load = (executor: number) =>
+    (state.executors.get(executor)?.guests ?? 0) + coming.filter((one) => one.executor === executor).length;
   return among.reduce((best, next) => (load(next) < load(best) ? next : best));
 }
 

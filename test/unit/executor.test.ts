@@ -259,6 +259,30 @@ test("what is on its way is told in full when its home has answered much since, 
   expect(told()?.images.length).toBeGreaterThan(1);
 });
 
+test("a snapshot that is wished for while a fork's images are on their way is taken when they are there", async () => {
+  const { executor, reports, turn } = start(engineMachines(await boot()));
+  const source = `
+    import { fork } from "roost";
+    const kept = new Uint8Array(8 << 20);
+    for (let i = 0, x = 1; i < kept.length; i += 16) kept[i] = x = (x * 48271) % 2147483647;
+    fork();`;
+  executor.handle({ type: "place", home: 1 as HomeLink, key, place: place(source) });
+  const types = (): string[] =>
+    reports.flatMap(({ type }) => (["ahead", "call", "snapshot"].includes(type) ? type : []));
+  const until = async (type: string) => {
+    for (; !types().includes(type); await new Promise(setImmediate)) turn.any();
+  };
+  await until("ahead");
+  executor.handle({ type: "snapshot", key, why: "save" });
+  for (let n = 0; n < 20; n++, await new Promise(setImmediate)) turn.any();
+  expect(types()).toEqual(["ahead"]);
+  const ahead = reports.find((r) => r.type === "ahead");
+  executor.handle({ type: "got", key, image: must(ahead?.images.at(-1), "image").id });
+  await until("snapshot");
+  expect(types()).toEqual(["ahead", "call", "snapshot"]);
+  expect(reports.find((r) => r.type === "call")?.images).toEqual([]);
+});
+
 test("in a hurry nothing goes ahead, whatever is being written or on its way", async () => {
   const source = `
     const kept = new Uint8Array(5 << 20);

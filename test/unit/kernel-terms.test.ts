@@ -10,6 +10,7 @@ import {
 } from "../../fabric/kernel/kernel.ts";
 import { FREELY, type Terms } from "../../fabric/kernel/terms.ts";
 import { type Message, NOTHING_LEARNED, stayKey } from "../../fabric/wire/messages.ts";
+import { snapshotOf } from "./home.kit.ts";
 import { placeOf } from "./messages.kit.ts";
 
 const STRANGER = 1 as HomeLink;
@@ -133,6 +134,29 @@ test("what no process of would be taken is not made ready either, and its home d
   const back = new Bench();
   back.do({ type: "reclaim", reason: "its owner is back" });
   expect(prepares(back)).toEqual(["prepared"]);
+});
+
+test("a process goes to the worker where its image is ready; its siblings to the others, and so does what is prepared meanwhile", () => {
+  const bench = new Bench();
+  const image = (name: string) => ({ id: imageId(name), bytes: new Uint8Array(9) });
+  const [a, b] = [image("a"), image("b")];
+  const prepare = (one: typeof a): KernelEffect[] => {
+    const chain = [one.id];
+    const message = { type: "prepare" as const, job: jobId("job"), chain, images: [one], memoryBytesMax: 99 };
+    return bench.do({ type: "message", link: STRANGER, message });
+  };
+  const executors = (effects: KernelEffect[]) =>
+    effects.flatMap((e) => (e.type === "command" && e.command.type === "prepare" ? [e.executor] : []));
+  const placed = (n: number, ...chain: (typeof a)[]) => {
+    const snapshot = { ...snapshotOf(1), chain: chain.map(({ id }) => id) };
+    const place = { ...placeBy(STRANGER, n), program: undefined, snapshot, images: chain };
+    bench.do({ type: "message", link: STRANGER, message: place });
+    return bench.state.guests.get(keyOf(STRANGER, n))?.executor;
+  };
+  expect(executors([...prepare(a), ...prepare(b)])).toEqual([0, 1]);
+  for (const [executor, { id }] of [a, b].entries())
+    bench.do({ type: "report", executor, report: { type: "prepared", image: id } });
+  expect([placed(1, b), placed(2, b), placed(3, a), placed(4, a, b)]).toEqual([1, 0, 0, 1]);
 });
 
 const memoryTold = (effects: KernelEffect[], link: HomeLink) =>

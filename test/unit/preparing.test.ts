@@ -53,6 +53,52 @@ test("counts there meanwhile: the next goes to another host", () => {
   expect([typesOf(b, "far"), typesOf(b, "near")]).toEqual([["prepare"], ["prepare"]]);
 });
 
+test("the same of hosts with many workers, and of their memory", () => {
+  const b = launched();
+  b.host("far", 4, false, 150);
+  b.host("near", 4, false, 250);
+  const { host, ...first } = b.placed(1);
+  b.say(host, {
+    type: "usage",
+    job: JOB,
+    pid: first.pid,
+    epoch: first.epoch,
+    cpuMs: 1,
+    memoryBytes: 100,
+    polls: 0,
+  });
+  for (let n = 0; n < 4; n++) b.fork(1, "remote");
+  expect([typesOf(b, "far").length, typesOf(b, "near").length]).toEqual([1, 2]);
+});
+
+test("a wish for another host holds for what is on its way", () => {
+  const b = launched("far", "near");
+  const child = b.fork(1);
+  b.do({ type: "migrate", pid: pid(child), to: hostId("near") });
+  reads(b, "far", "after 1 calls");
+  reads(b, "near", "after 1 calls");
+  expect(b.placed(child)).toMatchObject({ host: "near", epoch: 1 });
+});
+
+test("a host that took too long is not asked again until it says what it has; what else is on its way there has as long again", () => {
+  const b = launched("far");
+  const children = [b.fork(1, "remote"), b.fork(1, "remote")];
+  const wait = (ms: number) => {
+    b.nowMs += ms;
+    b.do({ type: "tick" });
+  };
+  const hosts = () => children.map((child) => (where(b, child) as { goal?: { host: string } }).goal?.host);
+  wait(LIMITS.patienceMs - 1);
+  reads(b, "far", "after 1 calls");
+  expect(b.placed(children[0] as number)).toMatchObject({ host: "far" });
+  wait(LIMITS.patienceMs - 1);
+  expect(hosts()[1]).toBe("far");
+  wait(1);
+  expect(hosts()[1]).toBeUndefined();
+  reads(b, "far", "after 2 calls");
+  expect(b.placed(children[1] as number)).toMatchObject({ host: "far", images: [] });
+});
+
 test("goes elsewhere where the host is gone, takes nothing any more, or does not say that it has them", () => {
   for (const gone of [
     (b: Bench) => b.do({ type: "hostLost", host: hostId("far"), reason: "gone" }),
