@@ -22,6 +22,16 @@ export interface RoostOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
+/** A detached home may be writing its last file there: what Node tries again by itself is to remove the directory, and not that file. */
+function removeAll(directory: string, tries = 20): void {
+  try {
+    rmSync(directory, { recursive: true, force: true, maxRetries: 1 });
+  } catch (error) {
+    if (tries === 0) throw error;
+    removeAll(directory, tries - 1);
+  }
+}
+
 /** A directory to work in, and the command in it. */
 export function workplace(name: string) {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), `roost-${name}-`)));
@@ -69,7 +79,6 @@ export function workplace(name: string) {
       writeFileSync(join(directory, name), source);
       return name;
     },
-    /** A detached home may still be writing its last file: tried again while it does. */
-    remove: () => rmSync(directory, { recursive: true, force: true, maxRetries: 10 }),
+    remove: () => removeAll(directory),
   };
 }
