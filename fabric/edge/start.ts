@@ -1,5 +1,5 @@
 /** `npm start`: the relay and the page on one port, and the example job once on two hosts, so that one sees it fly. */
-import { availableParallelism } from "node:os";
+import { availableParallelism, networkInterfaces } from "node:os";
 import { fileURLToPath } from "node:url";
 import prettyMs from "pretty-ms";
 import { type Relay, type RelayOptions, startRelay } from "../../relay/index.ts";
@@ -21,9 +21,17 @@ export async function serve(options: RelayOptions, json = false): Promise<Relay>
   else
     process.stdout.write(
       `${out.bold("Roost")} is at ${out.cyan(`http://localhost:${relay.port}`)}\n` +
+        elsewhere(relay.port) +
         `Open it in a few tabs: donate in some, launch a job in another. Ctrl-C ends it.\n`,
     );
   return relay;
+}
+
+/** What other machines open: this one's first address in a network. */
+function elsewhere(port: number): string {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const outside = all.find(({ family, internal }) => family === "IPv4" && !internal);
+  return outside ? `Other machines reach it at ${out.cyan(`http://${outside.address}:${port}`)}\n` : "";
 }
 
 /**

@@ -2,6 +2,7 @@
 import { RoostError } from "../base/errors.ts";
 import { hex } from "../base/hex.ts";
 import type { BootedBase } from "./base-image.ts";
+import { digest } from "./packing.ts";
 
 export interface Engine {
   readonly module: WebAssembly.Module;
@@ -12,9 +13,11 @@ export interface Engine {
 }
 
 export async function loadEngine(bytes: Uint8Array): Promise<Engine> {
-  const own = bytes as Uint8Array<ArrayBuffer>;
   try {
-    const [module, id] = await Promise.all([WebAssembly.compile(own), sha256(own)]);
+    const [module, id] = await Promise.all([
+      WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>),
+      sha256(bytes),
+    ]);
     return { module, id };
   } catch (cause) {
     if (!(cause instanceof WebAssembly.CompileError)) throw cause;
@@ -25,5 +28,4 @@ export async function loadEngine(bytes: Uint8Array): Promise<Engine> {
 }
 
 /** In hexadecimal. */
-export const sha256 = async (bytes: Uint8Array): Promise<string> =>
-  hex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>)));
+export const sha256 = async (bytes: Uint8Array): Promise<string> => hex(await digest(bytes));

@@ -45,10 +45,13 @@ const STEP_BYTES = 128 * 1024;
 const UNPACKING_STEP_BYTES = 16 * 1024;
 
 /** SHA-256 of the parts as one. */
-export async function hashOf(...parts: Uint8Array[]): Promise<Uint8Array> {
-  const whole = join(parts);
-  if (whole.length <= AT_ONCE_BYTES) return sha256(whole);
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", whole));
+export const hashOf = (...parts: Uint8Array[]): Promise<Uint8Array> => digest(join(parts));
+
+/** SHA-256. A page over plain HTTP has no `crypto.subtle`, and computes it itself. */
+export async function digest(bytes: Uint8Array): Promise<Uint8Array> {
+  const { subtle } = crypto as { readonly subtle?: SubtleCrypto };
+  if (!subtle || bytes.length <= AT_ONCE_BYTES) return sha256(bytes);
+  return new Uint8Array(await subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
 }
 
 /** As "deflate-raw" (RFC 1951). */

@@ -27,7 +27,8 @@ const LAUNCH = {
   ],
 };
 
-export const startChromium = (): Promise<Browser> => chromium.launch(LAUNCH);
+export const startChromium = (...args: string[]): Promise<Browser> =>
+  chromium.launch({ ...LAUNCH, args: [...LAUNCH.args, ...args] });
 
 /** A browser that can be killed, or stopped, with everything in it, so that nothing can say goodbye. */
 export async function startMortalChromium(): Promise<{
@@ -52,6 +53,7 @@ export async function openTab(
   options: BrowserContextOptions = {},
   /** Runs in the page before anything of it. */
   before: () => void = () => {},
+  host = "localhost",
 ): Promise<{ page: Page; requests: string[]; errors: string[] }> {
   const context = await browser.newContext(options);
   const page = await context.newPage();
@@ -63,7 +65,7 @@ export async function openTab(
   page.on("console", (line) => {
     if (line.type() === "error" || line.type() === "warning") errors.push(line.text());
   });
-  await page.goto(`http://localhost:${relay.port}/`);
+  await page.goto(`http://${host}:${relay.port}/`);
   await page.getByTestId("relay").and(page.locator("[data-state=online]")).waitFor();
   return { page, requests, errors };
 }

@@ -3,7 +3,7 @@ import type { Browser, BrowserContextOptions, Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Relay } from "../../relay/index.ts";
 import { barriers } from "./barriers.ts";
-import { startChromium, startPageRelay } from "./harness.ts";
+import { openTab, startChromium, startPageRelay, writeProgram } from "./harness.ts";
 
 let browser: Browser;
 let relay: Relay;
@@ -65,4 +65,27 @@ test("without WebRTC a program runs here, and the page says what is missing", as
   expect(await page.getByTestId("donate").isDisabled()).toBe(true);
   expect(await page.getByTestId("why").innerText()).toBe("Nobody can send work here without WebRTC.");
   await page.context().close();
+});
+
+test("over plain HTTP from another machine: no cryptography of the browser's, no locks, no clipboard; all goes", async () => {
+  const elsewhere = await startChromium("--host-resolver-rules=MAP roost.test 127.0.0.1");
+  const open = () => openTab(elsewhere, relay, {}, undefined, "roost.test");
+  const [donor, author] = [await open(), await open()] as const;
+  expect(await author.page.evaluate(() => isSecureContext)).toBe(false);
+  await donor.page.getByTestId("donate").click();
+  await author.page.locator("section[data-here=false]").waitFor();
+  await author.page.getByTestId("example").selectOption("own");
+  await writeProgram(
+    author.page,
+    'import { fork, wait } from "roost";\nconst words = Array.from({ length: 20_000 }, (_, n) => `word ${n}`);\n' +
+      'if (fork({ on: "remote" }) === 0) process.exit(words.length / 1000);\nconsole.log(wait().status);\n',
+  );
+  await author.page.getByTestId("run").click();
+  await expect.poll(() => author.page.getByTestId("status").innerText()).toBe("exit 0");
+  expect(await author.page.getByTestId("output").textContent()).toContain("20");
+  await author.page.getByTestId("invite").click();
+  expect(await author.page.getByTestId("invite-address").innerText()).toBe(author.page.url());
+  const isolated = /^The Cross-Origin-Opener-Policy header has been ignored/;
+  expect([...donor.errors, ...author.errors].filter((error) => !isolated.test(error))).toEqual([]);
+  await elsewhere.close();
 });

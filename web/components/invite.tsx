@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { groupInAddress, invitationTo, newGroup } from "../address.ts";
+import { Copyable } from "./copyable.tsx";
 
 const ADDRESS = () => invitationTo(location);
 const isThisMachine = () => ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
@@ -9,10 +10,8 @@ const isThisMachine = () => ["localhost", "127.0.0.1", "[::1]"].includes(locatio
 export function Invite() {
   const box = useRef<HTMLDivElement>(null);
   const code = useSignal("");
-  const copied = useSignal(false);
   const inGroup = groupInAddress(location) !== undefined;
   const open = async () => {
-    copied.value = false;
     box.current?.showPopover();
     const { renderSVG } = await import("uqr");
     code.value = `data:image/svg+xml,${encodeURIComponent(renderSVG(ADDRESS(), { border: 2 }))}`;
@@ -31,19 +30,7 @@ export function Invite() {
             " “localhost” is this machine alone: for others, open the page by its name or address."}
         </p>
         {code.value && <img src={code.value} width={180} height={180} alt="The address as a QR code" />}
-        <p class="row">
-          <code data-testid="invite-address">{ADDRESS()}</code>
-          <button
-            type="button"
-            class="second"
-            onClick={async () => {
-              await navigator.clipboard?.writeText(ADDRESS());
-              copied.value = true;
-            }}
-          >
-            {copied.value ? "Copied" : "Copy"}
-          </button>
-        </p>
+        <Copyable words={ADDRESS()} testId="invite-address" />
         <p class="row">
           <span class="label">
             {inGroup

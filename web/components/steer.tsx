@@ -1,19 +1,19 @@
 /** How a job of this page is looked at and steered from a terminal: the command, to copy. */
-import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import type { Launch } from "../launch.ts";
+import { Copyable } from "./copyable.tsx";
 
 export function SteerFromTerminal({ launch }: { launch: Launch }) {
   const box = useRef<HTMLDivElement>(null);
-  const copied = useSignal(false);
   const command = `npx roost top ${launch.address} --relay ${location.origin}`;
-  const open = () => {
-    copied.value = false;
-    box.current?.showPopover();
-  };
   return (
     <>
-      <button type="button" class="second quiet" data-testid="steer" onClick={open}>
+      <button
+        type="button"
+        class="second quiet"
+        data-testid="steer"
+        onClick={() => box.current?.showPopover()}
+      >
         In a terminal…
       </button>
       <div ref={box} popover="auto" class="menu invite" role="dialog" aria-label="Steer from a terminal">
@@ -22,19 +22,7 @@ export function SteerFromTerminal({ launch }: { launch: Launch }) {
           <code>kill</code>, <code>migrate</code> and <code>checkpoint</code> act on it. Whoever has the
           address can do that: keep it as a password.
         </p>
-        <p class="row">
-          <code data-testid="steer-command">{command}</code>
-          <button
-            type="button"
-            class="second"
-            onClick={async () => {
-              await navigator.clipboard?.writeText(command);
-              copied.value = true;
-            }}
-          >
-            {copied.value ? "Copied" : "Copy"}
-          </button>
-        </p>
+        <Copyable words={command} testId="steer-command" />
       </div>
     </>
   );
