@@ -4,13 +4,13 @@
  */
 import { RoostError } from "../base/errors.ts";
 import { type CallNumber, type HostId, pid } from "../base/ids.ts";
-import { type Call, encodeAnswer, encodeError } from "../wire/calls.ts";
+import { CALL_AGAIN, type Call, encodeAnswer, encodeError } from "../wire/calls.ts";
 import { answer } from "./answers.ts";
 import type { Out } from "./effects.ts";
 import { join, leave, meet, members } from "./groups.ts";
 import { end, recall, settleWait, signal } from "./lives.ts";
 import { notify, probe, receive, send } from "./mail.ts";
-import { loads } from "./placement.ts";
+import { loads, whyNotThere } from "./placement.ts";
 import { find, put } from "./space.ts";
 import type { HomeState, Process } from "./state.ts";
 
@@ -84,11 +84,9 @@ export function serve(
     }
     case "migrate": {
       const to = call.args.host as HostId;
-      if (to && !state.hosts.has(to))
-        return fail(
-          new RoostError("ENOHOST", `no host ${to} is linked to this job; hosts() lists those that are`),
-        );
       if (p.where.kind === "at" && p.where.host === to) return reply(encodeAnswer("migrate", undefined));
+      const reason = to && whyNotThere(state, p, to);
+      if (reason) return fail(new RoostError("ENOHOST", `${reason}; hosts() lists those that are free`));
       p.pending = { for: "move", call: number };
       return recall(state, p, to || undefined, out, nowMs);
     }
@@ -151,6 +149,6 @@ export function serve(
       return fail(new RoostError("EINVAL", "a fork must come with the image of the process that forks"));
     case "hostname":
     case "random":
-      return fail(new RoostError("EINVAL", `${call.name} is answered by the host it runs on`));
+      return reply(CALL_AGAIN); // its host answers; this one came for the signals
   }
 }

@@ -60,6 +60,16 @@ export function fits(state: HomeState, p: Process, host: HostRecord): boolean {
   );
 }
 
+/** Why a process cannot be moved there; undefined: it can. */
+export function whyNotThere(state: HomeState, p: Process, id: HostId): string | undefined {
+  const host = state.hosts.get(id);
+  if (!host) return `no host ${id} is linked to this job`;
+  if (!takes(host)) return `${host.name} takes nothing: ${host.isMute ? "it does not answer" : host.reason}`;
+  if (!fits(state, p, host))
+    return `${host.name} has less memory to give than the process, or its job, needs`;
+  return undefined;
+}
+
 /** One that is not idle comes after all that are. */
 const idleSince = (state: HomeState, { id, leftMs }: HostRecord): number =>
   who(state, "at", id).size + who(state, "bound", id).size > 0 ? Number.MAX_VALUE : leftMs;

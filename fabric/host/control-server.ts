@@ -6,7 +6,7 @@ import { Invalid } from "../base/codec.ts";
 import { type ErrorCode, RoostError, unreachable } from "../base/errors.ts";
 import { hostId, pid as toPid } from "../base/ids.ts";
 import type { Clock, Link } from "../base/ports.ts";
-import { fits } from "../home/placement.ts";
+import { whyNotThere } from "../home/placement.ts";
 import {
   CONTROL_LIMITS,
   CONTROL_VERSION,
@@ -144,16 +144,9 @@ class Visit {
     const { state } = this.#job;
     const process = this.#alive(pid);
     const target = host === "" ? undefined : hostId(host);
-    const there = target && state.hosts.get(target);
-    if (target && !there)
-      throw new RoostError("ENOHOST", `no host ${host} is linked to this job; \`roost hosts\` lists them`);
-    if (there?.slots === 0) throw new RoostError("ENOHOST", `that host takes nothing: ${there.reason}`);
-    if (there && !fits(state, process, there))
-      throw new RoostError(
-        "ENOHOST",
-        "that host has less memory to give than the process, or its job, needs",
-      );
     if (process.where.kind === "at" && process.where.host === target) return this.#say({ type: "done", id });
+    const reason = target && whyNotThere(state, process, target);
+    if (reason) throw new RoostError("ENOHOST", `${reason}; \`roost hosts\` lists those that take something`);
     const before = process.epoch;
     const settle = (answer: () => void) => {
       stop();

@@ -251,6 +251,9 @@ export class Executor {
       },
       preemptEvery,
       isDue: () => pollsHere === preemptEvery,
+      preemptSoon: () => {
+        pollsHere = preemptEvery - 1;
+      },
       replay: new Map(place.learned.answers.map((x) => [x.call, x.answer.slice()])),
       posted: new Map(),
       postedBytes: 0,
@@ -422,22 +425,23 @@ export class Executor {
     if (call instanceof RoostError) return encodeError(call);
 
     const where = CALLS[call.name].where;
-    if (where === "here") {
+    if (where === "here" && !p.interrupted) {
+      if (p.preemptEvery > 0) p.preemptSoon();
       const answer = this.#answerHere(call);
       p.learned.answered(number, answer);
       return answer;
     }
+    const asksHome = p.preemptEvery > 0 || p.interrupted;
     p.asked = undefined;
     if (call.name === "receive") {
-      const mayBeHere = p.preemptEvery === 0 && !p.interrupted;
-      const letter = this.#letters.receive(p.key, number, call.args, mayBeHere);
+      const letter = this.#letters.receive(p.key, number, call.args, !asksHome);
       if (letter) {
         p.learned.received(letter.learned);
         return letter.answer;
       }
     }
     if (where === "cached") {
-      const kept = this.#kept.find(p.home, request);
+      const kept = asksHome ? undefined : this.#kept.find(p.home, request);
       if (kept) {
         p.learned.answeredAgain(number, kept.id);
         return kept.answer;
@@ -447,7 +451,7 @@ export class Executor {
     if (where === "posted") {
       p.posted.set(number, request.length);
       p.postedBytes += request.length;
-      const goesOn = p.postedBytes <= LIMITS.postedBytes && p.preemptEvery === 0 && !p.interrupted;
+      const goesOn = p.postedBytes <= LIMITS.postedBytes && !asksHome;
       if (call.name === "post") this.#letters.sent(p.key, number, call.args, goesOn);
       if (goesOn) {
         // A process that prints where it is may hold its worker from there on.

@@ -47,6 +47,8 @@ export interface Resident {
   readonly preemptEvery: number;
   /** Whether it has stopped at the poll at which it is to move. */
   readonly isDue: () => boolean;
+  /** Makes the next poll that one: it has made a call at which it cannot stop. */
+  readonly preemptSoon: () => void;
   /** Answers an earlier run was given and this one must be given again. */
   readonly replay: Map<CallNumber, Uint8Array>;
   /** Calls the home has not confirmed, though the process went on: number → bytes. */

@@ -52,6 +52,26 @@ describe("signals", () => {
     }
   });
 
+  test("one that makes only calls that its host answers gets it too", async () => {
+    const lines = await output(`
+      import { exit, fork, fs, getppid, hostname, kill, on, recv, send, wait } from "roost";
+      fs.writeFileSync("words", "same");
+      const calls = [hostname, () => crypto.getRandomValues(new Uint8Array(8)), () => fs.readFileSync("words")];
+      for (const call of calls) {
+        const child = fork();
+        if (child === 0) {
+          on("SIGTERM", () => exit(3));
+          send(getppid(), "ready");
+          for (;;) call();
+        }
+        recv({ tag: "ready" });
+        kill(child);
+        console.log(wait().status);
+      }
+    `);
+    expect(lines).toEqual(["3", "3", "3"]);
+  });
+
   test("what they do by themselves, and what cannot be handled", async () => {
     const lines = await output(`
       import { fork, kill, on, sleep, wait } from "roost";
