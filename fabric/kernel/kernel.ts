@@ -211,11 +211,7 @@ export function step(state: KernelState, event: KernelEvent, nowMs: number): Ker
       for (const guest of state.guests.values()) if (guest.cpuMs > guest.cpuSavedMs) save(guest, out, true);
       break;
     case "tick":
-      for (const guest of [...state.guests.values()])
-        if (guest.departure && overdue(guest.departure, nowMs, LIMITS.evictionMs)) {
-          giveUp(guest, "it could not be sent back in time", out);
-          forget(state, guest, "dropped: its home did not answer in time", out);
-        }
+      giveUpOverdue(state, out, nowMs);
       lookForStuck(state, out, nowMs);
       break;
     default:
@@ -314,6 +310,20 @@ function lookForStuck(state: KernelState, out: Out, nowMs: number): void {
     if (record.silentMs === 0) out({ type: "command", executor, command: { type: "ask" } });
     record.silentMs += TICK_MS;
   }
+}
+
+/** An owner does not wait for ever. The home starts them again from the snapshots it has. */
+function giveUpOverdue(state: KernelState, out: Out, nowMs: number): void {
+  const late = [...state.guests.values()].filter(
+    (guest) => guest.departure && overdue(guest.departure, nowMs, LIMITS.evictionMs),
+  );
+  for (const guest of late) {
+    const offered = guest.departure?.stage === "offered";
+    const reason = offered ? "its home did not answer in time" : "it could not be written down in time";
+    giveUp(guest, reason, out, "EAGAIN");
+    forget(state, guest, `dropped: ${reason}`, out);
+  }
+  if (late.length > 0) tellHomes(state, out); // a home that is refused something waits for that
 }
 
 /** Tells the home that it must start the process from what it has. EAGAIN: it is not to blame. */

@@ -1,9 +1,9 @@
 /**
  * How a process leaves a host, as a state machine. MIGRATE.md beside this file has the diagram.
  *
- * Promise: from `freezing` on the process is not run here; from `offered` on only the home's word ends it
- * (released), the end of the link to the home, or a home that lets LIMITS.evictionMs pass: then the host says that it
- * gives up. The last two mean the same: the home starts it elsewhere.
+ * Promise: from `freezing` on the process is not run here. What ends it is the home's word (released), the end of the
+ * link to the home, or LIMITS.evictionMs after it was stopped: then the host says that it gives up. The last two mean
+ * the same: the home starts it elsewhere.
  */
 
 export type DepartureReason = "reclaimed" | "recalled" | "preempted";
@@ -27,6 +27,6 @@ export const offer = (before: Departure | undefined, why: DepartureReason, nowMs
   sinceMs: before?.sinceMs ?? nowMs,
 });
 
-/** Whether the host may forget it on its own: the home has had its time, and has older images. */
+/** Whether the host may forget it on its own: it has had its time, and the home has older images. */
 export const overdue = (departure: Departure, nowMs: number, limitMs: number): boolean =>
   nowMs - departure.sinceMs >= limitMs;

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { cachedId, callNumber, epoch, hostId, imageId, pid } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
 import { KeptAnswers } from "../../fabric/host/kept-answers.ts";
+import type { Report } from "../../fabric/kernel/executor-messages.ts";
 import {
   type HomeLink,
   type KernelEffect,
@@ -11,7 +12,7 @@ import {
   TICK_MS,
 } from "../../fabric/kernel/kernel.ts";
 import { FREELY } from "../../fabric/kernel/terms.ts";
-import type { Message, MessageOf } from "../../fabric/wire/messages.ts";
+import { type Message, type MessageOf, stayKey } from "../../fabric/wire/messages.ts";
 
 import { JOB, placeOf, received } from "./messages.kit.ts";
 
@@ -32,6 +33,13 @@ class KernelBench {
     const arrived = received(message);
     return arrived ? this.do({ type: "message", link, message: arrived }) : [];
   }
+  /** Its worker answers. */
+  ticksAlive(ms: number) {
+    for (const until = this.nowMs + ms; this.nowMs < until; ) {
+      this.ticks(TICK_MS);
+      this.do({ type: "report", executor: 0, report: { type: "alive" } });
+    }
+  }
   ticks(ms: number) {
     for (const until = this.nowMs + ms; this.nowMs < until; ) {
       this.nowMs += TICK_MS;
@@ -40,6 +48,7 @@ class KernelBench {
   }
 }
 
+const STAY = { job: JOB, pid: pid(1), epoch: epoch(1) };
 const A = 1 as HomeLink;
 const B = 2 as HomeLink;
 
@@ -122,12 +131,41 @@ describe("a home that lies to a host", () => {
     k.say(A, placeOf(1));
     k.do({ type: "reclaim", reason: "back" });
     k.do({ type: "report", executor: 0, report: { type: "halted" } });
-    k.ticks(LIMITS.evictionMs);
+    const learned = { answers: [], cached: [], letters: [], clock: [] };
+    const report: Report = {
+      type: "snapshot",
+      key: stayKey(STAY),
+      why: "reclaimed",
+      snapshot: undefined,
+      images: [],
+      learned,
+      tookMs: 1,
+    };
+    k.do({ type: "report", executor: 0, report });
+    k.ticksAlive(LIMITS.evictionMs);
     expect(k.state.guests.size).toBe(0);
-    expect(k.effects).toContainEqual({ type: "receipt", receipt: expect.objectContaining({ cpuBackMs: 0 }) });
+    const left = [expect.objectContaining({ pid: 1, to: "dropped: its home did not answer in time" })];
+    expect(k.effects).toContainEqual({
+      type: "receipt",
+      receipt: expect.objectContaining({ cpuBackMs: 0, left }),
+    });
     expect(k.sent.map(({ message }) => message)).toContainEqual(
-      expect.objectContaining({ type: "refuse", code: "EIO", pid: 1 }),
+      expect.objectContaining({ type: "refuse", code: "EAGAIN", pid: 1 }),
     );
+  });
+
+  test("what takes too long to be written down is dropped, nobody is blamed, and the home hears that there is room", () => {
+    const k = host();
+    k.say(A, placeOf(1));
+    k.say(A, { type: "recall", ...STAY });
+    k.ticksAlive(LIMITS.evictionMs);
+    expect(k.state.guests.size).toBe(0);
+    const refused = k.sent.findIndex(({ message }) => message.type === "refuse");
+    expect(k.sent[refused]?.message).toMatchObject({
+      code: "EAGAIN",
+      reason: "it could not be written down in time",
+    });
+    expect(k.sent[refused + 1]?.message).toMatchObject({ type: "status", slots: 1 });
   });
 });
 
