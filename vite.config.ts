@@ -35,6 +35,9 @@ function guestLibrary(): Plugin {
   };
 }
 
+/** Only where tests are run: it needs vitest, which takes half a second to load. */
+const sequencer = process.env.VITEST ? (await import("./test/sequencer.ts")).default : undefined;
+
 const nodeEntries = {
   roost: at("fabric/edge/main.ts"),
   library: at("fabric/edge/index.ts"),
@@ -102,6 +105,7 @@ export default defineConfig({
     // Vitest gives up after a second, which a command takes to start where much else runs.
     expect: { poll: { timeout: 30_000 } },
     reporters: ["default", at("test/closing-line.ts")],
+    ...(sequencer ? { sequence: { sequencer } } : {}),
     // Also of two processors both: much of what a file does is to wait. Vitest would leave one free.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [

@@ -67,6 +67,12 @@ export interface HostOptions {
   readonly answer?: (words: string) => string;
 }
 
+/**
+ * In one task a weak reference holds what it refers to (ECMAScript, "KeepDuringJob"), and every image is known by one:
+ * thousands of moves in a task would keep all that memory.
+ */
+const TASK_MOVES = 64;
+
 /** Runs a machine, stopped at `stop`, to its exit. */
 export async function finish(machine: Machine, stop: Stop, options: HostOptions = {}): Promise<Finished> {
   const { world = NEVER(), move = "no", alter = (x) => x, answer = (text) => `answer to ${text}` } = options;
@@ -88,7 +94,7 @@ export async function finish(machine: Machine, stop: Stop, options: HostOptions 
         move === "bytes" ? imageOf(await decodeImage(image.base, await encodeImage(image))) : image;
       if (at !== machine) at[Symbol.dispose](); // its instance, and what is in it, is the next one's
       at = Machine.restore(image.base, whole, OPTIONS);
-      moves++;
+      if (++moves % TASK_MOVES === 0) await new Promise(setImmediate);
     }
     now = at.resume(world, reply);
   }

@@ -1,6 +1,6 @@
 /** For tests of the home's rules: a home, and hosts that do what the test says. */
 import { Invalid } from "../../fabric/base/codec.ts";
-import { RoostError } from "../../fabric/base/errors.ts";
+import { must, RoostError } from "../../fabric/base/errors.ts";
 import { callNumber, hostId, imageId, jobId, pid } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
 import type { HomeEffect, HomeEvent } from "../../fabric/home/effects.ts";
@@ -34,6 +34,7 @@ export class Bench {
   readonly sent: { host: string; message: Message }[] = [];
   readonly effects: HomeEffect[] = [];
   readonly #calls = new Map<number, number>();
+  readonly #placements = new Map<number, MessageOf<"place"> & { host: string }>();
   readonly state: HomeState;
 
   /** `state`: of a home that goes on. */
@@ -58,8 +59,11 @@ export class Bench {
     for (const effect of step(this.state, event, this.nowMs)) {
       this.effects.push(effect);
       // Everything goes through the codec, as on a link.
-      if (effect.type === "send")
-        this.sent.push({ host: effect.host, message: throughTheWire(effect.message) });
+      if (effect.type !== "send") continue;
+      const { host } = effect;
+      const message = throughTheWire(effect.message);
+      this.sent.push({ host, message });
+      if (message.type === "place") this.#placements.set(message.pid, { ...message, host });
     }
   }
   host(name: string, slots = 1, local = false, memoryBytes: number = LIMITS.guestMemoryBytesMost): void {
@@ -70,9 +74,7 @@ export class Bench {
     this.do({ type: "message", host: hostId(host), message: throughTheWire(message) });
   }
   placed(p: number): MessageOf<"place"> & { host: string } {
-    const last = this.sent.findLast(({ message }) => message.type === "place" && message.pid === p);
-    if (last?.message.type !== "place") throw new Error(`process ${p} was not placed`);
-    return { ...last.message, host: last.host };
+    return must(this.#placements.get(p), `placement of process ${p}`);
   }
   /** A call from wherever the process is. */
   call<N extends CallName>(
