@@ -8,6 +8,7 @@ import { unreachable } from "../fabric/base/errors.ts";
 import type { HostId } from "../fabric/base/ids.ts";
 import { DIRECTORY_LIMITS, decodeToRelay, encodeFromRelay } from "../fabric/wire/directory.ts";
 import { type ConnectionId, type Effect, type Event, listOf, newDirectory, step } from "./directory.ts";
+import type { Ice } from "./ice.ts";
 import { RELAY_LIMITS } from "./limits.ts";
 
 export interface DirectorySockets {
@@ -25,6 +26,7 @@ export interface Tickets {
 
 export function directorySockets(
   tickets: Tickets,
+  ice: Ice,
   log: Logger,
   refused: (code: string) => void,
 ): DirectorySockets {
@@ -48,6 +50,7 @@ export function directorySockets(
         return;
       }
       case "welcome":
+        nameServers(effect.host, effect.to);
         return give(effect.to, encodeFromRelay({ type: "welcome", ticket: tickets.issue(effect.host) }));
       case "refuse":
         log.warn({ connection: effect.to, code: effect.code }, `refused: ${effect.reason}`);
@@ -63,6 +66,10 @@ export function directorySockets(
       default:
         return unreachable(effect);
     }
+  };
+  const nameServers = (host: HostId, id: ConnectionId) => {
+    const servers = ice.serversFor(host, Date.now());
+    if (servers.length > 0) give(id, encodeFromRelay({ type: "ice", servers }));
   };
   const give = (id: ConnectionId, bytes: Uint8Array) => {
     const socket = sockets.get(id);
@@ -90,6 +97,9 @@ export function directorySockets(
     happen({ type: "open", connection });
   });
   const timer = setInterval(() => happen({ type: "tick" }), RELAY_LIMITS.tickMs);
+  const renewal = setInterval(() => {
+    for (const [host, id] of state.hosts) nameServers(host, id);
+  }, RELAY_LIMITS.renewIceMs);
 
   return {
     upgrade: (request, socket, head) =>
@@ -97,6 +107,7 @@ export function directorySockets(
     count: () => ({ connections: state.connections.size, hosts: listOf(state).length }),
     close() {
       clearInterval(timer);
+      clearInterval(renewal);
       for (const socket of sockets.values()) farewell(socket);
     },
   };

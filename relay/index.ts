@@ -14,6 +14,7 @@ import { RoostError } from "../fabric/base/errors.ts";
 import { DIRECTORY_PATH, DIRECTORY_VERSION, SIGNALLING_PATH } from "../fabric/wire/directory.ts";
 import { Addresses, addressOf, isLocal } from "./addresses.ts";
 import { directorySockets } from "./directory-sockets.ts";
+import { iceServers } from "./ice.ts";
 import { RELAY_LIMITS } from "./limits.ts";
 import { relayMetrics } from "./metrics.ts";
 import { signalling } from "./signalling.ts";
@@ -29,6 +30,10 @@ export interface RelayOptions {
   readonly origins?: readonly string[];
   /** A proxy stands before it, and says in `x-forwarded-for` for whom it speaks. */
   readonly behindProxy?: boolean;
+  /** STUN and TURN servers (`stun:HOST:PORT`, `turn:HOST:PORT?transport=udp`) for hosts that do not reach each other. */
+  readonly ice?: readonly string[];
+  /** Of the TURN servers: coturn's `static-auth-secret`. */
+  readonly turnSecret?: string;
   /** By default warnings only, to stderr. No payload is ever logged. */
   readonly log?: Logger;
 }
@@ -44,6 +49,7 @@ export interface Relay extends AsyncDisposable {
 
 export async function startRelay(options: RelayOptions): Promise<Relay> {
   const { pageDirectory, origins = [], behindProxy = false } = options;
+  const ice = iceServers(options.ice ?? [], options.turnSecret);
   const log = options.log ?? pino({ level: "warn" }, pino.destination(2));
   if (pageDirectory !== undefined && !existsSync(pageDirectory))
     throw new RoostError("ENOENT", `there is no page in ${pageDirectory}; build it with \`npm run build\``);
@@ -55,7 +61,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     refused: () => metrics.refused("signalling", "EPERM"),
     forwarded: metrics.forwarded,
   });
-  const directory = directorySockets(signals, log, (code) => metrics.refused("directory", code));
+  const directory = directorySockets(signals, ice, log, (code) => metrics.refused("directory", code));
   const addresses = new Addresses();
   const tidying = setInterval(() => addresses.tidy(performance.now()), 10_000).unref();
   let draining = false;

@@ -22,6 +22,8 @@ export const RELAY_LIMITS = {
   /** A relay that is to end lets those who are connecting finish: until nothing was forwarded for a while, or so long. */
   drainQuietMs: 500,
   drainMs: 5_000,
+  /** Credentials of TURN servers are good for an hour. */
+  renewIceMs: 1_800_000,
   /** From its goodbye to the end of a connection that does not answer it. */
   farewellMs: 500,
 } as const;

@@ -8,11 +8,14 @@ export interface RelayCommand {
   readonly port: number;
   readonly origin?: readonly string[];
   readonly behindProxy?: boolean;
+  readonly ice?: readonly string[];
   readonly json?: boolean;
 }
 
-export async function relay({ port, origin, behindProxy, json }: RelayCommand): Promise<void> {
-  const relay = await serve({ port, origins: origin ?? [], behindProxy: behindProxy ?? false }, json);
+export async function relay(command: RelayCommand): Promise<void> {
+  const { port, origin: origins = [], behindProxy = false, ice = [], json } = command;
+  const { ROOST_TURN_SECRET: turnSecret } = process.env;
+  const relay = await serve({ port, origins, behindProxy, ice, ...(turnSecret ? { turnSecret } : {}) }, json);
   closeOnSignal(relay);
 }
 

@@ -162,6 +162,10 @@ function takingPart(roost: Command): void {
     .addOption(portOption())
     .option("--origin <origins...>", "pages served elsewhere that may connect too, like https://example.org")
     .option("--behind-proxy", "a proxy stands before it: believe its x-forwarded-for")
+    .option(
+      "--ice <urls...>",
+      "STUN and TURN servers for hosts that do not reach each other, like turn:turn.example.org:3478; for TURN, ROOST_TURN_SECRET is coturn's static-auth-secret",
+    )
     .option("--json", "say where it listens as JSON")
     .addHelpText("after", "\nExample:\n  roost relay --port 9000")
     .action(async (options) => {

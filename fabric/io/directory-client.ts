@@ -14,6 +14,7 @@ import {
   type Entry,
   encodeToRelay,
   type FromRelay,
+  type IceServer,
   type ToRelay,
 } from "../wire/directory.ts";
 import { Silence } from "./silence.ts";
@@ -28,6 +29,7 @@ export interface DirectoryEvents {
   /** The relay knows this host; the ticket opens its signalling. */
   readonly onWelcome: (ticket: string) => void;
   readonly onHosts: (hosts: readonly Entry[]) => void;
+  readonly onIce: (servers: readonly IceServer[]) => void;
   /** Once for each loss, and for each attempt that failed. A new attempt follows by itself. */
   readonly onLost: (reason: string) => void;
 }
@@ -123,6 +125,8 @@ export class DirectoryClient {
         return this.#heard(message.hosts, []);
       case "changes":
         return this.#heard(message.entries, message.left);
+      case "ice":
+        return this.#events.onIce(message.servers);
       case "ask":
         return this.#send({ type: "alive" });
       case "refused":

@@ -17,7 +17,23 @@ export async function installNodeRtc(): Promise<() => void> {
       this.on("error", () => {});
     }
   }
-  const globals = { WebSocket: QuietWebSocket, RTCPeerConnection, RTCSessionDescription, RTCIceCandidate };
+  /** Puts credentials into URLs as they are, where they mean something else. */
+  class EscapedPeerConnection extends RTCPeerConnection {
+    constructor(config: RTCConfiguration = {}) {
+      const iceServers = config.iceServers?.map(({ urls, username = "", credential = "" }) =>
+        username
+          ? { urls, username: encodeURIComponent(username), credential: encodeURIComponent(credential) }
+          : { urls },
+      );
+      super({ ...config, iceServers } as ConstructorParameters<typeof RTCPeerConnection>[0]);
+    }
+  }
+  const globals = {
+    WebSocket: QuietWebSocket,
+    RTCPeerConnection: EscapedPeerConnection,
+    RTCSessionDescription,
+    RTCIceCandidate,
+  };
   Object.assign(globalThis, globals);
   return () => native.cleanup();
 }

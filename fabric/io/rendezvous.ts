@@ -29,8 +29,6 @@ export interface RelayOptions {
   readonly host: HostId;
   /** What the relay knows this host by while it is connected: who is to be the same in the next page says it again there. */
   readonly secret?: string | undefined;
-  /** STUN and TURN servers, as for RTCPeerConnection. None by default: nobody else is asked. */
-  readonly iceServers?: RTCIceServer[];
   readonly clock?: Clock;
   readonly random?: Random;
   readonly log?: (sentence: string) => void;
@@ -71,6 +69,8 @@ class RelayRendezvous implements Rendezvous {
   readonly #clock: Clock;
   readonly #log: (sentence: string) => void;
   readonly #directory: DirectoryClient;
+  /** For every new connection. Of STUN and TURN servers only those that the relay names: nobody else is asked. */
+  readonly #rtc: { iceServers: RTCIceServer[] } = { iceServers: [] };
   readonly #links = new Set<Link>();
   /** What ends an attempt at a link early. */
   readonly #attempts = new Map<DataConnection, (error: RoostError) => void>();
@@ -98,6 +98,11 @@ class RelayRendezvous implements Rendezvous {
         onHosts: (hosts) => {
           this.hosts = hosts;
           this.onChange();
+        },
+        onIce: (servers) => {
+          this.#rtc.iceServers = servers.map(({ url, username, credential }) =>
+            username ? { urls: url, username, credential } : { urls: url },
+          );
         },
         onLost: (reason) => this.#lost(reason),
       },
@@ -225,7 +230,7 @@ class RelayRendezvous implements Rendezvous {
       present.reconnect();
       return;
     }
-    const { url, host, iceServers = [] } = this.#options;
+    const { url, host } = this.#options;
     const secure = url.protocol === "https:";
     const peer = await newPeer(host, {
       host: url.hostname,
@@ -233,7 +238,7 @@ class RelayRendezvous implements Rendezvous {
       path: SIGNALLING_PATH,
       secure,
       token: ticket,
-      config: { iceServers },
+      config: this.#rtc,
     });
     if (this.#closed || this.#ticket !== ticket) return peer.disconnect();
     this.#peer = peer;
@@ -286,7 +291,7 @@ function whyNot({ peer, peerConnection }: DataConnection): string {
     case "checking":
     case "failed":
     case "disconnected":
-      return `no network path to ${peer} was found; two hosts behind strict routers need a TURN server (iceServers)`;
+      return `no network path to ${peer} was found; two hosts behind strict routers need a TURN server (roost relay --ice)`;
     default:
       return `${peer} did not answer within ${CONNECT_MS / 1000} s`;
   }

@@ -19,7 +19,7 @@ import {
 import type { HostId } from "../base/ids.ts";
 
 /** Raised whenever a message changes its form or meaning. */
-export const DIRECTORY_VERSION = 3;
+export const DIRECTORY_VERSION = 4;
 
 /** Where on the relay things are. PeerJS appends a `peerjs` of its own to the path it is given. */
 export const DIRECTORY_PATH = "/directory";
@@ -30,6 +30,8 @@ export const DIRECTORY_LIMITS = {
   requestBytes: 1024,
   /** Hosts of one relay: the list goes to everybody who comes, and every change to everybody. */
   hosts: 1_000,
+  /** STUN and TURN servers that a relay may name: every one costs each new link its questions. */
+  iceServers: 8,
   /** The relay asks for a sign of life this often: a hidden page's own timers may sleep for a minute. */
   askMs: 1_000,
   /** Silent this long, a host leaves the list, and a relay is taken for lost. */
@@ -71,6 +73,10 @@ const toRelay = union({
 });
 export type ToRelay = Carried<typeof toRelay>;
 
+/** As RTCIceServer has them; both are empty for STUN. */
+const iceServer = struct({ url: text(256), username: text(128), credential: text(128) });
+export type IceServer = Carried<typeof iceServer>;
+
 const fromRelay = union({
   /** Like `hello`, never changed: every version must understand it. */
   refused: [0, struct({ code: oneOf(REFUSALS), reason: text(1024) })],
@@ -82,6 +88,8 @@ const fromRelay = union({
     4,
     struct({ entries: list(entry, DIRECTORY_LIMITS.hosts), left: list(id, 2 * DIRECTORY_LIMITS.hosts) }),
   ],
+  /** For links that are made from now on. */
+  ice: [5, struct({ servers: list(iceServer, DIRECTORY_LIMITS.iceServers) })],
 });
 export type FromRelay = Carried<typeof fromRelay>;
 export type Refusal = (typeof REFUSALS)[number];
@@ -101,9 +109,23 @@ export function decodeToRelay(bytes: Uint8Array): ToRelay | Invalid {
 export function decodeFromRelay(bytes: Uint8Array): FromRelay | Invalid {
   const message = decode(fromRelay, bytes);
   if (message instanceof Invalid) return message;
+  if (message.type === "ice" && !message.servers.every(isIceServer))
+    return new Invalid("a STUN or TURN server that is none");
   const entries =
     message.type === "hosts" ? message.hosts : message.type === "changes" ? message.entries : [];
   return entries.every(({ host }) => isHostId(host)) ? message : new Invalid("an id that is none");
+}
+
+/** One that a browser takes, which would else refuse every link. */
+const isIceServer = ({ url, username, credential }: IceServer): boolean =>
+  isIceUrl(url) && (url.startsWith("stun:") || (username !== "" && credential !== ""));
+
+const ICE_URL = /^(stun|turns?):(?:[\w.-]+|\[[\da-f:.]+\])(?::(\d{1,5}))?(\?transport=(?:udp|tcp))?$/;
+
+/** As RFC 7064 and 7065 have it. */
+export function isIceUrl(url: string): boolean {
+  const [, scheme, port = "1", transport] = ICE_URL.exec(url) ?? [];
+  return scheme !== undefined && Number(port) < 65_536 && !(scheme === "stun" && transport);
 }
 
 export const isHostId = (text: string): text is HostId => /^[a-z2-7]{26}$/.test(text);

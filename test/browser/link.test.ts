@@ -12,10 +12,11 @@ import { hostId, idFromRandom } from "../../fabric/base/ids.ts";
 import { installNodeRtc } from "../../fabric/io/node-rtc.ts";
 import { systemRandom } from "../../fabric/io/random.ts";
 import { connectRelay } from "../../fabric/io/rendezvous.ts";
-import { type Relay, startRelay } from "../../relay/index.ts";
+import { type Relay, type RelayOptions, startRelay } from "../../relay/index.ts";
 import { EXCHANGED, exchange, Mailbox } from "./exchange.ts";
 import { startChromium, startMortalChromium } from "./harness.ts";
 import type {} from "./pages/link/main.ts";
+import { startTurn } from "./turn.ts";
 
 const NO_PATH =
   "WebRTC found no path between two browsers on this machine. It needs a network interface besides loopback (a veth pair with a default route will do).";
@@ -26,7 +27,8 @@ let near: Browser;
 let far: Browser;
 let kill: () => void;
 
-const serve = (port = 0) => startRelay({ port, pageDirectory, log: pino({ level: "silent" }) });
+const serve = (port = 0, more: Partial<RelayOptions> = {}) =>
+  startRelay({ port, pageDirectory, log: pino({ level: "silent" }), ...more });
 
 beforeAll(async () => {
   pageDirectory = await mkdtemp(join(tmpdir(), "roost-links-"));
@@ -50,8 +52,9 @@ afterEach(async () => {
   await relay.close();
 });
 
-async function open(browser: Browser): Promise<Page> {
+async function open(browser: Browser, before: () => void = () => {}): Promise<Page> {
   const page = await browser.newPage();
+  await page.addInitScript(before);
   await page.goto(relay.url);
   await page.evaluate(() => window.links.relay("online"));
   return page;
@@ -178,5 +181,45 @@ test("a page and a Node process link up, whoever calls", async () => {
   } finally {
     rendezvous.close();
     cleanup();
+  }
+});
+
+/** As between two strict routers: no way but by a TURN server. */
+function onlyRelayed(): void {
+  const { RTCPeerConnection: Plain } = globalThis;
+  globalThis.RTCPeerConnection = class extends Plain {
+    constructor(config: RTCConfiguration = {}) {
+      super({ ...config, iceTransportPolicy: "relay" });
+    }
+  } as typeof Plain;
+}
+
+test("where nothing else gets through, by the TURN server that the relay names: pages, and a page and Node", async () => {
+  const turn = await startTurn("hush");
+  await relay.close();
+  relay = await serve(0, { ice: [turn.url], turnSecret: "hush" });
+  const cleanup = await installNodeRtc();
+  onlyRelayed();
+  const rendezvous = connectRelay({
+    url: new URL(relay.url),
+    host: hostId(idFromRandom(systemRandom.bytes(26))),
+  });
+  try {
+    const [a, b] = await Promise.all([open(near, onlyRelayed), open(far, onlyRelayed)]);
+    const link = await connect(a, b);
+    expect(await Promise.all([exchanged(a, link, 1), exchanged(b, link, 2)])).toMatchObject([
+      EXCHANGED,
+      EXCHANGED,
+    ]);
+    expect(turn.letIn).toBe(2);
+    while (rendezvous.relay.state !== "online")
+      await new Promise<void>((resolve) => (rendezvous.onChange = resolve));
+    const ours = new Mailbox(await rendezvous.connect(await a.evaluate(() => window.links.host)));
+    expect(await Promise.all([exchange(ours, 1), exchanged(a, 1, 2)])).toMatchObject([EXCHANGED, EXCHANGED]);
+    expect(turn.letIn).toBe(3);
+  } finally {
+    rendezvous.close();
+    cleanup();
+    turn.close();
   }
 });

@@ -1,4 +1,5 @@
 /** The relay over real sockets: what it serves, and what it does with those who misbehave. */
+import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
@@ -84,6 +85,40 @@ const stillServes = async () => {
   expect(await client.find("welcome")).toBeDefined();
   client.socket.terminate();
 };
+
+test("names STUN and TURN servers to its hosts, before anything else; each has credentials of its own, for an hour", async () => {
+  await relay.close();
+  const ice = ["stun:127.0.0.1:3478", "turn:turn.example.org?transport=tcp"];
+  relay = await startRelay({ port: 0, log: log(), ice, turnSecret: "hush" });
+  const client = await connect("/directory");
+  client.say(hello(A));
+  const first = await client.next();
+  expect(first).toEqual({
+    type: "ice",
+    servers: [
+      { url: ice[0], username: "", credential: "" },
+      { url: ice[1], username: expect.stringMatching(/^\d+:a{26}$/), credential: expect.any(String) },
+    ],
+  });
+  const { username = "", credential } = (first as Extract<FromRelay, { type: "ice" }>).servers[1] ?? {};
+  expect(credential).toBe(createHmac("sha1", "hush").update(username).digest("base64"));
+  const leftS = Number.parseInt(username, 10) - Date.now() / 1000;
+  expect(leftS).toBeGreaterThan(3_500);
+  expect(leftS).toBeLessThanOrEqual(3_600);
+  client.socket.terminate();
+});
+
+test.each([
+  [["turn:turn.example.org"], undefined, /ROOST_TURN_SECRET/],
+  [["stun.example.org"], undefined, /"stun.example.org" is no STUN or TURN server; write stun:HOST/],
+  [["stun:h?transport=udp"], undefined, /is no STUN or TURN server/],
+  [["turn:h:65536"], "hush", /is no STUN or TURN server/],
+  [Array.from({ length: 9 }, (_, n) => `stun:h${n}`), undefined, /at most 8/],
+])("does not start with %j", async (ice, turnSecret, reason) => {
+  await expect(
+    startRelay({ port: 0, log: log(), ice, ...(turnSecret ? { turnSecret } : {}) }),
+  ).rejects.toThrow(reason);
+});
 
 test("hosts see each other come and go", async () => {
   const a = await connect("/directory");
