@@ -1,11 +1,13 @@
-/** Twenty mebibytes and a thousand short messages between them, both ways at once, checked byte by byte. */
+/** Long messages and many short ones between them, both ways at once, checked byte by byte. */
 import type { Link } from "../../fabric/base/ports.ts";
 
-const SHORT_MESSAGES = 1_000;
 const BULK_BYTES = 1024 * 1024;
-/** After so many short messages comes a long one: 20 in all. */
+/** After so many short messages comes a long one. */
 const SHORT_PER_BULK = 50;
-const MESSAGES = SHORT_MESSAGES + SHORT_MESSAGES / SHORT_PER_BULK;
+/** Two mebibytes and a hundred short messages. */
+const FEW = 2 * (SHORT_PER_BULK + 1);
+/** Twenty mebibytes and a thousand short messages. */
+export const MANY = 10 * FEW;
 
 export interface Exchange {
   readonly messages: number;
@@ -53,12 +55,12 @@ export class Mailbox {
 }
 
 /** To be called on both sides, with seeds 1 and 2. Resolves when everything of the other has arrived, and ours too. */
-export async function exchange(mailbox: Mailbox, seed: number): Promise<Exchange> {
+export async function exchange(mailbox: Mailbox, seed: number, messages = FEW): Promise<Exchange> {
   const begin = performance.now();
-  for (let n = 0; n < MESSAGES; n++) mailbox.link.send(message(n, seed));
+  for (let n = 0; n < messages; n++) mailbox.link.send(message(n, seed));
   let bytes = 0;
   let wrong = "";
-  for (let n = 0; n < MESSAGES; n++) {
+  for (let n = 0; n < messages; n++) {
     const got = await mailbox.next();
     bytes += got.length;
     const expected = message(n, 3 - seed);
@@ -68,7 +70,7 @@ export async function exchange(mailbox: Mailbox, seed: number): Promise<Exchange
   mailbox.link.send(new Uint8Array(0));
   const last = await mailbox.next();
   if (last.length > 0) wrong ||= "a message too many";
-  return { messages: MESSAGES, bytes, wrong, ms };
+  return { messages, bytes, wrong, ms };
 }
 
 function same(a: Uint8Array, b: Uint8Array): boolean {
@@ -77,7 +79,5 @@ function same(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-export const EXCHANGED = {
-  messages: MESSAGES,
-  wrong: "",
-} as const;
+export const EXCHANGED = { messages: FEW, wrong: "" } as const;
+export const EXCHANGED_MANY = { ...EXCHANGED, messages: MANY } as const;

@@ -8,6 +8,7 @@ declare module "node-turn" {
       authMech: "long-term";
       credentials: Record<string, string>;
     });
+    readonly allocations: Record<string, { sockets: import("node:dgram").Socket[]; timer: NodeJS.Timeout }>;
     start(): void;
     stop(): void;
   }

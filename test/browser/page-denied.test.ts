@@ -77,7 +77,7 @@ test("over plain HTTP from another machine: no cryptography of the browser's, no
   await author.page.getByTestId("example").selectOption("own");
   await writeProgram(
     author.page,
-    'import { fork, wait } from "roost";\nconst words = Array.from({ length: 20_000 }, (_, n) => `word ${n}`);\n' +
+    'import { fork, wait } from "roost";\nconst words = Array.from({ length: 20_000 }, (_, n) => "word " + n);\n' +
       'if (fork({ on: "remote" }) === 0) process.exit(words.length / 1000);\nconsole.log(wait().status);\n',
   );
   await author.page.getByTestId("run").click();

@@ -46,7 +46,13 @@ export async function startTurn(secret: string): Promise<TurnServer> {
     get letIn() {
       return names.size;
     },
-    close: () => server.stop(),
+    close() {
+      for (const { sockets, timer } of Object.values(server.allocations)) {
+        clearTimeout(timer);
+        for (const socket of sockets) socket.close();
+      }
+      server.stop();
+    },
   };
 }
 

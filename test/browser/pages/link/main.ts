@@ -80,8 +80,8 @@ export class LinkTest {
   }
 
   /** Waits for the link of that number, whoever made it. */
-  async exchange(number: number, seed: number): Promise<Exchange> {
-    return exchange(await this.#link(number), seed);
+  async exchange(number: number, seed: number, messages?: number): Promise<Exchange> {
+    return exchange(await this.#link(number), seed, messages);
   }
 
   /** Resolves with the reason when that link has ended. */
