@@ -1,13 +1,11 @@
-/** Files that mostly wait begin first, lest everybody waits for them in the end; the others as vitest has it, the largest first. */
+/** The file that waits longest begins first, lest everybody waits for it in the end; the others as vitest has it, the largest first. */
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-const PATIENT = /command-(sensors|donate|steer|terminal)/;
+const waitsLong = ({ moduleId }: TestSpecification) => /command-sensors/.test(moduleId);
 
 export default class PatientFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const [patient, others] = [true, false].map((waits) =>
-      files.filter(({ moduleId }) => PATIENT.test(moduleId) === waits),
-    );
-    return [...(patient ?? []), ...(await super.sort(others ?? []))];
+    const others = await super.sort(files.filter((file) => !waitsLong(file)));
+    return [...files.filter(waitsLong), ...others];
   }
 }

@@ -35,7 +35,7 @@ export const LIMITS = {
   args: 4094,
   /** What a host, a job or a program is called. */
   nameBytes: 256,
-  /** Written to the terminal but not yet taken by the home: beyond it, writing blocks the guest. */
+  /** What a process has printed and sent without waiting, and the home has not confirmed: beyond it, both block. */
   postedBytes: 1 * MIB,
   /** A process that has computed this long since its last snapshot is asked for one, or later where that costs much. */
   checkpointEveryMs: 2_000,

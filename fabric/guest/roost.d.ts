@@ -46,7 +46,10 @@ declare module "roost" {
     | "SIGUSR2"
     | "SIGCHLD";
 
-  /** Where a child runs: `"any"` idle host, else here; `"remote"` waits for another host; `"local"` here; or a host's id. */
+  /**
+   * Where a child runs: `"any"` idle host, else the one with the least to do; `"remote"`: another host than the
+   * launcher's, `"local"`: the launcher's, or a host's id: it waits until that takes it.
+   */
   export type Placement = "any" | "remote" | "local" | (string & {});
 
   /** How a child ended. */
@@ -73,7 +76,7 @@ declare module "roost" {
   /**
    * Copies this process, as UNIX does: heap, call stack, closures, pending promises and timers.
    * @returns 0 in the child, the child's pid in the parent.
-   * @throws EAGAIN (the job has as many processes as it may), ENOHOST (`on` names none that takes it).
+   * @throws EAGAIN (the job has as many processes as it may), ENOHOST (`on` names no host of this job).
    */
   export function fork(options?: { on?: Placement }): number;
 
@@ -131,7 +134,11 @@ declare module "roost" {
   /** The hosts that this job may use now. */
   export function hosts(): Host[];
 
-  /** Moves this process, now; without an id, to where the home thinks best. @throws ENOHOST. */
+  /**
+   * Moves this process, now; without an id, to where the home thinks best. Should the host be lost on the way, it goes
+   * elsewhere.
+   * @throws ENOHOST (none of this job's, or one that takes nothing or has too little memory for it).
+   */
   export function migrate(hostId?: string): void;
 
   /**

@@ -1,7 +1,8 @@
 /**
  * Runs processes, many on one thread, in slices. Lives in a worker; knows interpreters, and nothing of links,
  * homes or policies. Promises that after `halt` no guest instruction is executed until `go`, and that between
- * two slices every machine is stopped, so that a snapshot never has to wait.
+ * two slices every machine is stopped, so that its memory can be read at once; what is read is written down beside the
+ * slices of others, and where it may, of the process itself (snapshots.ts).
  */
 import { Invalid } from "../base/codec.ts";
 import { must, RoostError } from "../base/errors.ts";
@@ -120,7 +121,7 @@ export class Executor {
         return this.#withResident(key, async (p) => {
           await this.#nextTask(); // what was reported is on its way before the memory is read, as is the process before it
           if (why === "save") return this.#snapshots.save(p, hurries);
-          await this.#written(p);
+          await this.#holdUntilWritten(p);
           await this.#sendSnapshot(p, why);
         });
       }
@@ -241,7 +242,7 @@ export class Executor {
         poll: () => {
           if (++pollsHere === preemptEvery) return true;
           const ranMs = hostClock.monotonic() - sliceBeganMs;
-          const sliceMs = this.#snapshots.areWritten ? LIMITS.sliceSavingMs : LIMITS.sliceMs;
+          const sliceMs = this.#snapshots.isWriting ? LIMITS.sliceSavingMs : LIMITS.sliceMs;
           return ranMs >= sliceMs || (ranMs >= LIMITS.sliceLeastMs && commandWaits());
         },
         answer: (request) => this.#serve(p, request),
@@ -337,9 +338,9 @@ export class Executor {
   }
 
   /** What was read of it is written. It does not run before that: what it did would be behind what waits for this. */
-  async #written(p: Resident): Promise<void> {
+  async #holdUntilWritten(p: Resident): Promise<void> {
     p.held = true;
-    await this.#snapshots.idle(p.key);
+    await this.#snapshots.untilWritten(p.key);
     p.held = false;
     this.#enqueue(p);
   }
@@ -373,7 +374,7 @@ export class Executor {
     this.#restUntilMs = p.sliceBeganMs + ranMs * (1 / this.#share - 1);
     if (preempted && p.isDue())
       this.#inOrder(p.key, async () => {
-        await this.#written(p);
+        await this.#holdUntilWritten(p);
         await this.#sendSnapshot(p, "preempted");
       });
     else if (preempted) this.#enqueue(p); // after it is known how long the worker rests
@@ -397,7 +398,7 @@ export class Executor {
     if (!p.learned.isLong) return;
     this.#withResident(p.key, async () => {
       if (p.learned.isTooLong) {
-        await this.#written(p); // it learns faster than it is written down, and has to wait
+        await this.#holdUntilWritten(p); // it learns faster than it is written down, and has to wait
         this.#snapshots.tell(p);
       }
       if (p.learned.isLong) this.#snapshots.save(p);
@@ -474,7 +475,7 @@ export class Executor {
     if (!forks) this.#reportCall(p, number, request, { waits: true });
     if (forks || p.preemptEvery > 0)
       this.#inOrder(p.key, async () => {
-        await this.#written(p);
+        await this.#holdUntilWritten(p);
         const taken = await this.#snapshots.take(p);
         const tookMs = this.#options.clock.monotonic() - stopped;
         const tellOfFork = (images: EncodedImage[]) =>

@@ -50,12 +50,12 @@ export class Snapshots {
   get breathing(): number {
     return this.#breathing;
   }
-  get areWritten(): boolean {
+  get isWriting(): boolean {
     return this.#saving.size + this.#breathing > 0;
   }
 
   /** Resolves when what was read of a process is written; others run meanwhile. */
-  async idle(key: StayKey): Promise<void> {
+  async untilWritten(key: StayKey): Promise<void> {
     const written = this.#saving.get(key)?.written;
     if (written) await this.#whileOthersRun(() => written);
   }

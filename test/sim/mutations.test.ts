@@ -28,10 +28,16 @@ async function violationUnder(name: string): Promise<string | undefined> {
   await bundle.write({ file, codeSplitting: false });
   await bundle.close();
   return new Promise((done) => {
-    execFile(process.execPath, [file, String(SEEDS)], { maxBuffer: 2 ** 28 }, (error, stdout, stderr) => {
-      if (!error) return done(undefined);
-      done(/Violation: (.*)/.exec(stderr)?.[1] ?? `no violation, but: ${stdout}${stderr}`);
-    });
+    const near = String(MUTATIONS[name]?.near ?? 1);
+    execFile(
+      process.execPath,
+      [file, near, String(SEEDS)],
+      { maxBuffer: 2 ** 28 },
+      (error, stdout, stderr) => {
+        if (!error) return done(undefined);
+        done(/Violation: (.*)/.exec(stderr)?.[1] ?? `no violation, but: ${stdout}${stderr}`);
+      },
+    );
   });
 }
 

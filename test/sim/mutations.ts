@@ -10,6 +10,8 @@ export interface Mutation {
   /** Occurs in it once. */
   readonly from: string;
   readonly to: string;
+  /** Where it takes many histories: one that noticed it when this was written, and is lived first. The first are lived if that says nothing any more. */
+  readonly near?: number;
 }
 
 export const MUTATIONS: Readonly<Record<string, Mutation>> = {
@@ -17,11 +19,13 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     file: "home/home.ts",
     from: "p.where.host !== host || p.epoch !== message.epoch",
     to: "p.where.host !== host",
+    near: 894,
   },
   "anybody is listened to": {
     file: "home/home.ts",
     from: 'p?.where.kind !== "at" || p.where.host !== host || p.epoch !== message.epoch',
     to: 'p?.where.kind !== "at"',
+    near: 894,
   },
   "answers are forgotten when they have been sent": {
     file: "home/answers.ts",
@@ -38,6 +42,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     file: "host/executor.ts",
     from: "place.snapshot?.clockMs ?? 0",
     to: "0",
+    near: 75,
   },
   "the latest letter first": {
     file: "home/mail.ts",
@@ -53,6 +58,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     file: "host/handed-letters.ts",
     from: " && !this.#underWay.has(nameOf(box))",
     to: "",
+    near: 156,
   },
   "a letter is handed over by host and home": {
     file: "host/handed-letters.ts",
@@ -63,6 +69,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     file: "host/learnings.ts",
     from: "letters: this.#letters.filter(({ call }) => call < calls)",
     to: "letters: []",
+    near: 57,
   },
   "a child ends twice": { file: "home/lives.ts", from: "  done.reaped = true;\n", to: "" },
   "guests run on after halt": {
@@ -79,6 +86,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     file: "kernel/kernel.ts",
     from: "if (guest.home === event.link) forget(",
     to: "if (guest.home !== event.link) forget(",
+    near: 59,
   },
   "a host keeps guests that live elsewhere": {
     file: "kernel/kernel.ts",
@@ -109,11 +117,13 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     file: "host/snapshots.ts",
     from: "        inOrder(p.key, (isHere) => {\n          if (isHere) this.#write(p, saving, time);\n          else this.#saving.delete(p.key);\n        }),\n",
     to: "        this.#write(p, saving, time),\n",
+    near: 1174,
   },
   "a snapshot is told after one that continues it": {
     file: "host/snapshots.ts",
     from: "    this.tell(p); // what this one continues\n",
     to: "",
+    near: 33,
   },
   "the log is shorter than the snapshot is old": {
     file: "home/images.ts",
@@ -124,6 +134,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     file: "home/home.ts",
     from: "  goalGone(state, host);\n  out(",
     to: "  out(",
+    near: 265,
   },
   "poison is never given up": {
     file: "home/home.ts",
@@ -154,11 +165,13 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     file: "host/job-keeper.ts",
     from: "batches([...fresh, [bodyOf(id), body]])",
     to: "batches([[bodyOf(id), body], ...fresh])",
+    near: 86,
   },
   "what was learned is forgotten before the snapshot has left": {
     file: "host/snapshots.ts",
     from: "    const { chain, images } = await p.machine.encodeImage(how);\n",
     to: "    p.learned.forgetBefore(place as never);\n    const { chain, images } = await p.machine.encodeImage(how);\n",
+    near: 57,
   },
   "a signal waits for the end of a call": {
     file: "home/home.ts",

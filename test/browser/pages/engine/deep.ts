@@ -44,9 +44,15 @@ export async function ascend(base: BaseImage, bytes: Uint8Array): Promise<string
   return words(Machine.restore(base, image, OPTIONS).resume(WORLD, new Uint8Array()));
 }
 
-export const allDepths = (base: BaseImage): Record<string, Depth> =>
-  Object.fromEntries(
-    Object.values(ROWS).flatMap((rows) =>
-      Object.entries(rows).map(([name, row]) => [name, deepest(base, row, OPTIONS.memoryBytesMax)] as const),
-    ),
-  );
+/** `breathe` is awaited between two of them. */
+export async function allDepths(
+  base: BaseImage,
+  breathe: () => Promise<unknown> = async () => {},
+): Promise<Record<string, Depth>> {
+  const depths: Record<string, Depth> = {};
+  for (const [name, row] of Object.values(ROWS).flatMap((rows) => Object.entries(rows))) {
+    depths[name] = deepest(base, row, OPTIONS.memoryBytesMax);
+    await breathe();
+  }
+  return depths;
+}
