@@ -259,7 +259,8 @@ test("what is on its way is told in full when its home has answered much since, 
   expect(told()?.images.length).toBeGreaterThan(1);
 });
 
-test("a snapshot that is wished for while a fork's images are on their way is taken when they are there", async () => {
+/** A process with 8 MiB that do not compress has forked, and the images of that are on their way. */
+async function forkedLarge() {
   const { executor, reports, turn } = start(engineMachines(await boot()));
   const source = `
     import { fork } from "roost";
@@ -273,6 +274,11 @@ test("a snapshot that is wished for while a fork's images are on their way is ta
     for (; !types().includes(type); await new Promise(setImmediate)) turn.any();
   };
   await until("ahead");
+  return { executor, reports, turn, types, until };
+}
+
+test("a snapshot that is wished for while a fork's images are on their way is taken when they are there", async () => {
+  const { executor, reports, turn, types, until } = await forkedLarge();
   executor.handle({ type: "snapshot", key, why: "save" });
   for (let n = 0; n < 20; n++, await new Promise(setImmediate)) turn.any();
   expect(types()).toEqual(["ahead"]);
@@ -341,19 +347,7 @@ test("while a large process forks, which takes its worker a while, the others th
 });
 
 test("one that is to leave while the images of its fork are on their way has forked before, and has them with it", async () => {
-  const { executor, reports, turn } = start(engineMachines(await boot()));
-  const source = `
-    import { fork } from "roost";
-    const kept = new Uint8Array(8 << 20);
-    for (let i = 0, x = 1; i < kept.length; i += 16) kept[i] = x = (x * 48271) % 2147483647;
-    fork();`;
-  executor.handle({ type: "place", home: 1 as HomeLink, key, place: place(source) });
-  const types = (): string[] =>
-    reports.flatMap(({ type }) => (["ahead", "call", "snapshot"].includes(type) ? type : []));
-  const until = async (type: string) => {
-    for (; !types().includes(type); await new Promise(setImmediate)) turn.any();
-  };
-  await until("ahead");
+  const { executor, reports, types, until } = await forkedLarge();
   executor.handle({ type: "snapshot", key, why: "reclaimed" });
   await until("snapshot");
   expect(types()).toEqual(["ahead", "call", "snapshot"]);
