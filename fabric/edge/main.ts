@@ -164,7 +164,7 @@ function takingPart(roost: Command): void {
     .option("--behind-proxy", "a proxy stands before it: believe its x-forwarded-for")
     .option(
       "--ice <urls...>",
-      "STUN and TURN servers for hosts that do not reach each other, like turn:turn.example.org:3478; for TURN, ROOST_TURN_SECRET is coturn's static-auth-secret",
+      "STUN and TURN servers for hosts that do not reach each other, like turn:turn.example.org:3478 (Node needs one over UDP); for TURN, ROOST_TURN_SECRET is coturn's static-auth-secret",
     )
     .option("--json", "say where it listens as JSON")
     .addHelpText("after", "\nExample:\n  roost relay --port 9000")

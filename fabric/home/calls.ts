@@ -78,7 +78,7 @@ export function serve(
       const hosts = [...state.hosts.values()].map((h) => ({
         id: h.id,
         name: h.name,
-        free: (load.get(h.id) ?? 0) < h.slots,
+        free: (load.get(h.id) ?? 0) < h.slots && whyNotThere(state, p, h.id) === undefined,
       }));
       return reply(encodeAnswer("hosts", { hosts, here: p.where.kind === "at" ? p.where.host : "" }));
     }

@@ -420,6 +420,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       }
       if (message.code === "EIO" || message.code === "ENOENT")
         return lost(state, p, message.reason, true, out, nowMs);
+      if (last?.runningMs !== undefined) p.frozenSinceMs ??= nowMs; // it ran there
       record.slots = 0; // until it says that it takes again
       record.reason = message.reason;
       goalGone(state, host);
@@ -468,7 +469,8 @@ function onCall(state: HomeState, p: Process, message: MessageOf<"call">, out: O
     return fork(state, p, call.args.on, message, message.snapshot, out, nowMs);
   serve(state, p, message.call, call, message.request, out, nowMs);
   touch(state, p);
-  if (p.pending) interrupt(state, p, out, nowMs); // by a signal that came when the call was on its way
+  const waits = p.pending || p.undelivered.some((letter) => letter.call === message.call);
+  if (waits) interrupt(state, p, out, nowMs); // by a signal that came when the call was on its way
 }
 
 function fork(

@@ -275,6 +275,7 @@ class RelayRendezvous implements Rendezvous {
 
   #lost(reason: string): void {
     this.#ticket = "";
+    this.#rtc.iceServers = []; // it will name them again, or others, or none
     this.#cancelSignalling();
     const sinceMs = this.relay.state === "connecting" ? this.relay.sinceMs : this.#clock.now();
     this.relay = { state: "connecting", sinceMs, reason };

@@ -312,10 +312,14 @@ function lookForStuck(state: KernelState, out: Out, nowMs: number): void {
   }
 }
 
-/** An owner does not wait for ever. The home starts them again from the snapshots it has. */
+/**
+ * An owner does not wait for ever. The home starts them again from the snapshots it has. One whose worker says nothing may be what
+ * holds it: that will be ended, and then it is known whose doing it was.
+ */
 function giveUpOverdue(state: KernelState, out: Out, nowMs: number): void {
+  const answers = ({ executor }: Guest) => (state.executors.get(executor)?.silentMs ?? 0) < LIMITS.haltMs;
   const late = [...state.guests.values()].filter(
-    (guest) => guest.departure && overdue(guest.departure, nowMs, LIMITS.evictionMs),
+    (guest) => guest.departure && overdue(guest.departure, nowMs, LIMITS.evictionMs) && answers(guest),
   );
   for (const guest of late) {
     const offered = guest.departure?.stage === "offered";

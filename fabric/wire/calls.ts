@@ -8,6 +8,7 @@
  *  - "posted" forwarded, but not waited for: the host answers `undefined` at once and the home gets it in order
  *  - "here"   answered by the host it runs on; the home learns the answer with the next forwarded call,
  *             so that a process that must run again gets the same one
+ * When a signal waits for the process its next call goes to the home in any case, and is waited for.
  *
  * A request is the call's number (varint) and its arguments. An answer is 0 and the result, or 1 and an error, or 2: make
  * the call again. In front of it may stand 3 and the signals that the process has handlers for.

@@ -73,8 +73,9 @@ const toRelay = union({
 });
 export type ToRelay = Carried<typeof toRelay>;
 
+const ICE_URL_BYTES = 256;
 /** As RTCIceServer has them; both are empty for STUN. */
-const iceServer = struct({ url: text(256), username: text(128), credential: text(128) });
+const iceServer = struct({ url: text(ICE_URL_BYTES), username: text(128), credential: text(128) });
 export type IceServer = Carried<typeof iceServer>;
 
 const fromRelay = union({
@@ -122,10 +123,11 @@ const isIceServer = ({ url, username, credential }: IceServer): boolean =>
 
 const ICE_URL = /^(stun|turns?):(?:[\w.-]+|\[[\da-f:.]+\])(?::(\d{1,5}))?(\?transport=(?:udp|tcp))?$/;
 
-/** As RFC 7064 and 7065 have it. */
+/** What browsers and Node's WebRTC take of RFC 7064 and 7065. */
 export function isIceUrl(url: string): boolean {
-  const [, scheme, port = "1", transport] = ICE_URL.exec(url) ?? [];
-  return scheme !== undefined && Number(port) < 65_536 && !(scheme === "stun" && transport);
+  const [, scheme, port = "3478", transport] = ICE_URL.exec(url) ?? [];
+  const isPort = Number(port) > 0 && Number(port) < 65_536;
+  return scheme !== undefined && isPort && !(scheme === "stun" && transport) && url.length <= ICE_URL_BYTES;
 }
 
 export const isHostId = (text: string): text is HostId => /^[a-z2-7]{26}$/.test(text);

@@ -214,12 +214,12 @@ test("where nothing else gets through, by the TURN server that the relay names: 
       EXCHANGED,
       EXCHANGED,
     ]);
-    expect(turn.letIn).toBe(2);
+    expect(turn.hosts).toBe(2);
     while (rendezvous.relay.state !== "online")
       await new Promise<void>((resolve) => (rendezvous.onChange = resolve));
     const ours = new Mailbox(await rendezvous.connect(await a.evaluate(() => window.links.host)));
     expect(await Promise.all([exchange(ours, 1), exchanged(a, 1, 2)])).toMatchObject([EXCHANGED, EXCHANGED]);
-    expect(turn.letIn).toBe(3);
+    expect(turn.hosts).toBe(3);
   } finally {
     rendezvous.close();
     cleanup();

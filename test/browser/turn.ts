@@ -9,8 +9,8 @@ import { must } from "../../fabric/base/errors.ts";
 export interface TurnServer {
   /** As the relay is told. */
   readonly url: string;
-  /** How many have been let in. */
-  readonly letIn: number;
+  /** How many hosts have named themselves. */
+  readonly hosts: number;
   close(): void;
 }
 
@@ -28,7 +28,7 @@ export async function startTurn(secret: string): Promise<TurnServer> {
     {
       get(_, username: string) {
         if (Number.parseInt(username, 10) < Date.now() / 1000) return undefined;
-        names.add(username);
+        names.add(username.split(":")[1] ?? "");
         return createHmac("sha1", secret).update(username).digest("base64");
       },
     },
@@ -43,7 +43,7 @@ export async function startTurn(secret: string): Promise<TurnServer> {
   server.start();
   return {
     url: `turn:${address}:${port}?transport=udp`,
-    get letIn() {
+    get hosts() {
       return names.size;
     },
     close() {

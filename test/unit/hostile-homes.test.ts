@@ -170,6 +170,16 @@ describe("a home that lies to a host", () => {
 });
 
 describe("a worker that a guest holds", () => {
+  test("is that guest's doing, also when its home has asked for it back", () => {
+    const k = host();
+    k.say(A, placeOf(1));
+    k.do({ type: "report", executor: 0, report: { type: "turn", key: stayKey(STAY) } });
+    k.say(A, { type: "recall", ...STAY });
+    k.ticks(LIMITS.stuckMs + 2 * TICK_MS);
+    const refusals = k.sent.filter(({ message }) => message.type === "refuse");
+    expect(refusals.map(({ message }) => message)).toMatchObject([{ code: "EIO", pid: 1 }]);
+  });
+
   test("is ended after a while, its processes given back, and another takes its place", () => {
     const k = host();
     k.say(A, placeOf(1));

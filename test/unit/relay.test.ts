@@ -113,6 +113,8 @@ test.each([
   [["stun.example.org"], undefined, /"stun.example.org" is no STUN or TURN server; write stun:HOST/],
   [["stun:h?transport=udp"], undefined, /is no STUN or TURN server/],
   [["turn:h:65536"], "hush", /is no STUN or TURN server/],
+  [["stun:h:0"], undefined, /is no STUN or TURN server/],
+  [[`stun:${"h".repeat(252)}`], undefined, /is no STUN or TURN server/],
   [Array.from({ length: 9 }, (_, n) => `stun:h${n}`), undefined, /at most 8/],
 ])("does not start with %j", async (ice, turnSecret, reason) => {
   await expect(
