@@ -161,6 +161,7 @@ export class Roost implements AsyncDisposable {
   readonly fabric: Fabric;
   readonly #others: readonly Fabric[];
   readonly #surroundings: Surroundings;
+  readonly #running = new Set<LaunchedJob>();
   #steward: Steward | undefined;
   #left = false;
 
@@ -177,6 +178,7 @@ export class Roost implements AsyncDisposable {
 
   /** Launches a job whose home is here; its first process runs here too. */
   async run(program: string | ProgramText, options: LaunchOptions = {}): Promise<LaunchedJob> {
+    if (this.#left) throw new RoostError("EINVAL", "this participant has left; join again to launch jobs");
     const { source, fileName, rewriteOutput } =
       typeof program === "string"
         ? { source: program, fileName: "job.js", rewriteOutput: undefined }
@@ -200,7 +202,11 @@ export class Roost implements AsyncDisposable {
       },
     });
     for (const other of this.#others) await this.fabric.lend(job, other);
-    return new LaunchedJob(job, this.fabric, events);
+    const launched = new LaunchedJob(job, this.fabric, events);
+    this.#running.add(launched);
+    launched.ended.then(() => this.#running.delete(launched));
+    if (this.#left) launched.kill(FIRST_PID, "SIGKILL"); // meanwhile
+    return launched;
   }
 
   /** Takes others' work, under these settings; what is not said is as `defaultOwnerSettings` has it. */
@@ -239,12 +245,14 @@ export class Roost implements AsyncDisposable {
     return latest(this.fabric, () => this.fabric.view, signal);
   }
 
-  /** Sends guests away and leaves the relay. Jobs that were launched here end. */
+  /** Sends guests away and leaves the relay. Jobs that were launched here end, as if by `kill -9`. */
   async close(): Promise<void> {
     if (this.#left) return;
     this.#left = true;
     await this.#steward?.reclaim().catch(() => {});
     this.#steward?.close();
+    for (const job of this.#running) job.kill(FIRST_PID, "SIGKILL");
+    await Promise.all(Array.from(this.#running, ({ ended }) => ended));
     for (const fabric of [this.fabric, ...this.#others]) fabric.close();
     this.#surroundings.close();
   }

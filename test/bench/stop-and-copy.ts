@@ -34,6 +34,7 @@ export async function stopAndCopy(): Promise<Record<string, number>> {
     (name) => new Fabric(nodeEnvironment({ name }), { workers: 1 }),
   ) as [Fabric, Fabric];
   const { precopyRounds } = LIMITS;
+  const over = new AbortController();
   let said = "";
   try {
     await other.donate();
@@ -42,6 +43,7 @@ export async function stopAndCopy(): Promise<Record<string, number>> {
       source: LARGE,
       fileName: "bench.js",
       disk: new MemoryDisk(),
+      signal: over.signal,
       terminal: {
         print: (_fd, data) => {
           said += new TextDecoder().decode(data);
@@ -76,6 +78,7 @@ export async function stopAndCopy(): Promise<Record<string, number>> {
     };
   } finally {
     Object.assign(LIMITS, { precopyRounds });
+    over.abort();
     for (const fabric of [home, other]) fabric.close();
   }
 }

@@ -88,7 +88,10 @@ const stopped = new AbortController();
 const endless = await roost.run("for (;;);", { signal: stopped.signal });
 stopped.abort();
 console.log((await endless.ended).signal);
-await roost.close();
+const running = await roost.run("console.log('begun'); for (;;);");
+for await (const _ of running.output()) await roost.close();
+console.log((await running.ended).signal);
+await roost.run("1").catch((error) => console.log(error.message));
 `;
 
 const JOB = `
@@ -128,6 +131,8 @@ test("a Node program and a built page use the library, and each other", async ()
       "",
       "7 done true true",
       "SIGKILL",
+      "SIGKILL",
+      "EINVAL: this participant has left; join again to launch jobs",
       "",
     ].join("\n"),
     stderr: "",

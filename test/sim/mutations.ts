@@ -175,7 +175,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   "a signal waits for the end of a call": {
     file: "home/home.ts",
-    from: "if (p.pending) interrupt(",
+    from: "if (waits) interrupt(",
     to: "if (!p) interrupt(",
   },
 };
