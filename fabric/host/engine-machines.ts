@@ -9,7 +9,6 @@ import { type ImageId, imageId as toImageId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import {
   type BaseImage,
-  type Breathe,
   CompactImage,
   decodeImage,
   encodeImage,
@@ -23,7 +22,7 @@ import {
 } from "../engine/index.ts";
 import type { EncodedImage } from "../wire/messages.ts";
 import { ImageCache } from "./image-cache.ts";
-import type { Machines, RunningMachine, Writing } from "./machines.ts";
+import type { Machines, Reading, RunningMachine, Writing } from "./machines.ts";
 
 /** Machines with an instance of their own, which takes 1–2 MiB at least. The others are only images until they run again. */
 const RESIDENTS_MAX = 32;
@@ -63,14 +62,21 @@ function continued(
   return { named, first: named, firstParts: chain.length, chain, images: 1, wholeBytes, changesBytes: 0 };
 }
 
+const NOT_WANTED = new Invalid("nobody wants it any more");
+
 export function engineMachines(base: BaseImage): Machines {
   const shared = { cache: new ImageCache(), residents: new Residents() };
   const { cache } = shared;
+  /** Of what `read` would read. */
+  const lackingBytes = (chain: readonly EncodedImage[]) =>
+    chain
+      .slice(chain.findLastIndex(({ id }) => cache.has(id)) + 1)
+      .reduce((sum, { bytes }) => sum + bytes.length, 0);
   /** The images of a chain as far as they are needed: those that are here, and what is read now. */
   const read = async (
     chain: readonly EncodedImage[],
     memoryBytesMax: number,
-    { breathe, isWanted = () => true }: { breathe?: Breathe | undefined; isWanted?: () => boolean } = {},
+    { breathe, isWanted = () => true }: Reading = {},
   ): Promise<Read[] | Invalid> => {
     const all: Read[] = chain.flatMap(({ id }, at) => {
       const image = cache.get(id);
@@ -81,7 +87,7 @@ export function engineMachines(base: BaseImage): Machines {
     for (let at = (all.at(-1)?.at ?? -1) + 1; at < chain.length; at++) {
       const { id, bytes } = must(chain[at], "image");
       if (last) await breathe?.();
-      if (!isWanted()) return new Invalid("nobody wants it any more");
+      if (!isWanted()) return NOT_WANTED;
       const image = await decodeImage(base, bytes, last, memoryBytesMax, breathe);
       if (image instanceof Invalid) return image;
       if (imageId(bytes) !== id) return new Invalid("the image is not the one it was sent as");
@@ -117,31 +123,33 @@ export function engineMachines(base: BaseImage): Machines {
       const mine = {};
       preparing = mine;
       const isWanted = () => preparing === mine;
-      const images = await read(chain, options.memoryBytesMax, { breathe, isWanted });
+      const how = { breathe, isWanted };
+      const images = await read(chain, options.memoryBytesMax, how);
       if (images instanceof Invalid || !isWanted()) return;
       const { id, image } = must(images.at(-1), "image").named;
       const ready = takePrepared(chain, options);
       drop();
-      const machine = ready ?? (await restoredBySteps(base, image, options, isWanted, breathe));
-      if (!machine) return;
-      machine.advance(image);
-      prepared = { id, machine, ...options };
+      ready?.advance(image);
+      const machine = ready ?? (await restoredBySteps(base, image, options, how));
+      if (machine) prepared = { id, machine, ...options };
     },
     dropPrepared() {
       preparing = undefined;
       drop();
     },
-    async restore(chain, options) {
-      const images = await read(chain, options.memoryBytesMax);
+    async restore(chain, options, how = {}) {
+      const isMuch = lackingBytes(chain) > LIMITS.aheadOfStandingBytes;
+      const images = await read(chain, options.memoryBytesMax, isMuch ? how : {});
       if (images instanceof Invalid) return images;
       let last: Last | undefined;
       for (const { named, at } of images)
         last = continued(last, named, chain.slice(last?.chain.length ?? 0, at + 1));
       const { named } = must(last, "image");
       try {
-        const machine = takePrepared(chain, options);
-        machine?.advance(named.image);
-        return new EngineMachine(machine ?? Machine.restore(base, named.image, options), shared, last);
+        const ready = takePrepared(chain, options);
+        ready?.advance(named.image);
+        const machine = ready ?? (await restoredBySteps(base, named.image, options, how));
+        return machine ? new EngineMachine(machine, shared, last) : NOT_WANTED;
       } catch (error) {
         // Its memory is larger than its job allows, or than this host has left.
         return new Invalid(error instanceof Error ? error.message : String(error));
@@ -155,19 +163,18 @@ async function restoredBySteps(
   base: BaseImage,
   image: Image,
   options: MachineOptions,
-  isWanted: () => boolean,
-  breathe?: Breathe,
+  { breathe, isWanted = () => true }: Reading,
 ): Promise<Machine | undefined> {
   const upTo = (end: number): Image =>
     end < image.pages.length ? { ...image, pages: image.pages.slice(0, end) } : image;
   const machine = Machine.restore(base, upTo(STEP_PAGES), options);
-  for (let end = 2 * STEP_PAGES; end < image.pages.length; end += STEP_PAGES) {
+  for (let done = STEP_PAGES; done < image.pages.length; done += STEP_PAGES) {
     await breathe?.();
     if (!isWanted()) {
       machine[Symbol.dispose]();
       return undefined;
     }
-    machine.advance(upTo(end));
+    machine.advance(upTo(done + STEP_PAGES));
   }
   return machine;
 }

@@ -15,7 +15,7 @@ import { type EncodedImage, NOTHING_LEARNED, type StayKey } from "../wire/messag
 import { HandedLetters } from "./handed-letters.ts";
 import { KeptAnswers } from "./kept-answers.ts";
 import { Learnings } from "./learnings.ts";
-import type { Machines, Stop } from "./machines.ts";
+import type { Machines, RunningMachine, Stop } from "./machines.ts";
 import { ProcessClock } from "./process-clock.ts";
 import { momentOf, NOT_NEEDED, type Resident, type Taken, usedBy } from "./resident.ts";
 import { Snapshots } from "./snapshots.ts";
@@ -47,7 +47,7 @@ export class Executor {
   /** Commands for a process wait for the one before, where that takes time (an image is being read or written). */
   readonly #unfinished = new Map<StayKey, Promise<void>>();
   readonly #snapshots: Snapshots;
-  /** Processes that have been sent here and not been looked at. */
+  /** Processes that have been sent here and have not begun. */
   readonly #arriving = new Set<StayKey>();
   #halted = false;
   #turnPending = false;
@@ -92,6 +92,7 @@ export class Executor {
         this.#letters.came(command.key, command.home, command.place.pid);
         return this.#inOrder(command.key, () => this.#arrive(command));
       case "drop":
+        this.#arriving.delete(command.key);
         return this.#inOrder(command.key, () => this.#drop(command.key));
       case "prepare":
         return this.#prepare(command);
@@ -203,8 +204,24 @@ export class Executor {
   async #arrive(command: Placing): Promise<void> {
     const isFirst = this.#unfinished.size === 0;
     this.#arriving.add(command.key);
-    await (isFirst ? undefined : this.#nextTask());
-    if (this.#arriving.delete(command.key)) await this.#place(command);
+    try {
+      await (isFirst ? undefined : this.#nextTask());
+      const machine = await this.#machineOf(command);
+      if (this.#arriving.has(command.key)) this.#place(command, machine);
+      else if (!(machine instanceof Invalid)) machine[Symbol.dispose]();
+    } finally {
+      this.#arriving.delete(command.key);
+    }
+  }
+
+  async #machineOf({ key, place }: Placing): Promise<RunningMachine | Invalid> {
+    const { machines } = this.#options;
+    const { memoryBytesMax } = place;
+    const isWanted = () => this.#arriving.has(key);
+    if (!place.snapshot) return machines.fresh({ memoryBytesMax });
+    return this.#snapshots.read((breathe) =>
+      machines.restore(place.images, { memoryBytesMax }, { breathe, isWanted }),
+    );
   }
 
   /** A process that has not been touched: its home has what is as good. */
@@ -212,10 +229,8 @@ export class Executor {
     this.#options.report({ type: "snapshot", key, why, ...NOT_NEEDED, learned: NOTHING_LEARNED, tookMs: 0 });
   }
 
-  async #place({ key, home, place }: Placing): Promise<void> {
-    const { machines, clock: hostClock, commandWaits = () => false } = this.#options;
-    const options = { memoryBytesMax: place.memoryBytesMax };
-    const machine = place.snapshot ? await machines.restore(place.images, options) : machines.fresh(options);
+  #place({ key, home, place }: Placing, machine: RunningMachine | Invalid): void {
+    const { clock: hostClock, commandWaits = () => false } = this.#options;
     if (machine instanceof Invalid)
       return this.#options.report({
         type: "failed",
@@ -242,7 +257,7 @@ export class Executor {
         poll: () => {
           if (++pollsHere === preemptEvery) return true;
           const ranMs = hostClock.monotonic() - sliceBeganMs;
-          const sliceMs = this.#snapshots.isWriting ? LIMITS.sliceSavingMs : LIMITS.sliceMs;
+          const sliceMs = this.#snapshots.isUnderWay ? LIMITS.sliceSavingMs : LIMITS.sliceMs;
           return ranMs >= sliceMs || (ranMs >= LIMITS.sliceLeastMs && commandWaits());
         },
         answer: (request) => this.#serve(p, request),
@@ -283,7 +298,6 @@ export class Executor {
   }
 
   #drop(key: StayKey): void {
-    this.#arriving.delete(key);
     this.#letters.left(key);
     const p = this.#residents.get(key);
     if (!p) return;

@@ -11,6 +11,10 @@ export class ImageCache {
   readonly #images = new Map<ImageId, { readonly image: Image; readonly bytes: number }>();
   #bytes = 0;
 
+  has(id: ImageId): boolean {
+    return this.#images.has(id);
+  }
+
   /** An image, which is then the one used last. */
   get(id: ImageId): Image | undefined {
     const entry = this.#images.get(id);

@@ -21,6 +21,14 @@ export interface Writing {
   readonly standsStill?: boolean;
 }
 
+/** How a process is read. */
+export interface Reading {
+  /** Lets others run meanwhile. */
+  readonly breathe?: Breathe | undefined;
+  /** What nobody wants any more is given up. */
+  readonly isWanted?: () => boolean;
+}
+
 /** A process's interpreter. Always stopped when it is not inside `start` or `resume`. */
 export interface RunningMachine extends Disposable {
   readonly polls: number;
@@ -50,9 +58,10 @@ export interface Machines {
   ): Promise<void>;
   /** Lets go of what was prepared and not restored. */
   dropPrepared(): void;
-  /** From a whole chain. */
+  /** From a whole chain. It breathes only where there is much to read. */
   restore(
     chain: readonly EncodedImage[],
     options: { memoryBytesMax: number },
+    how?: Reading,
   ): Promise<RunningMachine | Invalid>;
 }

@@ -8,7 +8,7 @@ import { LIMITS } from "../base/limits.ts";
 import type { Clock } from "../base/ports.ts";
 import type { Report } from "../kernel/executor-messages.ts";
 import { type EncodedImage, NOTHING_LEARNED, type StayKey } from "../wire/messages.ts";
-import type { Writing } from "./machines.ts";
+import type { Reading, Writing } from "./machines.ts";
 import { NOT_NEEDED, placeOf, type Resident, type Taken } from "./resident.ts";
 
 export interface SnapshotsOptions {
@@ -50,7 +50,8 @@ export class Snapshots {
   get breathing(): number {
     return this.#breathing;
   }
-  get isWriting(): boolean {
+  /** Images are written or read between the slices of processes. */
+  get isUnderWay(): boolean {
     return this.#saving.size + this.#breathing > 0;
   }
 
@@ -70,6 +71,23 @@ export class Snapshots {
       if (reading) await reading;
       return this.#encode(p, { ...how, breathe, standsStill: true }, place);
     });
+  }
+
+  /** Reads a process that arrives. Others run from when that breathes first: what is small does not. */
+  async read<T>(act: (breathe: Reading["breathe"]) => Promise<T>): Promise<T> {
+    let breathes = false;
+    try {
+      return await act(() => {
+        if (!breathes) {
+          breathes = true;
+          this.#breathing++;
+          this.#options.onBreathing();
+        }
+        return this.#options.breathe();
+      });
+    } finally {
+      if (breathes) this.#breathing--;
+    }
   }
 
   async #whileOthersRun<T>(act: () => Promise<T>): Promise<T> {

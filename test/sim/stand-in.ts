@@ -253,8 +253,13 @@ export const standIns = (outside: Outside): Machines => ({
   fresh: () => new StandIn(outside),
   prepare: async () => {},
   dropPrepared: () => {},
-  async restore(chain) {
+  /** A chain of several is much to read. */
+  async restore(chain, _, { breathe, isWanted = () => true } = {}) {
     if (chain.length === 0) return new Invalid("there is no image");
+    for (let step = 0; step < steps() && chain.length > 1; step++) {
+      await breathe?.();
+      if (!isWanted()) return new Invalid("nobody wants it any more");
+    }
     const machine = new StandIn(outside);
     return machine.restore(chain) ?? machine;
   },

@@ -346,6 +346,70 @@ test("while a large process forks, which takes its worker a while, the others th
   expect(calls(key)[1]).toMatchObject({ images: [], snapshot: { chain: ahead().map(({ id }) => id) } });
 });
 
+/** A child of 8 MiB, as its parent's fork has it; a host that has seen nothing of it runs one that writes for ever. */
+async function largeArrives() {
+  const { executor: elsewhere, reports: told, turn: next } = start(engineMachines(await boot()));
+  elsewhere.handle({
+    type: "place",
+    home: 1 as HomeLink,
+    key,
+    place: place(`
+      const kept = new Uint8Array(8 << 20);
+      for (let i = 0, x = 1; i < kept.length; i += 16) kept[i] = x = (x * 48271) % 2147483647;
+      console.log("full");
+      for (;;);`),
+  });
+  for (; !told.some(({ type }) => type === "call"); await new Promise(setImmediate)) next.any();
+  elsewhere.handle({ type: "snapshot", key, why: "reclaimed" });
+  const left = () => told.flatMap((r) => (r.type === "snapshot" ? [r] : []))[0];
+  for (; !left(); await new Promise(setImmediate)) next.any();
+  const { snapshot, images } = must(left(), "snapshot");
+
+  const here = start(engineMachines(await boot()));
+  const { executor, reports, turn } = here;
+  const writes = stayKey({ ...stay, pid: 2 as Pid });
+  const source = "for (let n = 0; ; n++) console.log(n);";
+  executor.handle({ type: "place", home: 1 as HomeLink, key: writes, place: place(source) });
+  const written = () => reports.filter((r) => r.type === "call" && r.key === writes).length;
+  let slices = 0;
+  const until = async (holds: () => boolean) => {
+    for (; !holds(); await new Promise(setImmediate)) {
+      const before = written();
+      turn.any();
+      if (written() > before) slices++;
+    }
+  };
+  await until(() => slices > 0);
+  executor.handle({
+    type: "place",
+    home: 1 as HomeLink,
+    key,
+    place: { ...place(""), program: undefined, snapshot, images },
+  });
+  return { ...here, slices: () => slices, until };
+}
+
+test("while a large process is read, which takes its worker a while, the others there run", async () => {
+  const { reports, slices, until } = await largeArrives();
+  const before = slices();
+  await until(() => reports.some((r) => r.type === "running" && r.key === key));
+  expect(slices() - before).toBeGreaterThan(5);
+});
+
+test("a large process that is being read when its host is reclaimed goes back at once", async () => {
+  const { executor, reports, turn, slices, until } = await largeArrives();
+  const before = slices();
+  await until(() => slices() > before + 2);
+  executor.handle({ type: "halt" });
+  executor.handle({ type: "snapshot", key, why: "reclaimed" });
+  const ofIt = () => reports.filter((r) => "key" in r && r.key === key);
+  expect(ofIt()).toMatchObject([{ type: "snapshot", why: "reclaimed", snapshot: undefined, images: [] }]);
+  executor.handle({ type: "drop", key });
+  executor.handle({ type: "go" });
+  for (let n = 0; n < 100; n++, await new Promise(setImmediate)) turn.any();
+  expect(ofIt()).toHaveLength(1);
+});
+
 test("one that is to leave while the images of its fork are on their way has forked before, and has them with it", async () => {
   const { executor, reports, types, until } = await forkedLarge();
   executor.handle({ type: "snapshot", key, why: "reclaimed" });
