@@ -52,7 +52,7 @@ for (let n = 0; ; ) {
   console.log(from, Date.now(), ...ways);
 }`;
 
-/** Letters to and fro with a child, while another of 34 MiB forks; parent and child say from when to when. */
+/** Letters to and fro with a child, while another of 34 MiB forks: onto its own host, and to its home. Parent and children say from when to when. */
 const LETTERS_AND_A_FORK = `
 import { fork, send, recv, sleep } from "roost";
 const echo = fork({ on: "remote" });
@@ -62,7 +62,7 @@ if (fork({ on: "remote" }) === 0) {
   console.log("full");
   sleep(${2_000});
   const from = Date.now();
-  fork({ on: "remote" });
+  for (const on of ["remote", "local"]) if (fork({ on }) === 0) break;
   console.log("forked", from, Date.now());
   for (;;) recv();
 }
@@ -158,12 +158,12 @@ async function stalledByFirstCopy(launcher: Page, roost: Roost): Promise<number>
   return Math.max(...moves.map(slowest));
 }
 
-/** The same of another's letters while a large process forks to another host. */
+/** The same of another's letters while a large process forks. */
 async function stalledByFork(launcher: Page, roost: Roost): Promise<number> {
   const job = await launched(launcher, roost, LETTERS_AND_A_FORK);
   const forked = async () =>
     Array.from((await job.said()).matchAll(/^forked (\d+) (\d+)$/gm), ([, ...at]) => at.map(Number));
-  while ((await forked()).length < 2) await delay(500);
+  while ((await forked()).length < 3) await delay(500);
   const [began, ended] = [Math.min(...(await forked()).flat()), Math.max(...(await forked()).flat())];
   await delay(2 * REST_MS);
   return (await slowestOf(job))({ began, ended });
