@@ -68,7 +68,7 @@ test("without WebRTC a program runs here, and the page says what is missing", as
 });
 
 test("over plain HTTP from another machine: no cryptography of the browser's, no locks, no clipboard; all goes", async () => {
-  const elsewhere = await startChromium("--host-resolver-rules=MAP roost.test 127.0.0.1");
+  await using elsewhere = await startChromium("--host-resolver-rules=MAP roost.test 127.0.0.1");
   const open = () => openTab(elsewhere, relay, {}, undefined, "roost.test");
   const [donor, author] = [await open(), await open()] as const;
   expect(await author.page.evaluate(() => isSecureContext)).toBe(false);
@@ -87,5 +87,4 @@ test("over plain HTTP from another machine: no cryptography of the browser's, no
   expect(await author.page.getByTestId("invite-address").innerText()).toBe(author.page.url());
   const isolated = /^The Cross-Origin-Opener-Policy header has been ignored/;
   expect([...donor.errors, ...author.errors].filter((error) => !isolated.test(error))).toEqual([]);
-  await elsewhere.close();
 });

@@ -1,9 +1,10 @@
 /** What a home does with letters, signals and answers at the edges: rooms that are full, calls that cross signals. */
 import { expect, test } from "vitest";
 import { callNumber, pid } from "../../fabric/base/ids.ts";
+import { LIMITS } from "../../fabric/base/limits.ts";
 import { takeSignals } from "../../fabric/wire/calls.ts";
 import { NOTHING_LEARNED } from "../../fabric/wire/messages.ts";
-import { imagesOf, JOB, launched, limited, snapshotOf } from "./home.kit.ts";
+import { Bench, imagesOf, JOB, launched, limited, snapshotOf } from "./home.kit.ts";
 
 const exit = { status: 0, value: new Uint8Array() };
 
@@ -17,6 +18,66 @@ test("a signal that crosses a call on its way interrupts it, once it blocks", ()
   b.call(child, "receive", { from: -1, tag: undefined, dueMs: undefined });
   const reply = b.replies(child)[before];
   expect(takeSignals(reply?.answer ?? new Uint8Array())).toEqual({ signals: ["SIGUSR1"], answer: undefined });
+});
+
+test("a signal interrupts who waits for room in a mailbox, before or after it waits; its letter is delivered once", () => {
+  for (const isEarly of [true, false]) {
+    using _ = limited({ mailboxLetters: 1 });
+    const b = launched("far");
+    const [receiver, sender] = [b.fork(1), b.fork(1)];
+    b.call(sender, "handle", { signal: "SIGUSR1", handled: true });
+    b.call(sender, "send", { to: [receiver], tag: "first", value: new Uint8Array(1) });
+    const before = b.replies(sender).length;
+    const kill = () => b.call(1, "kill", { pid: sender, signal: "SIGUSR1" });
+    if (isEarly) kill();
+    b.call(sender, "send", { to: [receiver], tag: "second", value: new Uint8Array(1) });
+    if (!isEarly) {
+      expect(b.replies(sender)).toHaveLength(before);
+      kill();
+    }
+    const { answer = new Uint8Array() } = b.replies(sender)[before] ?? {};
+    expect(takeSignals(answer).signals).toEqual(["SIGUSR1"]);
+    const receives = (dueMs?: number) => {
+      b.call(receiver, "receive", { from: -1, tag: undefined, dueMs });
+      return b.answer(receiver, "receive");
+    };
+    expect([receives(), receives()]).toMatchObject([
+      { letter: { tag: "first" } },
+      { letter: { tag: "second" } },
+    ]);
+    expect(receives(0)).toMatchObject({ letter: undefined });
+    expect(b.replies(sender)).toHaveLength(before + 1);
+  }
+});
+
+test("a process that would move where it cannot go stays, and is told why and what is free", () => {
+  const b = new Bench({ memoryBytesMax: 2 * LIMITS.guestMemoryBytes });
+  b.host("home", 1, true);
+  for (const name of ["far", "busy"]) b.host(name);
+  b.host("small", 1, false, LIMITS.guestMemoryBytes);
+  const child = b.fork(1, "far");
+  b.say("busy", {
+    type: "status",
+    slots: 0,
+    memoryBytes: LIMITS.guestMemoryBytesMost,
+    reason: "its owner is back",
+  });
+  const reasons = {
+    nobody: /no host nobody is linked/,
+    busy: /busy takes nothing: its owner is back/,
+    small: /small has less memory to give/,
+  };
+  for (const [host, reason] of Object.entries(reasons)) {
+    b.call(child, "migrate", { host });
+    expect(b.answer(child, "migrate")).toMatchObject({
+      code: "ENOHOST",
+      message: expect.stringMatching(reason),
+    });
+  }
+  expect(b.sent.some(({ message }) => message.type === "recall")).toBe(false);
+  b.call(child, "hosts", undefined);
+  const { hosts } = b.answer(child, "hosts") as { hosts: { id: string; free: boolean }[] };
+  expect(hosts.filter(({ free }) => free).map(({ id }) => id)).toEqual([]);
 });
 
 test("what is delivered after its sender's end leaves nothing with the sender", () => {
