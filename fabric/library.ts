@@ -161,7 +161,7 @@ export class Roost implements AsyncDisposable {
   readonly fabric: Fabric;
   readonly #others: readonly Fabric[];
   readonly #surroundings: Surroundings;
-  readonly #running = new Set<LaunchedJob>();
+  readonly #running = new Set<Job>();
   #steward: Steward | undefined;
   #left = false;
 
@@ -178,7 +178,7 @@ export class Roost implements AsyncDisposable {
 
   /** Launches a job whose home is here; its first process runs here too. */
   async run(program: string | ProgramText, options: LaunchOptions = {}): Promise<LaunchedJob> {
-    if (this.#left) throw new RoostError("EINVAL", "this participant has left; join again to launch jobs");
+    this.#mustBeHere();
     const { source, fileName, rewriteOutput } =
       typeof program === "string"
         ? { source: program, fileName: "job.js", rewriteOutput: undefined }
@@ -190,6 +190,7 @@ export class Roost implements AsyncDisposable {
     );
     const events = new Set<(event: TimedEvent) => void>();
     await Promise.all(this.#others.map((other) => other.donate()));
+    this.#mustBeHere();
     const job = await this.fabric.run({
       disk: new MemoryDisk(given, () => this.#surroundings.clock.now()),
       rewriteOutput,
@@ -201,12 +202,16 @@ export class Roost implements AsyncDisposable {
         for (const listener of events) listener({ ...event, atMs });
       },
     });
+    this.#running.add(job);
+    job.ended.then(() => this.#running.delete(job));
+    if (this.#left) await this.#end();
+    this.#mustBeHere();
     for (const other of this.#others) await this.fabric.lend(job, other);
-    const launched = new LaunchedJob(job, this.fabric, events);
-    this.#running.add(launched);
-    launched.ended.then(() => this.#running.delete(launched));
-    if (this.#left) launched.kill(FIRST_PID, "SIGKILL"); // meanwhile
-    return launched;
+    return new LaunchedJob(job, this.fabric, events);
+  }
+
+  #mustBeHere(): void {
+    if (this.#left) throw new RoostError("EINVAL", "this participant has left; join again to launch jobs");
   }
 
   /** Takes others' work, under these settings; what is not said is as `defaultOwnerSettings` has it. */
@@ -249,12 +254,17 @@ export class Roost implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#left) return;
     this.#left = true;
+    for (const job of this.#running) job.kill(FIRST_PID, "SIGKILL");
     await this.#steward?.reclaim().catch(() => {});
     this.#steward?.close();
+    await this.#end();
+    this.#surroundings.close();
+  }
+
+  async #end(): Promise<void> {
     for (const job of this.#running) job.kill(FIRST_PID, "SIGKILL");
     await Promise.all(Array.from(this.#running, ({ ended }) => ended));
     for (const fabric of [this.fabric, ...this.#others]) fabric.close();
-    this.#surroundings.close();
   }
 
   /** The same, for `await using`. */

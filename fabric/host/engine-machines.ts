@@ -67,33 +67,33 @@ const NOT_WANTED = new Invalid("nobody wants it any more");
 export function engineMachines(base: BaseImage): Machines {
   const shared = { cache: new ImageCache(), residents: new Residents() };
   const { cache } = shared;
+  const lastHere = (chain: readonly EncodedImage[]) => chain.findLastIndex(({ id }) => cache.has(id));
   /** Of what `read` would read. */
   const lackingBytes = (chain: readonly EncodedImage[]) =>
-    chain
-      .slice(chain.findLastIndex(({ id }) => cache.has(id)) + 1)
-      .reduce((sum, { bytes }) => sum + bytes.length, 0);
+    chain.slice(lastHere(chain) + 1).reduce((sum, { bytes }) => sum + bytes.length, 0);
   /** The images of a chain as far as they are needed: those that are here, and what is read now. */
   const read = async (
     chain: readonly EncodedImage[],
     memoryBytesMax: number,
     { breathe, isWanted = () => true }: Reading = {},
   ): Promise<Read[] | Invalid> => {
-    const all: Read[] = chain.flatMap(({ id }, at) => {
-      const image = cache.get(id);
-      return image ? [{ named: { id, image }, at }] : [];
-    });
-    let last = all.at(-1)?.named;
-    let like = last?.image ?? base;
-    for (let at = (all.at(-1)?.at ?? -1) + 1; at < chain.length; at++) {
-      const { id, bytes } = must(chain[at], "image");
-      if (last) await breathe?.();
+    const all: Read[] = [];
+    let last: NamedImage | undefined;
+    let like: Pick<Image, "pages"> = base;
+    for (const [at, { id, bytes }] of chain.entries()) {
       if (!isWanted()) return NOT_WANTED;
-      const image = await decodeImage(base, bytes, last, memoryBytesMax, breathe);
-      if (image instanceof Invalid) return image;
-      if (imageId(bytes) !== id) return new Invalid("the image is not the one it was sent as");
+      let image = cache.get(id);
+      if (!image && at < lastHere(chain)) continue;
+      if (!image) {
+        const decoded = await decodeImage(base, bytes, last, memoryBytesMax, breathe);
+        if (decoded instanceof Invalid) return decoded;
+        if (imageId(bytes) !== id) return new Invalid("the image is not the one it was sent as");
+        image = cache.get(id) ?? decoded; // a sibling may have been read meanwhile, and shares its pages
+        if (!image.partial) cache.add(id, image, like.pages);
+        if (at < chain.length - 1) await breathe?.();
+      }
       last = { id, image };
       if (image.partial) continue;
-      cache.add(id, image, like.pages);
       like = image;
       all.push({ named: last, at });
     }
@@ -148,7 +148,11 @@ export function engineMachines(base: BaseImage): Machines {
       try {
         const ready = takePrepared(chain, options);
         ready?.advance(named.image);
-        const machine = ready ?? (await restoredBySteps(base, named.image, options, how));
+        const machine =
+          ready ??
+          (isMuch
+            ? await restoredBySteps(base, named.image, options, how)
+            : Machine.restore(base, named.image, options));
         return machine ? new EngineMachine(machine, shared, last) : NOT_WANTED;
       } catch (error) {
         // Its memory is larger than its job allows, or than this host has left.

@@ -206,6 +206,7 @@ export class Executor {
     this.#arriving.add(command.key);
     try {
       await (isFirst ? undefined : this.#nextTask());
+      if (!this.#arriving.has(command.key)) return;
       const machine = await this.#machineOf(command);
       if (this.#arriving.has(command.key)) this.#place(command, machine);
       else if (!(machine instanceof Invalid)) machine[Symbol.dispose]();

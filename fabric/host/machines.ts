@@ -58,7 +58,7 @@ export interface Machines {
   ): Promise<void>;
   /** Lets go of what was prepared and not restored. */
   dropPrepared(): void;
-  /** From a whole chain. It breathes only where there is much to read. */
+  /** From a whole chain. It breathes, and is given up, only where many bytes of that are not here yet. */
   restore(
     chain: readonly EncodedImage[],
     options: { memoryBytesMax: number },

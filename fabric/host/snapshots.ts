@@ -1,6 +1,6 @@
 /**
  * Writes processes of an executor down: one that stands still for it, because it forks or leaves, and one that goes on meanwhile. A large
- * one takes a second, in small steps, and others run in between.
+ * one takes a second, in small steps, and others run in between; so they do while one is read that arrives.
  */
 import { RoostError } from "../base/errors.ts";
 import type { ImageId } from "../base/ids.ts";

@@ -88,6 +88,8 @@ const stopped = new AbortController();
 const endless = await roost.run("for (;;);", { signal: stopped.signal });
 stopped.abort();
 console.log((await endless.ended).signal);
+const odd = await roost.run('import { exit } from "roost"; exit(4, new Float16Array(2));');
+console.log(await odd.ended.then(() => "read", () => "not read").then(() => odd.view.processes.length));
 const running = await roost.run("console.log('begun'); for (;;);");
 for await (const _ of running.output()) await roost.close();
 console.log((await running.ended).signal);
@@ -131,6 +133,7 @@ test("a Node program and a built page use the library, and each other", async ()
       "",
       "7 done true true",
       "SIGKILL",
+      "1",
       "SIGKILL",
       "EINVAL: this participant has left; join again to launch jobs",
       "",

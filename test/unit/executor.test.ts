@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { GUEST_LIBRARY } from "virtual:roost-guest";
 import { expect, test } from "vitest";
+import { Invalid } from "../../fabric/base/codec.ts";
 import { must } from "../../fabric/base/errors.ts";
 import { callNumber, type Epoch, imageId, jobId, type Pid } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
@@ -365,7 +366,16 @@ async function largeArrives() {
   for (; !left(); await new Promise(setImmediate)) next.any();
   const { snapshot, images } = must(left(), "snapshot");
 
-  const here = start(engineMachines(await boot()));
+  const machines = engineMachines(await boot());
+  const outcomes: string[] = [];
+  const here = start({
+    ...machines,
+    restore: async (...how) => {
+      const machine = await machines.restore(...how);
+      outcomes.push(machine instanceof Invalid ? machine.reason : "restored");
+      return machine;
+    },
+  });
   const { executor, reports, turn } = here;
   const writes = stayKey({ ...stay, pid: 2 as Pid });
   const source = "for (let n = 0; ; n++) console.log(n);";
@@ -386,7 +396,7 @@ async function largeArrives() {
     key,
     place: { ...place(""), program: undefined, snapshot, images },
   });
-  return { ...here, slices: () => slices, until };
+  return { ...here, outcomes, slices: () => slices, until };
 }
 
 test("while a large process is read, which takes its worker a while, the others there run", async () => {
@@ -396,8 +406,8 @@ test("while a large process is read, which takes its worker a while, the others 
   expect(slices() - before).toBeGreaterThan(5);
 });
 
-test("a large process that is being read when its host is reclaimed goes back at once", async () => {
-  const { executor, reports, turn, slices, until } = await largeArrives();
+test("a large process that is being read when its host is reclaimed goes back at once, and is read no further", async () => {
+  const { executor, reports, outcomes, slices, until } = await largeArrives();
   const before = slices();
   await until(() => slices() > before + 2);
   executor.handle({ type: "halt" });
@@ -406,8 +416,18 @@ test("a large process that is being read when its host is reclaimed goes back at
   expect(ofIt()).toMatchObject([{ type: "snapshot", why: "reclaimed", snapshot: undefined, images: [] }]);
   executor.handle({ type: "drop", key });
   executor.handle({ type: "go" });
-  for (let n = 0; n < 100; n++, await new Promise(setImmediate)) turn.any();
+  await until(() => outcomes.length > 0);
+  expect(outcomes).toEqual(["nobody wants it any more"]);
   expect(ofIt()).toHaveLength(1);
+});
+
+test("nor is one that is dropped meanwhile", async () => {
+  const { executor, outcomes, slices, until } = await largeArrives();
+  const before = slices();
+  await until(() => slices() > before + 2);
+  executor.handle({ type: "drop", key });
+  await until(() => outcomes.length > 0);
+  expect(outcomes).toEqual(["nobody wants it any more"]);
 });
 
 test("one that is to leave while the images of its fork are on their way has forked before, and has them with it", async () => {
