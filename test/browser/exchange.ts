@@ -32,21 +32,33 @@ function message(n: number, seed: number): Uint8Array<ArrayBuffer> {
 /** A link and what has arrived on it; to be made when the link is, so that nothing is missed. */
 export class Mailbox {
   readonly link: Link;
+  /** Why the link has ended. */
+  readonly ended: Promise<string>;
   readonly #arrived: Uint8Array[] = [];
+  #end: string | undefined;
   #wake = () => {};
 
   constructor(link: Link) {
     this.link = link;
+    this.ended = new Promise((resolve) => {
+      link.onEnd = ({ reason }) => {
+        this.#end = reason;
+        this.#wake();
+        resolve(reason);
+      };
+    });
     link.onMessage = (message) => {
       this.#arrived.push(message);
       this.#wake();
     };
   }
 
+  /** Throws when the link has ended without another. */
   async next(): Promise<Uint8Array> {
     for (;;) {
       const message = this.#arrived.shift();
       if (message) return message;
+      if (this.#end !== undefined) throw new Error(`the link has ended: ${this.#end}`);
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });

@@ -96,8 +96,9 @@ export class LinkTest {
   }
 
   #keep(link: Link): number {
-    this.#ends.push(new Promise((resolve) => (link.onEnd = ({ reason }) => resolve(reason))));
-    const number = this.#links.push(new Mailbox(link)) - 1;
+    const mailbox = new Mailbox(link);
+    this.#ends.push(mailbox.ended);
+    const number = this.#links.push(mailbox) - 1;
     this.#changed();
     return number;
   }
