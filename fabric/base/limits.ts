@@ -51,6 +51,8 @@ export const LIMITS = {
   aheadBytes: 64 * KIB,
   /** The same of a process that stands still for it, because it forks or is to be placed: it waits for one way there and back more. */
   aheadOfStandingBytes: 256 * KIB,
+  /** A process of which more has to be unpacked lets others run meanwhile: this takes some ten milliseconds. */
+  readAtOnceBytes: 1 * MIB,
   /** What may be left to travel while it is frozen. */
   precopyRestBytes: 64 * KIB,
   /** A round that takes longer leaves too much time for memory to change, however little it brought. */

@@ -126,6 +126,12 @@ export function imageId(encoded: Uint8Array): string | undefined {
   return head instanceof Invalid || head.magic !== MAGIC ? undefined : hex(head.integrity);
 }
 
+/** How many bytes an image is to unpack to, by its own word. 0 where it is none. */
+export function unpackedBytes(encoded: Uint8Array): number {
+  const head = decode(header, encoded);
+  return head instanceof Invalid ? 0 : head.bodyBytes;
+}
+
 const NONE = new Uint8Array(32);
 
 /** With `since`: only what has changed since that image, readable by those who have it. */

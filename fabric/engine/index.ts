@@ -10,6 +10,7 @@ export {
   memoryOf,
   type NamedImage,
   partsOf,
+  unpackedBytes,
 } from "./image.ts";
 export { encodeBase, withKeptBase } from "./kept-base.ts";
 export { Machine } from "./machine.ts";

@@ -19,6 +19,7 @@ import {
   type MachineOptions,
   type NamedImage,
   partsOf,
+  unpackedBytes,
 } from "../engine/index.ts";
 import type { EncodedImage } from "../wire/messages.ts";
 import { ImageCache } from "./image-cache.ts";
@@ -68,9 +69,9 @@ export function engineMachines(base: BaseImage): Machines {
   const shared = { cache: new ImageCache(), residents: new Residents() };
   const { cache } = shared;
   const lastHere = (chain: readonly EncodedImage[]) => chain.findLastIndex(({ id }) => cache.has(id));
-  /** Of what `read` would read. */
+  /** What `read` would read: unpacking it, and laying it out, takes as long as there is of it. */
   const lackingBytes = (chain: readonly EncodedImage[]) =>
-    chain.slice(lastHere(chain) + 1).reduce((sum, { bytes }) => sum + bytes.length, 0);
+    chain.slice(lastHere(chain) + 1).reduce((sum, { bytes }) => sum + unpackedBytes(bytes), 0);
   /** The images of a chain as far as they are needed: those that are here, and what is read now. */
   const read = async (
     chain: readonly EncodedImage[],
@@ -138,7 +139,7 @@ export function engineMachines(base: BaseImage): Machines {
       drop();
     },
     async restore(chain, options, how = {}) {
-      const isMuch = lackingBytes(chain) > LIMITS.aheadOfStandingBytes;
+      const isMuch = lackingBytes(chain) > LIMITS.readAtOnceBytes;
       const images = await read(chain, options.memoryBytesMax, isMuch ? how : {});
       if (images instanceof Invalid) return images;
       let last: Last | undefined;
@@ -148,11 +149,7 @@ export function engineMachines(base: BaseImage): Machines {
       try {
         const ready = takePrepared(chain, options);
         ready?.advance(named.image);
-        const machine =
-          ready ??
-          (isMuch
-            ? await restoredBySteps(base, named.image, options, how)
-            : Machine.restore(base, named.image, options));
+        const machine = ready ?? (await restoredBySteps(base, named.image, options, how));
         return machine ? new EngineMachine(machine, shared, last) : NOT_WANTED;
       } catch (error) {
         // Its memory is larger than its job allows, or than this host has left.

@@ -16,7 +16,7 @@ import { systemRandom } from "../../fabric/io/random.ts";
 import type { HomeLink, Report } from "../../fabric/kernel/executor-messages.ts";
 import { encodeAnswer } from "../../fabric/wire/calls.ts";
 
-import { type MessageOf, NOTHING_LEARNED, stayKey } from "../../fabric/wire/messages.ts";
+import { type MessageOf, NOTHING_LEARNED, type StayKey, stayKey } from "../../fabric/wire/messages.ts";
 import { limited } from "./home.kit.ts";
 
 const POSTED = encodeAnswer("print", undefined);
@@ -347,8 +347,12 @@ test("while a large process forks, which takes its worker a while, the others th
   expect(calls(key)[1]).toMatchObject({ images: [], snapshot: { chain: ahead().map(({ id }) => id) } });
 });
 
+const VARIED = "for (let i = 0, x = 1; i < kept.length; i += 16) kept[i] = x = (x * 48271) % 2147483647;";
+/** Of which 8 KiB travel. */
+const MONOTONOUS = "kept.fill(7);";
+
 /** A child of 8 MiB, as its parent's fork has it; a host that has seen nothing of it runs one that writes for ever. */
-async function largeArrives() {
+async function largeArrives(fill = VARIED) {
   const { executor: elsewhere, reports: told, turn: next } = start(engineMachines(await boot()));
   elsewhere.handle({
     type: "place",
@@ -356,7 +360,7 @@ async function largeArrives() {
     key,
     place: place(`
       const kept = new Uint8Array(8 << 20);
-      for (let i = 0, x = 1; i < kept.length; i += 16) kept[i] = x = (x * 48271) % 2147483647;
+      ${fill}
       console.log("full");
       for (;;);`),
   });
@@ -390,21 +394,29 @@ async function largeArrives() {
     }
   };
   await until(() => slices > 0);
-  executor.handle({
-    type: "place",
-    home: 1 as HomeLink,
-    key,
-    place: { ...place(""), program: undefined, snapshot, images },
-  });
-  return { ...here, outcomes, slices: () => slices, until };
+  const arrive = (key: StayKey) =>
+    executor.handle({
+      type: "place",
+      home: 1 as HomeLink,
+      key,
+      place: { ...place(""), program: undefined, snapshot, images },
+    });
+  arrive(key);
+  return { ...here, arrive, outcomes, slices: () => slices, until };
 }
 
-test("while a large process is read, which takes its worker a while, the others there run", async () => {
-  const { reports, slices, until } = await largeArrives();
-  const before = slices();
-  await until(() => reports.some((r) => r.type === "running" && r.key === key));
-  expect(slices() - before).toBeGreaterThan(5);
-});
+test.each([
+  ["whose memory is of all kinds", VARIED],
+  ["whose memory is of one kind, so that little of it travels", MONOTONOUS],
+])(
+  "while a large process is read %s, which takes its worker a while, the others there run",
+  async (_, fill) => {
+    const { reports, slices, until } = await largeArrives(fill);
+    const before = slices();
+    await until(() => reports.some((r) => r.type === "running" && r.key === key));
+    expect(slices() - before).toBeGreaterThan(5);
+  },
+);
 
 test("a large process that is being read when its host is reclaimed goes back at once, and is read no further", async () => {
   const { executor, reports, outcomes, slices, until } = await largeArrives();
@@ -428,6 +440,21 @@ test("nor is one that is dropped meanwhile", async () => {
   executor.handle({ type: "drop", key });
   await until(() => outcomes.length > 0);
   expect(outcomes).toEqual(["nobody wants it any more"]);
+});
+
+test("what is said to a large process while it is read holds as soon as it is here, and for its sibling nothing of that", async () => {
+  const { executor, arrive, reports, slices, until } = await largeArrives();
+  const sibling = stayKey({ ...stay, pid: 3 as Pid });
+  arrive(sibling);
+  const before = slices();
+  await until(() => slices() > before + 2);
+  const runs = (key: StayKey) => reports.some((r) => r.type === "running" && r.key === key);
+  expect([runs(key), runs(sibling)]).toEqual([false, false]);
+  executor.handle({ type: "pause", key, paused: true });
+  await until(() => runs(sibling));
+  expect(runs(key)).toBe(false);
+  executor.handle({ type: "pause", key, paused: false });
+  await until(() => runs(key));
 });
 
 test("one that is to leave while the images of its fork are on their way has forked before, and has them with it", async () => {
