@@ -77,6 +77,13 @@ const exchanged = (page: Page, link: number, seed: number, messages?: number) =>
     messages,
   ] as const);
 
+/**
+ * As `exchanged`, of the newest link. An attempt of Node's may break off when the other end has its link already, and
+ * be repeated.
+ */
+const exchangedLast = async (page: Page, seed: number, messages?: number) =>
+  exchanged(page, (await page.evaluate(() => window.links.count)) - 1, seed, messages);
+
 test("two browsers find each other and exchange 20 MiB and 1,000 short messages both ways, in order", async () => {
   const [a, b] = await Promise.all([open(near), open(far)]);
   await b.evaluate(() => window.links.meet("bee"));
@@ -163,21 +170,22 @@ test("a page and a Node process link up, whoever calls", async () => {
   const host = hostId(idFromRandom(systemRandom.bytes(26)));
   const rendezvous = connectRelay({ url: new URL(relay.url), host });
   try {
-    const incoming = new Promise<Mailbox>((resolve) => {
-      rendezvous.onLink = (link) => resolve(new Mailbox(link));
-    });
+    let calling: Mailbox | undefined;
+    rendezvous.onLink = (link) => {
+      calling = new Mailbox(link);
+    };
     await new Promise<void>((resolve) => {
       rendezvous.onChange = () => rendezvous.relay.state === "online" && resolve();
     });
     const page = await open(near);
     const called = new Mailbox(await rendezvous.connect(await page.evaluate(() => window.links.host)));
-    expect(await Promise.all([exchange(called, 1, MANY), exchanged(page, 0, 2, MANY)])).toMatchObject([
+    expect(await Promise.all([exchange(called, 1, MANY), exchangedLast(page, 2, MANY)])).toMatchObject([
       EXCHANGED_MANY,
       EXCHANGED_MANY,
     ]);
     await page.evaluate((host) => window.links.connect(host), host);
-    const calling = await incoming;
-    expect(await Promise.all([exchange(calling, 1), exchanged(page, 1, 2)])).toMatchObject([
+    if (!calling) throw new Error("Node has not heard of the link that the page has to it");
+    expect(await Promise.all([exchange(calling, 1), exchangedLast(page, 2)])).toMatchObject([
       EXCHANGED,
       EXCHANGED,
     ]);
@@ -218,7 +226,7 @@ test("where nothing else gets through, by the TURN server that the relay names: 
     while (rendezvous.relay.state !== "online")
       await new Promise<void>((resolve) => (rendezvous.onChange = resolve));
     const ours = new Mailbox(await rendezvous.connect(await a.evaluate(() => window.links.host)));
-    expect(await Promise.all([exchange(ours, 1), exchanged(a, 1, 2)])).toMatchObject([EXCHANGED, EXCHANGED]);
+    expect(await Promise.all([exchange(ours, 1), exchangedLast(a, 2)])).toMatchObject([EXCHANGED, EXCHANGED]);
     expect(turn.hosts).toBe(3);
   } finally {
     rendezvous.close();

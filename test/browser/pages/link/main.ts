@@ -79,6 +79,11 @@ export class LinkTest {
     while (performance.now() < end);
   }
 
+  /** How many links there have been, whoever made them. */
+  get count(): number {
+    return this.#links.length;
+  }
+
   /** Waits for the link of that number, whoever made it. */
   async exchange(number: number, seed: number, messages?: number): Promise<Exchange> {
     return exchange(await this.#link(number), seed, messages);
