@@ -171,7 +171,7 @@ class RelayRendezvous implements Rendezvous {
           fail(new BrokenOff("ENOHOST", `the connection to ${connection.peer} broke while it was made`));
       });
       connection.on("error", ({ message }) => fail(new RoostError("ENOHOST", message)));
-      connection.on("close", () => fail(new RoostError("ENOHOST", `${connection.peer} hung up`)));
+      connection.on("close", () => fail(new BrokenOff("ENOHOST", `${connection.peer} hung up`)));
       const early: unknown[] = []; // a fast peer's first words can be here before `open`
       const listen = (frame: unknown) => early.push(frame);
       connection.on("data", listen);

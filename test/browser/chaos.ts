@@ -242,7 +242,7 @@ export class Chaos {
       try {
         return await act();
       } catch (error) {
-        if (!this.#restarting && !String(error).includes("ERR_CONNECTION")) throw error;
+        if (!this.#restarting && !/ERR_(CONNECTION|EMPTY_RESPONSE)/.test(String(error))) throw error;
         await pause(RETRY_MS);
       }
   }

@@ -34,9 +34,17 @@ function hoursThatEndSoon(): string {
   return `${time(Date.now())}-${time(Date.now() + 20_000 + MINUTE_MS)}`;
 }
 
-/** A donor, and what it has told so far. */
+/** A donor, whatever else this machine does (other tests), and what it has told so far. */
 function donor(...options: string[]) {
-  const { child, said, outcome } = start(["donate", ...at, "--workers", "1", "--json", ...options]);
+  const { child, said, outcome } = start([
+    "donate",
+    ...at,
+    "--always",
+    "--workers",
+    "1",
+    "--json",
+    ...options,
+  ]);
   donors.push(child);
   const told = () =>
     said.stdout
