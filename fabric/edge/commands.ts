@@ -1,9 +1,10 @@
 /** `roost run`: from the words of the command to a launch. */
 import { readFile } from "node:fs/promises";
 import { RoostError } from "../base/errors.ts";
-import type { JobId } from "../base/ids.ts";
+import { idFromRandom, type JobId, jobId } from "../base/ids.ts";
 import { readKeptJob } from "../host/job-keeper.ts";
-import { decodeCheckpoint } from "../host/saved-job.ts";
+import { asAnotherJob, decodeCheckpoint } from "../host/saved-job.ts";
+import { systemRandom } from "../io/random.ts";
 import { bundleProgram } from "./bundle.ts";
 import { err } from "./colors.ts";
 import { asHome, detach } from "./detach.ts";
@@ -84,7 +85,10 @@ async function whatToRun(
   { restore, kept }: RunCommand,
 ): Promise<Pick<Launch, "program" | "atRest">> {
   if (file !== undefined) return { program: await bundleProgram(file) };
-  if (restore !== undefined) return { atRest: decodeCheckpoint(await readCheckpoint(restore)) };
+  if (restore !== undefined) {
+    const saved = decodeCheckpoint(await readCheckpoint(restore));
+    return { atRest: asAnotherJob(saved, jobId(idFromRandom(systemRandom.bytes(26)))) };
+  }
   const atRest = await readKeptJob(keptJobsStore(), kept as JobId);
   if (!atRest) throw new RoostError("ESRCH", `no job ${kept} is kept on this machine`);
   return { atRest };

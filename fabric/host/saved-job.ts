@@ -19,7 +19,7 @@ import {
   varint,
 } from "../base/codec.ts";
 import { RoostError } from "../base/errors.ts";
-import type { BaseId, ImageId, Pid } from "../base/ids.ts";
+import type { BaseId, ImageId, JobId, Pid } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import { savedFiles } from "../home/files.ts";
 import { savedHome } from "../home/saved.ts";
@@ -91,6 +91,15 @@ export function decodeCheckpoint(bytes: Uint8Array): JobAtRest {
     images: new Map(images.map(({ id, bytes }) => [id, bytes])),
     contents: new Map(contents.map(({ revision, bytes }) => [revision, bytes])),
   };
+}
+
+/**
+ * The same as another job, which may go on beside the one it was saved of. An id is what hosts know a job by and what files
+ * on its home's machine are called, so it is never for a stranger's file to choose.
+ */
+export function asAnotherJob({ job, ...parts }: JobAtRest, id: JobId): JobAtRest {
+  const { home } = job;
+  return { ...parts, job: { ...job, home: { ...home, spec: { ...home.spec, id } } } };
 }
 
 function read<T>(codec: Codec<T>, bytes: Uint8Array): T {

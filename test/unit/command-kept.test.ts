@@ -57,6 +57,24 @@ describe("a job that outlives its home", () => {
     expect(readFileSync(file("log"), "utf8")).toBe("0\n1\n2\n3\n4\n5\n3\n4\n5\n");
   });
 
+  test("what goes on from a checkpoint is a job of its own, beside the one that it was taken of", async () => {
+    const { file, json, program, report, roost } = place("kept-beside");
+    program("count.js", counting);
+    const { job } = await json(["run", "count.js", "--detach", "--local=2"]);
+    await eventually(async () => (await report(job)).processes.length).toBe(2);
+    await json(["checkpoint", job, "at.roost"]);
+    const { job: another } = await json(["run", "--restore", "at.roost", "--detach", "--local"]);
+    expect(another).not.toBe(job);
+    await roost(["kill", another, "--signal", "KILL"]);
+    await eventually(async () => (await report(another)).endedMs).toBeDefined();
+    expect((await report(job)).endedMs).toBeUndefined();
+    writeFileSync(file("go"), "");
+    expect(await roost(["attach", job])).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/6\nchild 6\n$/),
+    });
+  });
+
   test("a detached home that is killed: the job goes on in another, and has done everything once", async () => {
     const { file, json, program, roost } = place("kept-home");
     program("count.js", counting);
