@@ -63,6 +63,8 @@ export const LIMITS = {
   logEntries: 20_000,
   /** A host that has let the log grow to this many times that, without the image asked for, does not mean to send one. */
   logPatience: 16,
+  /** Of a kept job's output, so much is written with the job each time; what is older, once. */
+  outputPartBytes: 64 * KIB,
   /** Ended processes that a job remembers, for its author to see. */
   endedKept: 1_000,
   /** Stays on hosts that a process remembers: one that moves at every poll has thousands a minute. */

@@ -102,8 +102,9 @@ export interface RunOptions {
   readonly durable?: boolean;
   readonly onEvent?: (event: JobEvent, atMs: number) => void;
   /**
-   * Keeps the job there while it runs, so that `revive` can go on with it when this home has ended. A job whose files are
-   * on a disk that outlives the home changes none of them before what led to it is kept.
+   * Keeps the job there while it runs, so that `revive` can go on with it when this home has ended. A `durable` job whose files
+   * are on a disk that outlives the home changes none of them before what led to it is kept; without, what it changed in its last
+   * moments may be done again.
    */
   readonly keepIn?: Store;
 }

@@ -1,13 +1,15 @@
 /**
  * Keeps a job in a store while it runs, so that it goes on after its home's end. What is written is one moment of the job:
- * the images and file contents it refers to first (they have names of their own and never change), then the job in one
+ * the images, file contents and output it refers to first (they have names of their own and never change), then the job in one
  * piece; then what it no longer refers to is deleted. A home that dies in between leaves the moment before.
  */
 import { RoostError } from "../base/errors.ts";
 import { type ImageId, imageId, type JobId } from "../base/ids.ts";
 import type { Clock, Store } from "../base/ports.ts";
 import { Job, type JobOptions } from "./job.ts";
-import { decodeSavedJob, encodeSavedJob, type JobAtRest } from "./saved-job.ts";
+import { KeptOutput, type OutputPart, within } from "./kept-output.ts";
+import type { Output } from "./output-log.ts";
+import { decodeOutput, decodeSavedJob, encodeOutput, encodeSavedJob, type JobAtRest } from "./saved-job.ts";
 
 /** Between two moments that are kept, unless somebody waits for one. */
 const EVERY_MS = 250;
@@ -24,6 +26,7 @@ const prefix = (job: JobId) => `job/${job}/`;
 const bodyOf = (job: JobId) => `${prefix(job)}body`;
 const imageOf = (job: JobId, image: ImageId) => `${prefix(job)}image/${image}`;
 const contentOf = (job: JobId, revision: number) => `${prefix(job)}content/${revision}`;
+const outputOf = (job: JobId, { begin, end }: OutputPart) => `${prefix(job)}output/${begin}-${end}`;
 
 /**
  * A job that is kept in the store until it ends. It is to be given no host before it was `kept` once: what the store has is then
@@ -50,8 +53,9 @@ export class JobKeeper {
   readonly #job: Job;
   readonly #clock: Clock;
   readonly #log: (sentence: string) => void;
-  /** Keys of images and contents that the store has. */
+  /** Keys of images, contents and output that the store has. */
   #kept = new Set<string>();
+  readonly #output = new KeptOutput();
   /** From a plan to keep it until that is done. */
   #planned = false;
   /** Whether the job has gone on since it was kept last. */
@@ -117,8 +121,13 @@ export class JobKeeper {
     const { job, images, contents } = this.#job.atRest();
     const { id } = this.#job;
     // All of one moment, before anything is waited for.
-    const body = encodeSavedJob(job);
+    const { parts: outputParts, last } = this.#output.cut(job.output);
+    const body = encodeSavedJob({ ...job, output: [...last] }, outputParts);
     const parts = new Map<string, Uint8Array>();
+    for (const part of outputParts) {
+      const key = outputOf(id, part);
+      parts.set(key, this.#kept.has(key) ? NOT_AGAIN : encodeOutput(within(job.output, part)));
+    }
     for (const [image, bytes] of images) parts.set(imageOf(id, image), bytes);
     for (const [revision, bytes] of contents) {
       const key = contentOf(id, revision);
@@ -143,6 +152,9 @@ export class JobKeeper {
     await forgetJob(this.#store, this.#job.id);
   }
 }
+
+/** For what the store has. */
+const NOT_AGAIN = new Uint8Array(0);
 
 type Entry = readonly [key: string, value: Uint8Array];
 
@@ -178,7 +190,7 @@ export async function keptJobs(store: Store): Promise<JobId[]> {
 export async function readKeptJob(store: Store, id: JobId): Promise<JobAtRest | undefined> {
   const body = await store.get<Uint8Array>(bodyOf(id));
   if (!body) return undefined;
-  const job = decodeSavedJob(body);
+  const { job, outputParts } = decodeSavedJob(body);
   const part = async (key: string) => {
     const bytes = await store.get<Uint8Array>(key);
     if (!bytes) throw new RoostError("EIO", `a part of the kept job is missing (${key}); it cannot go on`);
@@ -193,5 +205,7 @@ export async function readKeptJob(store: Store, id: JobId): Promise<JobAtRest | 
   const contents = new Map<number, Uint8Array>();
   for (const { path, revision } of job.disk ?? [])
     if (!path.endsWith("/")) contents.set(revision, await part(contentOf(id, revision)));
-  return { job, images, contents };
+  const output: Output[][] = [];
+  for (const range of outputParts) output.push(decodeOutput(await part(outputOf(id, range))));
+  return { job: { ...job, output: [...output.flat(), ...job.output] }, images, contents };
 }

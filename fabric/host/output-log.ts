@@ -15,9 +15,13 @@ export interface Output {
 
 /** What is kept unless somebody asks for more. */
 const KEPT_BYTES = 1 << 20;
+/** Entries are kept as long as there is one for so many bytes of that: each takes about as much besides its data. */
+const ENTRY_BYTES = 256;
+const ENTRIES_LEAST = 1_000;
 
 export class OutputLog {
   readonly #keptBytes: number;
+  readonly #keptEntries: number;
   #entries: Output[] = [];
   /** The oldest entry that is still kept; those before it are let go of now and then. */
   #first = 0;
@@ -27,6 +31,7 @@ export class OutputLog {
 
   constructor(keptBytes = KEPT_BYTES) {
     this.#keptBytes = keptBytes;
+    this.#keptEntries = Math.max(ENTRIES_LEAST, keptBytes / ENTRY_BYTES);
   }
 
   /** Bytes written so far. */
@@ -40,13 +45,17 @@ export class OutputLog {
     this.#entries.push({ position: this.#end, pid, fd, data: data.slice(), atMs });
     this.#end += data.length;
     this.#keptNow += data.length;
-    while (this.#keptNow > this.#keptBytes && this.#first < this.#entries.length - 1)
+    while (this.#isTooMuch && this.#first < this.#entries.length - 1)
       this.#keptNow -= this.#entries[this.#first++]?.data.length ?? 0;
     if (this.#first > this.#entries.length / 2) {
       this.#entries = this.#entries.slice(this.#first);
       this.#first = 0;
     }
     for (const listener of this.#listeners) listener();
+  }
+
+  get #isTooMuch(): boolean {
+    return this.#keptNow > this.#keptBytes || this.#entries.length - this.#first > this.#keptEntries;
   }
 
   /** The first thing kept that was written at `position` or later: later, where the log has forgotten. */

@@ -23,13 +23,20 @@ import type { BaseId, ImageId, JobId, Pid } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import { savedFiles } from "../home/files.ts";
 import { savedHome } from "../home/saved.ts";
+import type { OutputPart } from "./kept-output.ts";
+import type { Output } from "./output-log.ts";
 
 const MAGIC = "roost job";
 /** Raised whenever the form changes. */
-const VERSION = 3;
+const VERSION = 4;
 const MANY = 1 << 24;
 
 const label = struct({ magic: text(16), version: varint });
+
+const output: Codec<Output[]> = list(
+  struct({ position: varint, pid: branded<Pid>(varint), fd: varint, data: bytes(2 ** 32), atMs: f64 }),
+  MANY,
+);
 
 const savedJob = struct({
   base: branded<BaseId>(text(64)),
@@ -39,10 +46,7 @@ const savedJob = struct({
   files: savedFiles,
   /** What its files in memory are, by revision. Undefined: its files are not here. */
   disk: optional(list(struct({ path: text(LIMITS.pathBytes + 1), revision: varint }), MANY)),
-  output: list(
-    struct({ position: varint, pid: branded<Pid>(varint), fd: varint, data: bytes(2 ** 32), atMs: f64 }),
-    MANY,
-  ),
+  output,
   /** Lines of input that nobody has asked for yet. */
   lines: list(text(LIMITS.dataBytes), MANY),
   /** No more of them will come. */
@@ -53,7 +57,11 @@ export type SavedJob = Carried<typeof savedJob>;
 const contents = list(struct({ revision: varint, bytes: bytes(2 ** 32) }), MANY);
 const images = list(struct({ id: branded<ImageId>(text(64)), bytes: bytes(LIMITS.messageBytes) }), MANY);
 
-const body = struct({ label, job: savedJob });
+const body = struct({
+  label,
+  outputParts: list(struct({ begin: varint, end: varint }), MANY),
+  job: savedJob,
+});
 const whole = struct({ label, job: savedJob, images, contents });
 
 const LABEL = { magic: MAGIC, version: VERSION };
@@ -66,8 +74,11 @@ export interface JobAtRest {
   readonly contents: ReadonlyMap<number, Uint8Array>;
 }
 
-/** The job alone. */
-export const encodeSavedJob = (job: SavedJob): Uint8Array => encode(body, { label: LABEL, job });
+/** The job alone, with the last of its output; `outputParts` says where the rest is. */
+export const encodeSavedJob = (job: SavedJob, outputParts: readonly OutputPart[]): Uint8Array =>
+  encode(body, { label: LABEL, outputParts: [...outputParts], job });
+
+export const encodeOutput = (entries: readonly Output[]): Uint8Array => encode(output, [...entries]);
 
 export function encodeCheckpoint({ job, images, contents }: JobAtRest): Uint8Array {
   return encode(whole, {
@@ -79,8 +90,16 @@ export function encodeCheckpoint({ job, images, contents }: JobAtRest): Uint8Arr
 }
 
 /** Throws RoostError that says what is wrong with the bytes. */
-export function decodeSavedJob(bytes: Uint8Array): SavedJob {
-  return read(body, bytes).job;
+export function decodeSavedJob(bytes: Uint8Array): { job: SavedJob; outputParts: OutputPart[] } {
+  return read(body, bytes);
+}
+
+/** Throws RoostError where the bytes are damaged. */
+export function decodeOutput(bytes: Uint8Array): Output[] {
+  const read = decode(output, bytes);
+  if (read instanceof Invalid)
+    throw new RoostError("EINVAL", `output that was kept is damaged: ${read.reason}`);
+  return read;
 }
 
 /** Throws RoostError that says what is wrong with the bytes. */

@@ -89,7 +89,11 @@ export function workerCrashes(world: World): Weather["troubles"] {
 type Knobs = { -readonly [N in keyof typeof LIMITS]?: number };
 
 /** With so many hosts dying, a process must not be given up for it. And a call takes a hundred times as long here as on a machine. */
-const ALWAYS: Knobs = { hostsLostPerProcess: Number.POSITIVE_INFINITY, handedMs: 2_000 };
+const ALWAYS: Knobs = {
+  hostsLostPerProcess: Number.POSITIVE_INFINITY,
+  handedMs: 2_000,
+  outputPartBytes: 50,
+};
 
 const KNOBS: Record<string, (world: World) => Knobs> = {
   "short chains": (world) => ({ imageChain: world.whole(2, 5) }),

@@ -1,11 +1,12 @@
 /** Keeping a job in a store that does not take it: said once, and tried less and less often. */
 import { expect, test } from "vitest";
-import { baseId, imageId } from "../../fabric/base/ids.ts";
+import { baseId, imageId, pid } from "../../fabric/base/ids.ts";
 import type { Store } from "../../fabric/base/ports.ts";
 import { Files } from "../../fabric/home/files.ts";
 import { saveHome } from "../../fabric/home/saved.ts";
 import type { Job } from "../../fabric/host/job.ts";
-import { JobKeeper } from "../../fabric/host/job-keeper.ts";
+import { JobKeeper, readKeptJob } from "../../fabric/host/job-keeper.ts";
+import { type Output, OutputLog } from "../../fabric/host/output-log.ts";
 
 import { MemoryDisk } from "../../fabric/io/memory-disk.ts";
 import { JOB, launched } from "./home.kit.ts";
@@ -39,14 +40,14 @@ class Time {
 }
 
 /** A job as it would be written down, with so many images of a byte. */
-const jobAtRest = (images: number): ReturnType<Job["atRest"]> => ({
+const jobAtRest = (images: number, output: readonly Output[] = []): ReturnType<Job["atRest"]> => ({
   job: {
     ...{
       base: baseId("base"),
       startedMs: 0,
       savedMs: 0,
       disk: undefined,
-      output: [],
+      output: [...output],
       lines: [],
       linesEnded: false,
     },
@@ -112,6 +113,46 @@ test("what is new is written in one go, the job itself last; what it no longer h
   images = 1;
   await keeper.keep();
   expect(wishes).toEqual(["image,image,image,body", "body", "without 2"]);
+});
+
+test("what a job has written is kept once, however often the job is, and is all there again", async () => {
+  const values = new Map<string, Uint8Array>();
+  let writtenBytes = 0;
+  const store: Store = {
+    ...asked().store,
+    get: async <T>(key: string) => values.get(key) as T,
+    setAll: async (entries) => {
+      for (const [key, value] of entries) {
+        values.set(key, value as Uint8Array);
+        writtenBytes += (value as Uint8Array).length;
+      }
+    },
+    deleteAll: async (keys) => {
+      for (const key of keys) values.delete(key);
+    },
+  };
+  const log = new OutputLog(1 << 20);
+  const line = new Uint8Array(1_000).fill(46);
+  const job = { id: JOB, ended: new Promise(() => {}), atRest: () => jobAtRest(0, log.kept) };
+  const keeper = new JobKeeper(store, job as unknown as Job, new Time().clock, () => {});
+  for (let n = 0; n < 2_000; n++) {
+    log.add(pid(1), 1, line, n);
+    if (n % 20 === 0) await keeper.keep();
+  }
+  await keeper.keep();
+  expect(writtenBytes / log.end).toBeLessThan(4); // the last of it with the job, and all of it in parts
+  const again = new OutputLog(1 << 20);
+  again.revive((await readKeptJob(store, JOB))?.job.output ?? []);
+  expect(again.kept).toEqual(log.kept);
+  expect(again.end).toBe(log.end);
+  expect(values.size).toBeLessThan(25); // what the log has forgotten, the store has too
+});
+
+test("a job that writes a letter at a time does not fill its home's memory with them", () => {
+  const log = new OutputLog(1 << 20);
+  for (let n = 0; n < 100_000; n++) log.add(pid(1), 1, Uint8Array.of(46), n);
+  expect(log.kept.length).toBeLessThan(10_000);
+  expect(log.kept.at(-1)).toMatchObject({ position: 99_999 });
 });
 
 test("while a process is between two hosts keeping waits, but not for long", async () => {
