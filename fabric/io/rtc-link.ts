@@ -117,7 +117,10 @@ class RtcLink implements Link {
     });
     this.#tickLater();
     if (calls) this.#give(ask());
-    for (const frame of early) this.#take(frame);
+    // Not before the caller has the link: it is told that the other side has been heard.
+    queueMicrotask(() => {
+      for (const frame of early) this.#take(frame);
+    });
   }
 
   get onMessage(): (message: Uint8Array) => void {

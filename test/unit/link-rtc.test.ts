@@ -2,6 +2,7 @@
 
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { must } from "../../fabric/base/errors.ts";
 import { hostId, idFromRandom } from "../../fabric/base/ids.ts";
 import type { Link } from "../../fabric/base/ports.ts";
 import { bindingOf, whenDescribed } from "../../fabric/io/binding.ts";
@@ -182,7 +183,7 @@ test("a relay out of reach: connecting, with a reason; new links fail with a sen
 });
 
 /** A link whose other end is a bare data channel in the hands of the test; `calls`: the link's side made the channel. */
-async function linkToStranger(calls = true) {
+async function linkToStranger(calls = true, early: readonly ArrayBuffer[] = []) {
   const [a, b] = [new RTCPeerConnection({ iceServers: [] }), new RTCPeerConnection({ iceServers: [] })];
   a.onicecandidate = ({ candidate }) => candidate && b.addIceCandidate(candidate);
   b.onicecandidate = ({ candidate }) => candidate && a.addIceCandidate(candidate);
@@ -199,20 +200,34 @@ async function linkToStranger(calls = true) {
   let letGo = () => {};
   const released = new Promise<void>((resolve) => (letGo = resolve));
   const theirs = await stranger;
-  const link = rtcLink({
+  const heard: Link[] = [];
+  const link: Link = rtcLink({
     channel: calls ? channel : theirs,
     connection: calls ? a : b,
     binding: { ours: "", theirs: "" },
     calls,
+    early,
     clock: systemClock,
+    onHeard: () => heard.push(link),
     release: () => {
       a.close();
       b.close();
       letGo();
     },
   });
-  return { link, stranger: calls ? theirs : channel, released };
+  return { link, stranger: calls ? theirs : channel, heard, released };
 }
+
+test("what the other side has said before the channel was open is heard when its maker has the link", async () => {
+  const [message] = framesOf(new TextEncoder().encode("hello"));
+  const early = [ask(), must(message, "frame")].map((frame) => Uint8Array.from(frame).buffer);
+  const { link, heard, stranger, released } = await linkToStranger(false, early);
+  expect(new TextDecoder().decode(await received(link))).toBe("hello");
+  expect(heard).toEqual([link]);
+  link.close("enough");
+  stranger.close();
+  await released;
+});
 
 test.each([
   ["a frame of no kind", new Uint8Array([99]), /it sent a frame of kind 99/],
