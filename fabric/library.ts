@@ -87,6 +87,7 @@ export async function joinWith(
 /** `hosts` hosts in this very process, without any network: for tests, and for machines with many processors. */
 export function localWith(surroundings: Surroundings, hosts: number, options: JoinOptions = {}): Roost {
   const { log = () => {}, workers = 1, signal } = options;
+  signal?.throwIfAborted();
   const [home, ...others] = Array.from({ length: Math.max(1, hosts) }, (_, n) => {
     const name = `${options.name ?? "host"} ${n + 1}`;
     return new Fabric(surroundings.environment({ name, log, rendezvous: undefined }), { workers });
@@ -163,7 +164,8 @@ export class Roost implements AsyncDisposable {
   readonly #surroundings: Surroundings;
   readonly #running = new Set<Job>();
   #steward: Steward | undefined;
-  #left = false;
+  #stopDonating = () => {};
+  #leaving: Promise<void> | undefined;
 
   constructor(fabric: Fabric, others: readonly Fabric[], surroundings: Surroundings) {
     this.fabric = fabric;
@@ -204,14 +206,15 @@ export class Roost implements AsyncDisposable {
     });
     this.#running.add(job);
     job.ended.then(() => this.#running.delete(job));
-    if (this.#left) await this.#end();
+    if (this.#leaving) await this.#end();
     this.#mustBeHere();
     for (const other of this.#others) await this.fabric.lend(job, other);
     return new LaunchedJob(job, this.fabric, events);
   }
 
   #mustBeHere(): void {
-    if (this.#left) throw new RoostError("EINVAL", "this participant has left; join again to launch jobs");
+    if (this.#leaving)
+      throw new RoostError("EINVAL", "this participant has left; join again to launch jobs, or to donate");
   }
 
   /** Takes others' work, under these settings; what is not said is as `defaultOwnerSettings` has it. */
@@ -219,7 +222,8 @@ export class Roost implements AsyncDisposable {
     settings: Partial<OwnerSettings> = {},
     onReceipt: (receipt: Receipt, reason: string) => void = () => {},
   ): Steward {
-    this.#steward?.close();
+    this.#mustBeHere();
+    this.#stopDonating();
     const steward = new Steward({
       fabric: this.fabric,
       sensors: this.#surroundings.sensors(),
@@ -230,7 +234,11 @@ export class Roost implements AsyncDisposable {
       onTrouble: () => {},
     });
     this.#steward = steward;
-    this.fabric.onChange(() => steward.noticed());
+    const stop = this.fabric.onChange(() => steward.noticed());
+    this.#stopDonating = () => {
+      stop();
+      steward.close();
+    };
     steward.donate();
     return steward;
   }
@@ -251,12 +259,15 @@ export class Roost implements AsyncDisposable {
   }
 
   /** Sends guests away and leaves the relay. Jobs that were launched here end, as if by `kill -9`. */
-  async close(): Promise<void> {
-    if (this.#left) return;
-    this.#left = true;
+  close(): Promise<void> {
+    this.#leaving ??= Promise.resolve().then(() => this.#leave()); // whom it tells of an end may close it, too
+    return this.#leaving;
+  }
+
+  async #leave(): Promise<void> {
     for (const job of this.#running) job.kill(FIRST_PID, "SIGKILL");
     await this.#steward?.reclaim().catch(() => {});
-    this.#steward?.close();
+    this.#stopDonating();
     await this.#end();
     this.#surroundings.close();
   }

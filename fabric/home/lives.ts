@@ -176,6 +176,7 @@ export function end(state: HomeState, p: Process, how: End, out: Out, nowMs: num
     const rest = { status: 1, signal: "SIGKILL" as const, value: new Uint8Array() };
     for (const other of state.processes.values()) end(state, other, rest, out, nowMs);
     state.ended = true;
+    letGo(state);
     out({ type: "end", end: how });
     return;
   }
@@ -187,6 +188,15 @@ export function end(state: HomeState, p: Process, how: End, out: Out, nowMs: num
     const q = state.processes.get(id);
     if (q?.pending?.for === "wait") settleWait(state, q, q.pending.call, q.pending.child, out, nowMs);
   }
+}
+
+/** Of a job that is over, only what is to be seen of its processes stays. */
+function letGo(state: HomeState): void {
+  const { processes, images, groups, space, cache } = state;
+  for (const { mailbox, undelivered } of processes.values()) mailbox.length = undelivered.length = 0;
+  space.tuples.length = space.bytes = 0;
+  cache.bytes = 0;
+  for (const kept of [images, groups, cache.entries, cache.current]) kept.clear();
 }
 
 /** Answers a wait, if one of its children has ended or there is none to wait for. Says whether it did. */

@@ -134,6 +134,9 @@ const RETRY_MS = { first: 2_000, most: 60_000 };
 
 const READERS_LOOK_MS = 20;
 
+/** Jobs that have ended and are still seen in `Fabric.view`, the latest. */
+const ENDED_JOBS_MAX = 100;
+
 /** A participant without the conveniences of `Roost`: its jobs, its links, its workers. */
 export class Fabric {
   readonly id: HostId;
@@ -185,8 +188,10 @@ export class Fabric {
     return () => this.#listeners.delete(listener);
   }
 
-  get view(): FabricView {
-    const off: DonorView = {
+  /** As in `view`, of which the rest is much where there have been many jobs. */
+  get donor(): DonorView {
+    if (this.#daemon) return viewOfDonor(this.#daemon, this.#workers, this.#env.clock.monotonic());
+    return {
       state: this.#starting ? "starting" : "off",
       reason: this.#starting ? "the engine is starting" : "not donating",
       workers: this.#workers,
@@ -195,15 +200,23 @@ export class Fabric {
       given: { hosted: 0, cpuMs: 0 },
       receipts: [],
     };
+  }
+
+  /** As in `view`. */
+  get traffic(): Readonly<Traffic> {
+    return { ...this.#traffic };
+  }
+
+  get view(): FabricView {
     const directory = this.#peers();
     return {
       self: { id: this.id, name: this.name },
       relay: this.#rendezvous?.relay ?? { state: "none" },
-      donor: this.#daemon ? viewOfDonor(this.#daemon, this.#workers, this.#env.clock.monotonic()) : off,
+      donor: this.donor,
       directory,
       strangers: (this.#rendezvous?.hosts.length ?? 0) - directory.length,
       jobs: this.#jobs.map(viewOfJob),
-      traffic: { ...this.#traffic },
+      traffic: this.traffic,
     };
   }
 
@@ -376,6 +389,7 @@ export class Fabric {
       : { job: new Job(jobOptions), kept: Promise.resolve() };
     await kept.catch((error) => log(`the job cannot be kept: ${String(error)}`));
     this.#jobs.push(job);
+    this.#forgetOldest();
     this.#secrets.set(job, idFromRandom(random.bytes(26)));
     const [ours, theirs] = linkPair();
     daemon.serve(theirs, true);
@@ -386,8 +400,20 @@ export class Fabric {
     const abort = () => job.kill(FIRST_PID, "SIGKILL");
     if (signal?.aborted) abort();
     signal?.addEventListener("abort", abort);
-    job.ended.then(() => signal?.removeEventListener("abort", abort));
+    job.ended.then(() => {
+      signal?.removeEventListener("abort", abort);
+      for (const key of this.#connecting.keys()) if (key.startsWith(job.id)) this.#connecting.delete(key);
+    });
     return job;
+  }
+
+  /** Those who launch job after job are not to carry all of them along. */
+  #forgetOldest(): void {
+    const ended = this.#jobs.filter(({ endedMs }) => endedMs !== undefined);
+    for (const job of ended.slice(0, Math.max(0, ended.length - ENDED_JOBS_MAX))) {
+      this.#jobs.splice(this.#jobs.indexOf(job), 1);
+      this.#secrets.delete(job);
+    }
   }
 
   /** Where a job of this participant can be steered from elsewhere: `HOST.SECRET`, to be kept as a password is. */
@@ -481,6 +507,7 @@ export class Fabric {
         this.#connecting.set(key, { notBeforeMs: Number.POSITIVE_INFINITY, waitMs });
         /** `known`: who was greeted. */
         const again = (known?: HostId) => {
+          if (job.endedMs !== undefined) return void this.#connecting.delete(key);
           const restMs = known ? RETRY_MS.first : waitMs;
           this.#connecting.set(key, {
             notBeforeMs: this.#env.clock.monotonic() + restMs,

@@ -150,6 +150,10 @@ export class Job {
       link,
       this.#options.self,
       (peer) => {
+        if (this.endedMs !== undefined) {
+          link.close("the job is over");
+          return { onMessage: () => {}, onEnd: () => onEnd(undefined) };
+        }
         // Whoever is linked already cannot be pushed aside by somebody who only says that he is the same.
         if (this.#links.has(peer.id)) {
           link.close("a host of this id is linked to this job already");

@@ -55,6 +55,7 @@ export class Steward {
   #starting = false;
   /** While guests leave nothing else is decided upon. */
   #leaving = false;
+  #closed = false;
 
   constructor(options: StewardOptions) {
     this.#options = options;
@@ -118,11 +119,12 @@ export class Steward {
 
   /** The fabric is different: guests came or went. */
   noticed(): void {
-    const { guests } = this.#read();
-    if (guests !== this.#readings.guests) this.#look();
+    if (this.#guests().length !== this.#readings.guests) this.#look();
   }
 
+  /** What is here stays as it is; nothing more is done about it. */
   close(): void {
+    this.#closed = true;
     this.#cancelLook();
     this.#options.sensors.close();
   }
@@ -148,10 +150,14 @@ export class Steward {
     });
   }
 
+  #guests() {
+    return this.#fabric.donor.guests.filter((guest) => !guest.own && !guest.leaving);
+  }
+
   #read(): Readings {
     const { sensors, trafficToday } = this.#options;
-    const { donor, traffic } = this.#fabric.view;
-    const guests = donor.guests.filter((guest) => !guest.own && !guest.leaving);
+    const { traffic } = this.#fabric;
+    const guests = this.#guests();
     return {
       ...sensors.read(),
       guests: guests.length,
@@ -162,6 +168,7 @@ export class Steward {
   }
 
   #look(): void {
+    if (this.#closed) return;
     const readings = this.#read();
     const nowMs = this.#now();
     const decideWith = (budget: number) =>
@@ -185,11 +192,10 @@ export class Steward {
   }
 
   #carryOut(decision: Decision): void {
-    if (this.#leaving) return;
-    const { donor } = this.#fabric.view;
+    const { donor } = this.#fabric;
+    if (this.#leaving || donor.state === "leaving") return;
     if (decision.guests === "leave") {
-      const here = donor.guests.some((guest) => !guest.own && !guest.leaving);
-      if (here) void this.#sendAway(decision.reason).catch(this.#options.onTrouble);
+      if (this.#guests().length > 0) void this.#sendAway(decision.reason).catch(this.#options.onTrouble);
       else if (donor.reason !== decision.reason) this.#fabric.refrain(decision.reason);
       return;
     }
@@ -214,7 +220,8 @@ export class Steward {
       })
       .finally(() => {
         this.#starting = false;
-        this.#look();
+        // Not where it came to nothing, since others' guests are leaving: that is looked at again before long.
+        if (this.#wish.kind === "off" || this.#fabric.donor.state === "donating") this.#look();
       });
   }
 

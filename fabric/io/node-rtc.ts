@@ -2,8 +2,13 @@
  * WebRTC and WebSocket for Node, under the names that browsers have, so that `connectRelay` works there unchanged.
  * Nothing is loaded until it is asked for: the binary module keeps threads of its own.
  */
-/** Returns what ends WebRTC in this process; without that, Node does not exit by itself. */
+/** Who has asked for it and is not done: it is the whole process's. */
+const users = new Set<object>();
+
+/** Returns what says that one is done. When all are, WebRTC ends in this process; without that, Node does not exit by itself. */
 export async function installNodeRtc(): Promise<() => void> {
+  const user = {};
+  users.add(user);
   const [native, rtc, { WebSocket }] = await Promise.all([
     import("node-datachannel"),
     import("node-datachannel/polyfill"),
@@ -35,5 +40,7 @@ export async function installNodeRtc(): Promise<() => void> {
     RTCIceCandidate,
   };
   Object.assign(globalThis, globals);
-  return () => native.cleanup();
+  return () => {
+    if (users.delete(user) && users.size === 0) native.cleanup();
+  };
 }

@@ -135,7 +135,7 @@ test("a Node program and a built page use the library, and each other", async ()
       "SIGKILL",
       "1",
       "SIGKILL",
-      "EINVAL: this participant has left; join again to launch jobs",
+      "EINVAL: this participant has left; join again to launch jobs, or to donate",
       "",
     ].join("\n"),
     stderr: "",

@@ -157,6 +157,16 @@ test("a large message that gives way is overtaken by all that is sent after it, 
   expect(Buffer.compare(arrived[3] as Uint8Array, large)).toBe(0);
 });
 
+test("when one participant of a program is done with WebRTC, the others go on", async () => {
+  const { ours, theirs } = await linked();
+  const done = await installNodeRtc();
+  done();
+  done();
+  const message = received(theirs);
+  ours.send(new TextEncoder().encode("still here"));
+  expect(new TextDecoder().decode(await message)).toBe("still here");
+});
+
 test("a host that leaves says goodbye on its links and vanishes from the directory", async () => {
   const { a, b, ours } = await linked();
   b.rendezvous.announce({ host: b.id, name: "bee", platform: "Node", taking: true, group: "" });

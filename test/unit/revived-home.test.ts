@@ -1,12 +1,14 @@
 /** What a home that goes on from what was kept holds to, so that nothing of the one before it is taken for its own. */
 import { expect, test } from "vitest";
 import { Invalid } from "../../fabric/base/codec.ts";
-import { baseId, hostId } from "../../fabric/base/ids.ts";
+import { baseId, hostId, pid } from "../../fabric/base/ids.ts";
 import { reviveHome, saveHome } from "../../fabric/home/saved.ts";
+import { greet } from "../../fabric/host/greeting.ts";
 import { Job } from "../../fabric/host/job.ts";
 import { decodeCheckpoint, encodeCheckpoint, type JobAtRest } from "../../fabric/host/saved-job.ts";
 import { systemClock } from "../../fabric/io/clock.ts";
 import { MemoryDisk } from "../../fabric/io/memory-disk.ts";
+import { linkPair } from "../../fabric/io/memory-link.ts";
 import { Bench, launched } from "./home.kit.ts";
 
 test("a process that is born later has an epoch above all that the home before gave to its pid", () => {
@@ -41,6 +43,20 @@ test("lines of input that nobody has read are there, and so is their end", async
   const { input } = jobOf(decodeCheckpoint(encodeCheckpoint(before.atRest())));
   expect(await input?.readLine()).toBe("one");
   expect(await input?.readLine()).toBeUndefined();
+});
+
+test("a host whose link comes about when the job is over is sent away", async () => {
+  const job = jobOf();
+  job.kill(pid(1), "SIGKILL");
+  await job.ended;
+  const [ours, theirs] = linkPair();
+  const reason = new Promise((resolve) => {
+    const host = { id: hostId("host"), name: "host", platform: "", base: baseId("base") };
+    const stays = { onMessage: () => {}, onEnd: resolve };
+    greet(theirs, host, () => stays, { clock: systemClock, log: resolve });
+  });
+  job.addHost(ours, false);
+  expect(await reason).toBe("the job is over");
 });
 
 test("files in memory keep their revisions, and none is given again", () => {
