@@ -88,21 +88,26 @@ export function rebalance(
   if (idle.length === 0) return undefined;
   const crowded = [...state.hosts.values()]
     .filter((h) => (load.get(h.id) ?? 0) > Math.max(1, h.slots))
-    .toSorted((a, b) => fullness(b, load) - fullness(a, load))[0];
-  if (!crowded) return undefined;
-  const movable = [...who(state, "busy", crowded.id)].filter(
-    (p) =>
-      p.where.kind === "at" &&
-      p.where.host === crowded.id &&
-      !p.where.recalledTo &&
-      !p.where.copying &&
-      p.pid !== 1 &&
-      p.on === "any" &&
-      nowMs - p.where.sinceMs >= DWELL_MS,
-  );
-  for (const process of movable.toSorted((a, b) => b.pid - a.pid)) {
-    const to = idle.find((host) => fits(state, process, host));
-    if (to) return { process, to: to.id };
-  }
+    .toSorted((a, b) => fullness(b, load) - fullness(a, load));
+  for (const { id } of crowded)
+    for (const process of movable(state, id, nowMs)) {
+      const to = idle.find((host) => fits(state, process, host));
+      if (to) return { process, to: to.id };
+    }
   return undefined;
 }
+
+/** What may leave a host for balance's sake, the youngest first. */
+const movable = (state: HomeState, host: HostId, nowMs: number): Process[] =>
+  [...who(state, "busy", host)]
+    .filter(
+      ({ where, pid, on }) =>
+        where.kind === "at" &&
+        where.host === host &&
+        !where.recalledTo &&
+        !where.copying &&
+        pid !== 1 &&
+        on === "any" &&
+        nowMs - where.sinceMs >= DWELL_MS,
+    )
+    .toSorted((a, b) => b.pid - a.pid);

@@ -272,6 +272,18 @@ describe("placing", () => {
     expect(b.sent.at(-1)).toMatchObject({ host: "home", message: { type: "release", epoch: 1, to: "late" } });
   });
 
+  test("where the most crowded host has nothing that may move, it gets one from the next", () => {
+    const b = launched();
+    for (let n = 0; n < 2; n++) b.fork(1, "local");
+    b.host("far");
+    const [, ...movable] = [b.fork(1, "far"), b.fork(1), b.fork(1)];
+    b.host("late");
+    b.nowMs += 1_000;
+    b.do({ type: "tick" });
+    const recalls = b.sent.filter(({ message }) => message.type === "recall");
+    expect(recalls).toMatchObject([{ host: "far", message: { pid: movable.at(-1) } }]);
+  });
+
   test("a host that refuses is passed over until it takes again", () => {
     const b = launched("busy");
     const child = b.fork(1);
