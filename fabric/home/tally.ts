@@ -163,11 +163,12 @@ function recount({ tally, processes, hosts }: HomeState, p: Process): readonly I
   const dueMs = known ? dueOf(p) : Number.POSITIVE_INFINITY;
   const keys = INDEXES.map((index) => (known ? KEYS[index](p) : undefined));
   const bytes = p.memoryBytes;
-  const left = before && (before.keys[AT] !== keys[AT] ? before.bytes : before.bytes - bytes);
-  const host = left && left > 0 ? hosts.get(before.keys[AT] as HostId) : undefined;
+  const weighsAt = (keys: readonly unknown[]) => keys[AT] ?? keys[BOUND];
+  const [at, weight] = before ? [weighsAt(before.keys), before.bytes] : [undefined, 0];
+  const leftBytes = at === weighsAt(keys) ? weight - bytes : weight;
+  const host = leftBytes > 0 ? hosts.get(at as HostId) : undefined;
   if (host && !host.local && host.slots > 0) tally.freed = true;
-  const weighsAt = (keys: readonly unknown[] | undefined) => keys?.[AT] ?? keys?.[BOUND];
-  weigh(tally.bytesAt, weighsAt(before?.keys), -(before?.bytes ?? 0));
+  weigh(tally.bytesAt, at, -weight);
   weigh(tally.bytesAt, weighsAt(keys), bytes);
   INDEXES.forEach((index, n) => {
     if (before?.keys[n] === keys[n]) return;

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { hostId, pid } from "../../fabric/base/ids.ts";
 import { NOTHING_LEARNED } from "../../fabric/wire/messages.ts";
-import { Bench, imagesOf, JOB, snapshotOf } from "./home.kit.ts";
+import { Bench, imagesOf, JOB, limited, snapshotOf } from "./home.kit.ts";
 
 const MIB = 2 ** 20;
 
@@ -112,4 +112,23 @@ test("what was sent back waits for room, and comes when another ends, leaves or 
   expect(waiting()).toBe(1);
   b.call(first ?? 0, "exit", { status: 0, value: new Uint8Array() });
   expect(waiting()).toBe(0);
+});
+
+test("what is kept free for one that follows its images is free again when that is ended, or goes elsewhere", () => {
+  using _limits = limited({ aheadOfStandingBytes: 2 }); // images have three
+  for (const gives of [
+    (b: Bench, p: number) => b.do({ type: "kill", pid: pid(p), signal: "SIGKILL" }),
+    (b: Bench, p: number) => b.do({ type: "migrate", pid: pid(p), to: hostId("home") }),
+  ]) {
+    const b = withHosts({ host: 100 });
+    grows(b, 1, 60);
+    const [first, second] = [b.fork(1, "remote"), b.fork(1, "remote", ["of another"])];
+    const goal = (p: number) => {
+      const where = b.state.processes.get(pid(p))?.where;
+      return where?.kind === "nowhere" ? where.goal?.host : undefined;
+    };
+    expect([goal(first), goal(second)]).toEqual(["host", undefined]);
+    gives(b, first);
+    expect([goal(first), goal(second)]).toEqual([undefined, "host"]);
+  }
 });
