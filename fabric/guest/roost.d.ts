@@ -48,7 +48,7 @@ declare module "roost" {
 
   /**
    * Where a child runs: `"any"` idle host, else the one with the least to do; `"remote"`: another host than the
-   * launcher's, `"local"`: the launcher's, or a host's id: it waits until that takes it.
+   * launcher's, `"local"`: the launcher's, or a host's id: it waits until that takes it, or goes elsewhere when that is gone.
    */
   export type Placement = "any" | "remote" | "local" | (string & {});
 
@@ -76,7 +76,7 @@ declare module "roost" {
   /**
    * Copies this process, as UNIX does: heap, call stack, closures, pending promises and timers.
    * @returns 0 in the child, the child's pid in the parent.
-   * @throws EAGAIN (the job has as many processes as it may), ENOHOST (`on` names no host of this job).
+   * @throws EAGAIN (the job has as many processes as it may), ENOHOST (`on` names no host of this job, or one that does not answer).
    */
   export function fork(options?: { on?: Placement }): number;
 

@@ -29,7 +29,7 @@ import { heardNow, timeOf } from "./host-clock.ts";
 import { bytesOf, imagesFor, noteSent, receive } from "./images.ts";
 import { complain, end, fireTimer, interrupt, leave, newProcess, signal } from "./lives.ts";
 import { handedOver } from "./mail.ts";
-import { choose, loads, rebalance } from "./placement.ts";
+import { choose, loads, rebalance, whyNeverThere } from "./placement.ts";
 import { goalGone, settleGoals, waitsForImages } from "./preparing.ts";
 import type { HomeState, JobSpec, Nowhere, Process, StayRecord } from "./state.ts";
 import { newTally, nextDueMs, settle, takeDue, takeFreed, touch, who } from "./tally.ts";
@@ -149,6 +149,7 @@ function hostLost(state: HomeState, host: HostId, reason: string, out: Out, nowM
   copiesNoMore(state, host);
   goalGone(state, host);
   out({ type: "event", event: { type: "host", host, name: record.name, joined: false, reason } });
+  hopeAgain(state); // what was to go there and nowhere else
   for (const p of [...who(state, "at", host)]) {
     // Found to be dead sooner than a death is noticed: it was dead before the process was sent there.
     const killedIt = p.where.kind === "at" && nowMs - p.where.sinceMs >= LIMITS.silenceMs / 2;
@@ -168,7 +169,8 @@ function losePatience(state: HomeState, p: Process, out: Out, nowMs: number): vo
   if (p.where.kind === "nowhere" && p.where.goal && p.where.goal.answerByMs <= nowMs) {
     const record = state.hosts.get(p.where.goal.host);
     if (record) record.isMute = true;
-    return goalGone(state, p.where.goal.host);
+    goalGone(state, p.where.goal.host);
+    return hopeAgain(state);
   }
   if (p.where.kind !== "at") return;
   if (p.where.copying && p.where.copying.answerByMs <= nowMs) {
@@ -508,10 +510,8 @@ function forkRefused(state: HomeState, on: string): RoostError | undefined {
       "EAGAIN",
       `the job has ${count} processes, its limit (processesPerJob), ended ones that nobody has waited for included; wait() before forking more`,
     );
-  const named = !["any", "remote", "local"].includes(on);
-  if (named && !state.hosts.has(on as HostId))
-    return new RoostError("ENOHOST", `no host ${on} is linked to this job; hosts() lists those that are`);
-  return undefined;
+  const reason = whyNeverThere(state, on);
+  return reason ? new RoostError("ENOHOST", `${reason}; hosts() lists those that are free`) : undefined;
 }
 
 function planWake(state: HomeState, out: Out, nowMs: number): void {

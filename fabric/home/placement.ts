@@ -32,8 +32,8 @@ export function choose(state: HomeState, p: Process, load: ReadonlyMap<HostId, n
       ? usable
       : usable.filter((h) => (p.on === "remote" ? !h.local : p.on === "local" ? h.local : h.id === p.on));
   // Where it was chosen by name, or must be local, an unreachable host is worth less than going on somewhere.
-  const candidates =
-    allowed.length > 0 || p.on === "remote" ? allowed : p.stays.length > 0 ? usable : allowed;
+  const isForced = p.on !== "remote" && (p.stays.length > 0 || isGone(state, p.on));
+  const candidates = allowed.length === 0 && isForced ? usable : allowed;
 
   const order = (a: HostRecord, b: HostRecord) =>
     fullness(a, load) - fullness(b, load) ||
@@ -42,6 +42,19 @@ export function choose(state: HomeState, p: Process, load: ReadonlyMap<HostId, n
   // The first process stays with its launcher: it is the one that talks to the terminal.
   const first = p.pid === 1 ? candidates.find((h) => h.local) : undefined;
   return (first ?? candidates.toSorted(order)[0])?.id;
+}
+
+const isByName = (on: Process["on"]): boolean => !["any", "remote", "local"].includes(on);
+
+/** Chosen by name, and not linked any more, or as good as that. */
+const isGone = (state: HomeState, on: Process["on"]): boolean =>
+  isByName(on) && state.hosts.get(on as HostId)?.isMute !== false;
+
+/** Why a child is not made for there; undefined: it is, even if it has to wait until the host takes it. */
+export function whyNeverThere(state: HomeState, on: Process["on"]): string | undefined {
+  if (!isGone(state, on)) return undefined;
+  const host = state.hosts.get(on as HostId);
+  return host ? `${host.name} does not answer` : `no host ${on} is linked to this job`;
 }
 
 const takes = ({ slots, isMute }: HostRecord): boolean => slots > 0 && !isMute;

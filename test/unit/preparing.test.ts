@@ -120,6 +120,26 @@ test("goes elsewhere where the host is gone, takes nothing any more, or does not
   }
 });
 
+test("one that is for that host alone, and has been nowhere yet, waits while it takes nothing; when it is gone or mute it goes elsewhere", () => {
+  const b = launched("far", "near", "other");
+  const children = [b.fork(1, "far"), b.fork(1, "near")];
+  for (const host of ["far", "near"])
+    b.say(host, { type: "status", slots: 0, memoryBytes: 0, reason: "full" });
+  const full = b.fork(1, "far");
+  const goals = () => [...children, full].map((child) => (where(b, child) as { goal?: object }).goal);
+  expect(goals()).toEqual([undefined, undefined, undefined]);
+  b.do({ type: "hostLost", host: hostId("far"), reason: "gone" });
+  expect(goals()).toMatchObject([{ host: "other" }, undefined, { host: "other" }]);
+  b.say("near", { type: "status", slots: 1, memoryBytes: LIMITS.guestMemoryBytesMost, reason: "" });
+  expect(goals()[1]).toMatchObject({ host: "near" });
+  reads(b, "other", "after 1 calls");
+  reads(b, "other", "after 3 calls");
+  b.nowMs += LIMITS.patienceMs;
+  b.do({ type: "tick" });
+  expect(b.placed(children[1] as number).host).toBe("home");
+  expect(() => b.fork(1, "near")).toThrow(/ENOHOST.*near does not answer/);
+});
+
 test("a host that has forgotten them is sent all of it once more, with the process; the second time it is not believed", () => {
   const b = launched("far");
   const child = b.fork(1);
