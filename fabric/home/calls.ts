@@ -101,14 +101,7 @@ export function serve(
       out({ type: "print", pid: p.pid, fd: call.args.fd, data: call.args.data });
       return reply(encodeAnswer("print", undefined));
     case "readLine":
-      if (p.line && "come" in p.line) {
-        const { come } = p.line;
-        p.line = undefined;
-        return reply(come);
-      }
       p.pending = { for: "line", call: number };
-      if (p.line) return; // asked for, before it was interrupted
-      p.line = { asked: number };
       return out({ type: "readLine", pid: p.pid, call: number });
     case "open":
     case "read":

@@ -133,10 +133,7 @@ function answered(
         : undefined;
     return answer(state, p, call, bytes, out, nowMs, lent);
   }
-  const asked = p.line && "asked" in p.line && p.line.asked === call;
-  if (asked) p.line = undefined;
-  if (asked && pending?.for === "line") answer(state, p, pending.call, bytes, out, nowMs);
-  else if (asked) p.line = { come: bytes }; // it was interrupted, and will ask again
+  if (pending?.for === "line" && pending.call === call) answer(state, p, call, bytes, out, nowMs);
 }
 
 // ---- hosts ----

@@ -42,7 +42,6 @@ export function newProcess(
     mailboxBytes: 0,
     undelivered: [],
     watchers: [],
-    line: undefined,
     end: undefined,
     reaped: false,
     hostsLost: 0,
@@ -162,7 +161,6 @@ export function end(state: HomeState, p: Process, how: End, out: Out, nowMs: num
   p.answers.clear();
   p.clock = [];
   p.signals.clear();
-  p.line = undefined;
   touch(state, p);
   state.space.waiting.delete(p.pid);
   out({ type: "filesClosed", pid: p.pid });

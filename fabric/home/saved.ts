@@ -118,7 +118,6 @@ const savedProcess = struct({
   mailbox: list(letter, many),
   undelivered: list(struct({ call: optional(call), letter, to: list(pid, many) }), many),
   watchers: list(struct({ pid, tag: words }), many),
-  line: optional(bytes(LIMITS.callBytes)),
   end: optional(struct({ status: int, signal: optional(signal), value: bytes(LIMITS.dataBytes) })),
   reaped: bool,
   hostsLost: varint,
@@ -174,7 +173,6 @@ function saveProcess(p: Process): SavedHome["processes"][number] {
     handled: [...p.handled],
     signals: [...p.signals],
     undelivered: p.undelivered.map(({ call, letter, to }) => ({ call, letter, to: [...to] })),
-    line: p.line && "come" in p.line ? p.line.come : undefined,
     stays: p.stays.slice(-STAYS_SAVED),
   };
 }
@@ -287,11 +285,6 @@ function reviveProcess(one: SavedHome["processes"][number], epoch: Epoch): Proce
     signals: new Set(one.signals),
     mailboxBytes: one.mailbox.reduce((sum, letter) => sum + letterBytes(letter), 0),
     undelivered: one.undelivered.map(({ call, letter, to }) => ({ call, letter, to: new Set(to) })),
-    line: one.line
-      ? { come: one.line }
-      : one.pending?.type === "line"
-        ? { asked: one.pending.call }
-        : undefined,
     stays,
   };
 }

@@ -194,8 +194,6 @@ export interface Process {
   readonly undelivered: Undelivered[];
   /** Who wants a letter when it ends, and with which tag. */
   readonly watchers: { readonly pid: Pid; readonly tag: string }[];
-  /** A line of input that was asked for and has not come: by which call; or has come when the process had been interrupted. */
-  line: { readonly asked: CallNumber } | { readonly come: Uint8Array } | undefined;
   end: End | undefined;
   /** Whether `wait` has told the parent. */
   reaped: boolean;

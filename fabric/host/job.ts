@@ -62,6 +62,12 @@ export class Job {
   readonly #options: JobOptions;
   readonly #files: Files;
   readonly #links = new Map<HostId, Link>();
+  /** Who has asked for a line of input and not got it, the first first. Some of them do not wait for it any more. */
+  #asks: { readonly pid: Pid; readonly call: CallNumber }[] = [];
+  /** What was read for those who do not wait any more: the next who asks gets it. */
+  readonly #unread: (string | undefined)[] = [];
+  /** How many lines the terminal, or `input`, has been asked for and has not given. */
+  #linesAsked = 0;
   /** What waits until the job is kept. */
   readonly #held: HomeEffect[] = [];
   #releasing = false;
@@ -90,7 +96,7 @@ export class Job {
     this.state = revived.state;
     this.#files.revive(job.files);
     this.output.revive(job.output);
-    for (const line of job.lines) this.input?.give(line);
+    for (const line of job.lines) this.input ? this.input.give(line) : this.#unread.push(line);
     if (job.linesEnded) this.input?.give(undefined);
     for (const effect of revived.effects) this.#perform(effect);
   }
@@ -109,7 +115,7 @@ export class Job {
         files: this.#files.save(),
         disk: contents?.map(({ path, revision }) => ({ path, revision })),
         output: [...this.output.kept],
-        lines: [...(this.input?.early ?? [])],
+        lines: [...this.#unread, ...(this.input?.early ?? [])].filter((line) => line !== undefined),
         linesEnded: this.input?.ended ?? false,
       },
       images: this.state.images,
@@ -232,7 +238,7 @@ export class Job {
   }
 
   #perform(effect: HomeEffect): void {
-    const { clock, terminal, onEvent } = this.#options;
+    const { clock, onEvent } = this.#options;
     switch (effect.type) {
       case "send":
         this.#links.get(effect.host)?.send(encodeMessage(effect.message), givesWay(effect.message));
@@ -240,11 +246,8 @@ export class Job {
       case "print":
         return this.#print(effect.pid, effect.fd, effect.data);
       case "readLine":
-        must(terminal ?? this.input, "input")
-          .readLine()
-          .catch(() => undefined)
-          .then((line) => this.#answered(effect.pid, effect.call, lineAnswer(line)));
-        return;
+        this.#asks.push(effect);
+        return this.#giveLines();
       case "file":
         return this.#step({
           type: "answered",
@@ -284,8 +287,32 @@ export class Job {
     terminal?.print(fd, shown);
   }
 
-  #answered(pid: Pid, call: CallNumber, answer: Uint8Array): void {
-    this.#step({ type: "answered", pid, call, answer });
+  /** To those who still wait for one: who has ended meanwhile, or was interrupted, takes none with it. */
+  #giveLines(): void {
+    this.#asks = this.#asks.filter(({ pid, call }) => {
+      const pending = this.state.processes.get(pid)?.pending;
+      return pending?.for === "line" && pending.call === call;
+    });
+    const [first] = this.#asks;
+    if (first && this.#unread.length > 0) {
+      const answer = lineAnswer(this.#unread.shift());
+      this.#step({ type: "answered", pid: first.pid, call: first.call, answer });
+      return this.#giveLines();
+    }
+    while (this.#linesAsked < this.#asks.length) this.#readLine();
+  }
+
+  #readLine(): void {
+    this.#linesAsked++;
+    must(this.#options.terminal ?? this.input, "input")
+      .readLine()
+      .catch(() => undefined)
+      .then((line) => {
+        this.#linesAsked--;
+        this.#unread.push(line);
+        this.#giveLines();
+        this.#options.onProgress?.();
+      });
   }
 }
 

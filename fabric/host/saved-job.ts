@@ -28,7 +28,7 @@ import type { Output } from "./output-log.ts";
 
 const MAGIC = "roost job";
 /** Raised whenever the form changes. */
-const VERSION = 4;
+const VERSION = 5;
 const MANY = 1 << 24;
 
 const label = struct({ magic: text(16), version: varint });
@@ -47,7 +47,7 @@ const savedJob = struct({
   /** What its files in memory are, by revision. Undefined: its files are not here. */
   disk: optional(list(struct({ path: text(LIMITS.pathBytes + 1), revision: varint }), MANY)),
   output,
-  /** Lines of input that nobody has asked for yet. */
+  /** Lines of input that nobody has got yet. */
   lines: list(text(LIMITS.dataBytes), MANY),
   /** No more of them will come. */
   linesEnded: bool,

@@ -50,6 +50,8 @@ export interface Options {
   readonly argv?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly lines?: readonly string[];
+  /** So long after somebody asks for a line, it is there. */
+  readonly typingMs?: number;
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
   /** Suspends and moves to a fresh machine at every call and every `preemptEvery`th poll. */
   readonly preemptEvery?: number;
@@ -109,7 +111,13 @@ export async function runJob(source: string, options: Options = {}): Promise<Out
       atRest,
       self: self("here"),
       disk,
-      terminal: { print: () => {}, readLine: async () => lines.shift() },
+      terminal: {
+        print: () => {},
+        readLine: () =>
+          new Promise((resolve) =>
+            world.after(options.typingMs ?? 0, () => alive() && resolve(lines.shift())),
+          ),
+      },
       outputKeptBytes: 2 ** 30,
       clock: world.clock(0, (run) => alive() && run()),
       log: (sentence) => world.note(sentence),

@@ -171,6 +171,30 @@ describe("signals", () => {
     );
     expect(stdout).toBe("one\ntwo\nthree\ntrue\n");
   });
+
+  test("a line of input is not lost with a process that waited for it: who asks next, or has asked, gets it", async () => {
+    const typed = { lines: ["one", "two", "three"], typingMs: 100 };
+    const read = async (how: string, options = {}) =>
+      (
+        await runJob(`import { fork, kill, on, readline, sleep } from "roost";${how}`, {
+          ...typed,
+          ...options,
+        })
+      ).stdout;
+    const all = "one\ntwo\nthree\n";
+    const rest = `for (let line; (line = readline()) !== null; ) console.log(line);`;
+    const child = `const child = fork(); if (child === 0) readline();`;
+    expect(await read(`${child} sleep(50); kill(child, "SIGKILL"); ${rest}`)).toBe(all);
+    expect(await read(`${child} sleep(50); kill(child, "SIGKILL"); sleep(100); ${rest}`)).toBe(all);
+    const reader = `const reader = fork(); if (reader === 0) { sleep(20); ${rest} process.exit(); }`;
+    expect(await read(`${child} ${reader} sleep(50); kill(child, "SIGKILL"); sleep(1000);`)).toBe(all);
+    const handler = `on("SIGUSR1", () => sleep(1000)); ${child} sleep(50); kill(child, "SIGUSR1");`;
+    expect(await read(`${handler} sleep(100); kill(child, "SIGKILL"); ${rest}`)).toBe(all);
+    const longer = `for (let n = 0; n < 20; n++) sleep(10);`;
+    expect(
+      await read(`${child} sleep(50); kill(child, "SIGKILL"); ${longer} ${rest}`, { homeEndsAt: [14] }),
+    ).toBe(all);
+  });
 });
 
 describe("messages", () => {
