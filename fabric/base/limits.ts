@@ -20,6 +20,8 @@ export const LIMITS = {
   messageBytes: 192 * MIB,
   /** What a process may be when it is placed, images and log: leaves room in a message for its program and the rest. */
   placedBytes: 160 * MIB,
+  /** All images of a chain, most of which is sent seldom: where the largest possible could be too much, it is begun anew. A host that sends more does not mean well. */
+  chainBytes: 640 * MIB,
   /** Images in a chain, each holding what changed since the one before; then it goes on from its first, or, where that would be much, for longer. */
   imageChain: 8,
   /** A large image is written in parts of this much memory, each some milliseconds of work; of more memory, where there would be more parts than the next. */

@@ -24,7 +24,8 @@ const hasNoMail = (state: HomeState, { mailbox, pending }: Process): boolean =>
 
 /** False where it says that it gave again what it does not hold. */
 export function learn(state: HomeState, host: HostId, p: Process, learned: Learned): boolean {
-  for (const { call, answer } of learned.answers) remember(p, call, answer);
+  // Copies, which outlive the message they came in.
+  for (const { call, answer } of learned.answers) remember(p, call, answer.slice());
   for (const reading of learned.clock) p.clock.push(reading);
   return learned.cached.every(({ call, id }) => {
     const entry = state.cache.entries.get(id);

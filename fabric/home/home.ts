@@ -364,9 +364,11 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
   if ("snapshot" in message && message.snapshot) {
     message.images.unshift(...p.where.ahead); // as if they had come with it
     p.where.ahead = [];
-    if (!receive(state, host, p, message.snapshot, message.images))
-      return expelled("it sent an image that continues one it never sent");
+    const wrong = receive(state, host, p, message.snapshot, message.images);
+    if (wrong) return expelled(wrong);
   }
+  if ("learned" in message && isLogTooLong(p))
+    return expelled("it does not send the snapshot it was asked for");
   touch(state, p);
   const last = p.stays.at(-1);
   switch (message.type) {
@@ -385,7 +387,6 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       }
       return;
     case "call":
-      if (isLogTooLong(p)) return expelled("it does not send the snapshot it was asked for");
       return onCall(state, p, message, out, nowMs);
     case "ahead": {
       const image = message.images.at(-1)?.id;
@@ -398,7 +399,7 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       return saved(state, p, message, out);
     case "returned": {
       const next = p.where.recalledTo;
-      if (message.used) noteUsage(p, last, message.used);
+      if (message.used) noteUsage(state, p, last, message.used);
       leave(state, p, message.why, out, nowMs);
       p.cpuSavedMs = p.cpuMs;
       p.frozenSinceMs ??= Math.min(Math.max(timeOf(record, message.stoppedMs), p.where.sinceMs), nowMs);
@@ -431,19 +432,24 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       complain(p, `process ${p.pid} failed: ${message.code}: ${message.reason}`, out);
       return end(state, p, { status: 1, signal: undefined, value: new Uint8Array() }, out, nowMs);
     case "usage":
-      noteUsage(p, last, message);
+      noteUsage(state, p, last, message);
       return checkpointIfWorthIt(state, p, out);
     default: // what only hosts are sent
       return;
   }
 }
 
-function noteUsage(p: Process, stay: StayRecord | undefined, { cpuMs, memoryBytes }: Used): void {
+function noteUsage(
+  state: HomeState,
+  p: Process,
+  stay: StayRecord | undefined,
+  { cpuMs, memoryBytes }: Used,
+): void {
   if (stay) {
     p.cpuMs += cpuMs - stay.cpuMs;
     stay.cpuMs = cpuMs;
   }
-  p.memoryBytes = memoryBytes;
+  p.memoryBytes = Math.min(memoryBytes, state.spec.memoryBytesMax); // it is a stranger's word
 }
 
 const release = (host: HostId, stay: Stay, to: string, out: Out) =>

@@ -1,6 +1,7 @@
 /** The images that a job's processes could be started from, and who has seen them. */
 import { must } from "../base/errors.ts";
-import type { HostId, ImageId } from "../base/ids.ts";
+import type { HostId } from "../base/ids.ts";
+import { LIMITS } from "../base/limits.ts";
 import type { EncodedImage, Snapshot } from "../wire/messages.ts";
 import { firstNeeded } from "./answers.ts";
 import type { HomeState, Process } from "./state.ts";
@@ -23,7 +24,7 @@ export const bytesOf = (images: readonly EncodedImage[]): number =>
 
 /**
  * A snapshot of a process has come: from here on it would be started from that, and what it learned before is in it.
- * False where images of its chain are missing.
+ * Otherwise nothing is changed, and the host must have gone wrong: says how.
  */
 export function receive(
   state: HomeState,
@@ -31,11 +32,14 @@ export function receive(
   p: Process,
   snapshot: Snapshot,
   images: readonly EncodedImage[],
-): boolean {
+): string | undefined {
   const record = state.hosts.get(host);
   const sent = new Map(images.map(({ id, bytes }) => [id, bytes]));
-  const isHere = (id: ImageId) => state.images.has(id) || sent.has(id);
-  if (snapshot.chain.length === 0 || !snapshot.chain.every(isHere)) return false;
+  const sizes = snapshot.chain.map((id) => (state.images.get(id) ?? sent.get(id))?.length);
+  if (sizes.length === 0 || sizes.includes(undefined))
+    return "it sent an image that continues one it never sent";
+  if (sizes.reduce<number>((sum, size = 0) => sum + size, 0) > LIMITS.chainBytes)
+    return "it continued an image for longer than there is room for";
   for (const id of snapshot.chain) {
     const bytes = sent.get(id);
     // One that is here stays as it is: others may be made of it. A copy, which outlives the message it came in.
@@ -54,5 +58,5 @@ export function receive(
       p.answersBytes -= answer.length;
     }
   p.clock = p.clock.filter((reading) => reading.moment >= snapshot.moment);
-  return true;
+  return undefined;
 }

@@ -268,6 +268,7 @@ class EngineMachine implements RunningMachine {
     const last = this.#last;
     const patience = leaves ? 2 : 1;
     if (!last || last.changesBytes >= patience * last.wholeBytes) return undefined;
+    if (last.wholeBytes + last.changesBytes + LIMITS.placedBytes > LIMITS.chainBytes) return undefined;
     const { first, firstParts, chain, images } = last;
     const hasRoom = (names: number) => names <= (LIMITS.imageChain - 1) * LIMITS.imageParts;
     const isShort = images < LIMITS.imageChain;

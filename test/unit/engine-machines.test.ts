@@ -6,6 +6,7 @@ import { engineMachines } from "../../fabric/host/engine-machines.ts";
 import type { Machines, RunningMachine } from "../../fabric/host/machines.ts";
 import type { EncodedImage } from "../../fabric/wire/messages.ts";
 import { bytesOf, NEVER, OPTIONS, program, theBase, words } from "./engine.kit.ts";
+import { limited } from "./home.kit.ts";
 
 const COUNT = 80;
 
@@ -175,9 +176,12 @@ describe("a process that is written down again and again", () => {
         for (let n = 0; ; n++) { ${change}; ask("changed"); }`),
       NEVER(),
     );
+    const sizes = new Map<string, number>();
     const written = async (leaves = false) => {
       const { chain, images } = await machine.encodeImage({ leaves });
-      return { names: chain.length, bytes: images.reduce((sum, { bytes }) => sum + bytes.length, 0) };
+      for (const { id, bytes } of images) sizes.set(id, bytes.length);
+      const sizeOf = (ids: readonly string[]) => ids.reduce((sum, id) => sum + (sizes.get(id) ?? 0), 0);
+      return { names: chain.length, bytes: sizeOf(images.map(({ id }) => id)), chainBytes: sizeOf(chain) };
     };
     const next = (leaves?: boolean) => {
       said(machine, "go on");
@@ -208,6 +212,17 @@ describe("a process that is written down again and again", () => {
     for (let n = 0; n < 2; n++) expect((await next()).bytes).toBeGreaterThan(whole.bytes / 2);
     expect((await next(true)).bytes).toBeLessThan(1024);
     expect((await next()).bytes).toBeGreaterThan(whole.bytes / 2);
+  });
+
+  test("its chain is never more than a home accepts, and is begun anew before", async () => {
+    const [placedBytes, chainBytes] = [5 << 19, 5 << 20];
+    using _limits = limited({ placedBytes, chainBytes });
+    const { next } = await begun(`for (let i = 0; i < kept.length; i++) kept[i] = random()`);
+    for (let n = 0; n < 4; n++) {
+      const written = await next(true);
+      expect(written.bytes).toBeLessThanOrEqual(placedBytes);
+      expect(written.chainBytes).toBeLessThanOrEqual(chainBytes);
+    }
   });
 });
 

@@ -27,6 +27,7 @@ import {
   PROTOCOL_VERSION,
 } from "../../fabric/wire/messages.ts";
 import { chance } from "../sim/world.ts";
+import { limited } from "./home.kit.ts";
 import { JOB, received } from "./messages.kit.ts";
 
 const SPEC = {
@@ -262,6 +263,63 @@ describe("a host that lies to a home", () => {
     for (let n = 0; n < 8 && b.process(2).epoch === 1; n++) say();
     expect(b.process(2).epoch).toBe(2);
     expect(b.process(2).hostsLost).toBe(1);
+  });
+
+  test("one that sends snapshots that nobody asked for can make neither the log nor the images endless", () => {
+    using _limits = limited({ chainBytes: 100_000 });
+    const b = HomeBench.family();
+    const kept = () => [...b.state.images.values()].reduce((sum, { length }) => sum + length, 0);
+    const before = kept();
+    const saves = (chain: readonly string[], bytes: number, readings: number) =>
+      b.say("liar", {
+        type: "saved",
+        ...b.stay(2),
+        snapshot: { ...snapshotOf("", 1), chain: chain.map(imageId) },
+        images: [{ id: imageId(chain.at(-1) ?? ""), bytes: new Uint8Array(bytes) }],
+        learned: {
+          ...NOTHING_LEARNED,
+          clock: Array.from({ length: readings }, (_, n) => ({ moment: 2 ** 40 + n, now: 1 })),
+        },
+        tookMs: 0,
+      });
+    const chain = ["first"];
+    while (b.process(2).epoch === 1 && chain.length < 250) {
+      chain.push(`image ${chain.length}`);
+      saves(chain, 1_000, 0);
+    }
+    expect(b.process(2)).toMatchObject({ epoch: 2, hostsLost: 1 });
+    expect(kept() - before).toBeLessThanOrEqual(100_000);
+    expect(b.process(2).where).toMatchObject({ host: "liar" });
+    for (let n = 0; b.process(2).epoch === 2 && n < 50; n++) saves(["first"], 0, 10_000);
+    expect(b.process(2)).toMatchObject({ epoch: 3, hostsLost: 2 });
+    expect(b.process(2).clock.length).toBeLessThanOrEqual(LIMITS.logPatience * LIMITS.logEntries + 10_000);
+  });
+
+  test("what a process learned at one does not keep the message that it came in", () => {
+    const b = HomeBench.family();
+    const answers = [{ call: callNumber(5), answer: new Uint8Array(1) }];
+    b.say("liar", {
+      type: "call",
+      ...b.stay(2),
+      call: callNumber(6),
+      request: encodeCall("hostname", undefined),
+      waits: true,
+      learned: { ...NOTHING_LEARNED, answers },
+      snapshot: undefined,
+      images: [imageOf("x", "x".repeat(100_000))],
+      tookMs: 0,
+    });
+    expect(b.process(2).answers.get(callNumber(5))?.buffer.byteLength).toBe(1);
+  });
+
+  test("a process has no more memory than its job allows, whatever one says: it goes on elsewhere", () => {
+    const b = HomeBench.family();
+    b.say("liar", { type: "usage", ...b.stay(2), cpuMs: 1, memoryBytes: Number.MAX_SAFE_INTEGER, polls: 1 });
+    b.do({ type: "hostLost", host: hostId("liar"), reason: "gone" });
+    expect(b.process(2)).toMatchObject({
+      memoryBytes: SPEC.memoryBytesMax,
+      where: { kind: "at", host: "victim" },
+    });
   });
 
   test("one that neither runs a process nor sends it back loses it", () => {
