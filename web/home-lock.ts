@@ -1,6 +1,9 @@
 /** Which tab of this browser is a job's home: a lock for each job, let go when the job or the tab ends. */
 import type { Job, JobId } from "../fabric/index.ts";
 
+/** Whether a job can go on in another tab when this one has gone: only where tabs can tell who its home is. */
+export const jobsOutliveTabs = (): boolean => navigator.locks !== undefined;
+
 const nameOf = (id: JobId) => `roost job ${id}`;
 
 /** This tab is the home of a job that was launched here. */
@@ -9,7 +12,11 @@ export function holdAsHome(job: Job): void {
 }
 
 /** Where no tab is the job's home, becomes it, for as long as the job that `goOn` gives runs. */
-export async function whereHomeIsGone(id: JobId, goOn: () => Promise<Job | undefined>): Promise<void> {
+export async function whereHomeIsGone(
+  id: JobId,
+  // biome-ignore lint/suspicious/noConfusingVoidType: who only looks has no job
+  goOn: () => Promise<Job | undefined | void>,
+): Promise<void> {
   if (!navigator.locks) return; // another tab might be its home
   await new Promise<void>((resolve, reject) => {
     navigator.locks

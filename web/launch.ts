@@ -14,6 +14,7 @@ import {
   type Store,
   type Terminal,
 } from "../fabric/index.ts";
+import { jobsOutliveTabs } from "./home-lock.ts";
 import type { Order, Run, WrittenFile } from "./run.ts";
 import { type Line, TerminalLines } from "./terminal.ts";
 import { forkTimer } from "./timing.ts";
@@ -106,7 +107,7 @@ export class Launch implements Run {
     const timeForks = forkTimer();
     const input = new Input(on.output);
     const job = await begin({
-      keepIn: store,
+      ...(jobsOutliveTabs() ? { keepIn: store } : {}),
       onEvent: (event, atMs) => {
         timeForks(event);
         trace.happened(event, atMs);

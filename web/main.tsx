@@ -9,6 +9,7 @@ import { jobInAddress } from "./address.ts";
 import { App } from "./components/app.tsx";
 import { DoesNotOpen } from "./components/does-not-open.tsx";
 import { tabEnvironment } from "./environment.ts";
+import { jobsOutliveTabs } from "./home-lock.ts";
 import { keptIdentity } from "./kept-identity.ts";
 import { Model } from "./model.ts";
 import { birdName } from "./names.ts";
@@ -72,7 +73,7 @@ addEventListener("pageshow", (event) => {
 addEventListener("beforeunload", (event) => {
   const jobs = model.view.value.jobs.filter((job) => job.endedMs === undefined);
   // A job is kept, and goes on when the page is opened again; but not where tabs cannot tell whose it is.
-  if (jobs.length > 0 && !navigator.locks) event.preventDefault();
+  if (jobs.length > 0 && !jobsOutliveTabs()) event.preventDefault();
 });
 
 addEventListener("hashchange", () => location.reload()); // another group is another participant; or a job is to be shown

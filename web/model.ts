@@ -13,6 +13,7 @@ import {
   type FabricView,
   forgetJob,
   type HostId,
+  type Job,
   type JobId,
   type JobView,
   keptJobs,
@@ -154,11 +155,12 @@ export class Model {
       for (const run of this.#runs.value) if (run.live && this.#isRunning(run)) this.#remember(run);
     }, REMEMBER_MS);
     loadRecords(options.store)
-      .then(async (records) => {
+      .then((records) => {
         this.#runs.value = [...this.#runs.value, ...records.map((record) => new PastRun(record))];
-        await this.#goOn();
       })
-      .catch(() => {}); // storage denied: that was said already
+      .catch(() => {}) // storage denied: that was said already
+      .then(() => this.#goOn())
+      .catch(() => {});
   }
 
   static async open(options: ModelOptions): Promise<Model> {
@@ -213,22 +215,29 @@ export class Model {
     });
   }
 
-  /** Jobs of pages that have gone, this one before its reload among them, go on here. */
+  /** Jobs of pages that have gone, this one before its reload among them, go on here. What cannot now may later: it stays. */
   async #goOn(): Promise<void> {
+    for (const id of await keptJobs(this.#options.store))
+      await whereHomeIsGone(id, () => this.#goOnWith(id)).catch((error) => this.#cannotGoOn(id, error));
+  }
+
+  async #goOnWith(id: JobId): Promise<Job | undefined> {
     const { store } = this.#options;
-    for (const id of await keptJobs(store))
-      await whereHomeIsGone(id, async () => {
-        try {
-          const atRest = await readKeptJob(store, id);
-          if (!atRest) return;
-          const launch = await Launch.revive(this.#fabric, atRest, store, this.#listeners);
-          this.#show(launch);
-          return launch.job;
-        } catch (error) {
-          await forgetJob(store, id);
-          this.#complain("A job of an earlier page could not go on", error);
-        }
-      });
+    const atRest = await readKeptJob(store, id);
+    if (!atRest) return undefined;
+    const launch = await Launch.revive(this.#fabric, atRest, store, this.#listeners);
+    this.#show(launch);
+    return launch.job;
+  }
+
+  #cannotGoOn(id: JobId, error: unknown): void {
+    const run = this.#runs.value.find((run) => run.id === id);
+    const isDamaged = error instanceof RoostError && error.code === "EINVAL";
+    if (isDamaged) void forgetJob(this.#options.store, id).catch(() => {});
+    if (run) this.look(run);
+    const then = isDamaged ? "" : ". It is kept: reload the page to try again, or forget it.";
+    const reason = reasonOf(error).replace(/[.?]$/, "");
+    this.trouble.value = `${run?.order.name ?? "A job of an earlier page"} could not go on: ${reason}${then}`;
   }
 
   #show(run: Run): void {
@@ -270,10 +279,12 @@ export class Model {
     return () => this.#messageListeners.delete(listener);
   }
 
-  /** Forgets a job that is over. */
+  /** Forgets a job that is over, or could not go on. */
   forget(run: Run): void {
+    const { store } = this.#options;
     this.#runs.value = this.#runs.value.filter((other) => other !== run);
-    this.#keep(forgetRecord(this.#options.store, run.id));
+    this.#keep(forgetRecord(store, run.id));
+    this.#keep(whereHomeIsGone(run.id, () => forgetJob(store, run.id)));
   }
 
   /** Shows its program in the editor, to be changed and run again. */

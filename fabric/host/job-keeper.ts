@@ -193,7 +193,7 @@ export async function readKeptJob(store: Store, id: JobId): Promise<JobAtRest | 
   const { job, outputParts } = decodeSavedJob(body);
   const part = async (key: string) => {
     const bytes = await store.get<Uint8Array>(key);
-    if (!bytes) throw new RoostError("EIO", `a part of the kept job is missing (${key}); it cannot go on`);
+    if (!bytes) throw new RoostError("EINVAL", `a part of the kept job is missing (${key}); it cannot go on`);
     return bytes;
   };
   const images = new Map<ImageId, Uint8Array>();

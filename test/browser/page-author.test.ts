@@ -205,6 +205,35 @@ test("a job that runs goes on after a reload, where it was: processes, messages,
   await page.context().close();
 });
 
+test("a job that cannot go on after a reload is not lost: it is said, and it goes on after another", async () => {
+  const { page, errors } = await openTab(browser, relay, { serviceWorkers: "block" });
+  page.on("dialog", (dialog) => dialog.accept());
+  await runOwn(
+    page,
+    `import { readline } from "roost";
+    console.log("asks");
+    console.log("got", readline());\n`,
+  );
+  await eventually(() => output(page)).toContain("asks");
+  await eventually(() => keptJobs(page)).toBe(1);
+  await eventually(() => storedRecords(page)).toBe(1);
+  const engine = /engine.*\.wasm/;
+  await page.route(engine, (route) => route.abort());
+  await page.reload();
+  await eventually(() => page.getByTestId("trouble").innerText()).toMatch(
+    /could not go on: the engine cannot be fetched.*It is kept: reload the page to try again, or forget it\./,
+  );
+  expect(await keptJobs(page)).toBe(1);
+  await page.unroute(engine);
+  await page.reload();
+  await page.getByTestId("input").fill("a line");
+  await page.getByTestId("input").press("Enter");
+  await status(page).toBe("exit 0");
+  expect(await output(page)).toMatch(/^asks\n.*\ngot a line$/);
+  errors.length = 0; // what the browser says of what it was kept from
+  await page.context().close();
+});
+
 const keptJobs = async (page: Page) =>
   (await storedKeys(page)).filter((key) => /^job\/.*body$/.test(key)).length;
 const storedRecords = async (page: Page) =>
