@@ -4,7 +4,7 @@
  * what it leaves out is there, although both speak at the same time.
  */
 import type { ImageId } from "../base/ids.ts";
-import type { Command, Report } from "../kernel/executor-messages.ts";
+import type { Command, HomeLink, Report, StayKey } from "../kernel/executor-messages.ts";
 import type { EncodedImage } from "../wire/messages.ts";
 
 /** A large process's whole image, or thousands of small changes. */
@@ -16,25 +16,25 @@ const FORGOTTEN_KEPT = 8_192;
 /** In place of bytes that are there already: no image is empty. */
 const THERE = new Uint8Array();
 
-/** Of a job: what one home calls an image is nothing to others. */
-type Name = `${string}/${ImageId}`;
+/** What one home calls an image is nothing to others. */
+type Name = `${HomeLink}/${ImageId}`;
 
-const jobOf = (key: string) => key.slice(0, key.indexOf("/"));
+const homeOf = (key: StayKey) => Number.parseInt(key, 10) as HomeLink;
 
 function withImages(command: Command, each: (name: Name, image: EncodedImage) => EncodedImage): Command {
   if (command.type === "prepare") {
-    const chain = command.chain.map((image) => each(`${command.job}/${image.id}`, image));
+    const chain = command.chain.map((image) => each(`${command.home}/${image.id}`, image));
     return { ...command, chain };
   }
   if (command.type !== "place") return command;
-  const { place } = command;
-  const images = place.images.map((image) => each(`${place.job}/${image.id}`, image));
+  const { home, place } = command;
+  const images = place.images.map((image) => each(`${home}/${image.id}`, image));
   return { ...command, place: { ...place, images } };
 }
 
 const named = (report: Report): { name: Name; bytes: Uint8Array }[] =>
   "images" in report
-    ? report.images.map(({ id, bytes }) => ({ name: `${jobOf(report.key)}/${id}` as const, bytes }))
+    ? report.images.map(({ id, bytes }) => ({ name: `${homeOf(report.key)}/${id}` as const, bytes }))
     : [];
 
 /** Names forgotten, of which a report may still be on its way that does not know it. */

@@ -8,9 +8,9 @@
 import { type CallNumber, type Pid, pid } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Clock } from "../base/ports.ts";
-import type { HomeLink } from "../kernel/executor-messages.ts";
+import type { HomeLink, StayKey } from "../kernel/executor-messages.ts";
 import { type CallArgs, encodeAnswer } from "../wire/calls.ts";
-import type { Learned, StayKey } from "../wire/messages.ts";
+import type { Learned } from "../wire/messages.ts";
 
 interface Letter {
   readonly from: Pid;

@@ -1,7 +1,7 @@
 /** A process on an executor, with all that only that knows of it. */
 import { type CallNumber, callNumber, type ImageId } from "../base/ids.ts";
-import type { HomeLink } from "../kernel/executor-messages.ts";
-import type { EncodedImage, Snapshot, StayKey, Used } from "../wire/messages.ts";
+import type { HomeLink, StayKey } from "../kernel/executor-messages.ts";
+import type { EncodedImage, Snapshot, Used } from "../wire/messages.ts";
 import type { Learnings } from "./learnings.ts";
 import type { RunningMachine, World } from "./machines.ts";
 import type { ProcessClock } from "./process-clock.ts";

@@ -6,8 +6,8 @@ import { RoostError } from "../base/errors.ts";
 import type { ImageId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Clock } from "../base/ports.ts";
-import type { Report } from "../kernel/executor-messages.ts";
-import { type EncodedImage, NOTHING_LEARNED, type StayKey } from "../wire/messages.ts";
+import type { Report, StayKey } from "../kernel/executor-messages.ts";
+import { type EncodedImage, NOTHING_LEARNED } from "../wire/messages.ts";
 import type { Reading, Writing } from "./machines.ts";
 import { NOT_NEEDED, placeOf, type Resident, type Taken } from "./resident.ts";
 

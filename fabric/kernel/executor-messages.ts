@@ -1,10 +1,18 @@
 /** What a host's daemon and its executors (workers that own interpreters) say to each other: plain data, cloned. */
 import type { ErrorCode } from "../base/errors.ts";
-import type { CachedId, CallNumber, ImageId, JobId } from "../base/ids.ts";
-import type { EncodedImage, Learned, MessageOf, Snapshot, StayKey, Used } from "../wire/messages.ts";
+import type { CachedId, CallNumber, ImageId } from "../base/ids.ts";
+import type { EncodedImage, Learned, MessageOf, Snapshot, Stay, Used } from "../wire/messages.ts";
 
-/** A link to a home, numbered by the daemon. What one home says is of no process of another's, whatever that is called. */
+/**
+ * A link to a home, numbered by the daemon; no number is given twice. What one home says is of no process of another's, and of no
+ * image, whatever those are called: who has been a job's host knows its name and theirs, and could be another host's home.
+ */
 export type HomeLink = number & { readonly link: unique symbol };
+
+/** Names one stay of one process on this host. A process that comes back has another epoch, and so another key. */
+export const stayKey = (home: HomeLink, { job, pid, epoch }: Stay): StayKey =>
+  `${home}/${job}/${pid}/${epoch}`;
+export type StayKey = `${number}/${string}/${number}/${number}`;
 
 /** Why a snapshot is taken. After "save" the process goes on; after the others it stays frozen until dropped. */
 export type SnapshotReason = "save" | "reclaimed" | "recalled" | "preempted";
@@ -43,7 +51,7 @@ export type Command =
   /** A process will come that continues the last of these, a whole chain. Wants `prepared`. */
   | {
       readonly type: "prepare";
-      readonly job: JobId;
+      readonly home: HomeLink;
       readonly chain: readonly EncodedImage[];
       readonly memoryBytesMax: number;
     }

@@ -10,16 +10,8 @@ import { unreachable } from "../base/errors.ts";
 import type { HostId, ImageId, JobId } from "../base/ids.ts";
 import { askedBytes, LIMITS } from "../base/limits.ts";
 import { type Departure, freeze, offer, overdue } from "../migrate/departure.ts";
-import {
-  type Message,
-  type MessageOf,
-  type Stay,
-  type StayKey,
-  stayKey,
-  stayOf,
-  type Used,
-} from "../wire/messages.ts";
-import type { Command, HomeLink, Report } from "./executor-messages.ts";
+import { type Message, type MessageOf, type Stay, stayOf, type Used } from "../wire/messages.ts";
+import { type Command, type HomeLink, type Report, type StayKey, stayKey } from "./executor-messages.ts";
 import { type HomeClock, heard, homeTime, UNHEARD } from "./home-clock.ts";
 import { chainOf, keep } from "./kept-images.ts";
 import { loadOf, memoryFor, memoryOf, type Status, statusFor, strangers } from "./room.ts";
@@ -369,8 +361,8 @@ function onMessage(state: KernelState, link: HomeLink, message: Message, out: Ou
   if (message.type === "stale") return stale(state, link, message.job, message.cached, out);
   if (!("epoch" in message)) return;
   if (message.type === "place") return place(state, link, home, message, out, nowMs);
-  const guest = state.guests.get(stayKey(message));
-  if (!guest || guest.home !== link) return;
+  const guest = state.guests.get(stayKey(link, message));
+  if (!guest) return;
   const command = (command: Command) => out({ type: "command", executor: guest.executor, command });
   const { key } = guest;
   switch (message.type) {
@@ -429,9 +421,8 @@ function place(
   if (reason !== undefined) return refuse(reason);
   if ((message.program === undefined) === (message.snapshot === undefined))
     return refuse("bug: a placement has either a program or an image");
-  const key = stayKey(message);
-  const here = state.guests.get(key);
-  if (here) return here.home === link ? undefined : refuse("another home has a process of that name here");
+  const key = stayKey(link, message);
+  if (state.guests.has(key)) return; // said twice
   const images = chainOf(home, message.snapshot?.chain ?? [], message.images);
   keep(home, message.images);
   if (!images) return refuse("some of its images are not here any more", "ENOENT");
@@ -489,7 +480,7 @@ function prepare(
   out({
     type: "command",
     executor,
-    command: { type: "prepare", job, chain, memoryBytesMax },
+    command: { type: "prepare", home: link, chain, memoryBytesMax },
   });
 }
 

@@ -289,7 +289,4 @@ export const NOTHING_LEARNED: Learned = Object.freeze({
   clock: [],
 });
 
-/** Names one stay of one process on a host. A process that comes back has another epoch, and so another key. */
-export const stayKey = (s: Stay): StayKey => `${s.job}/${s.pid}/${s.epoch}`;
-export type StayKey = `${string}/${number}/${number}`;
 export const stayOf = ({ job, pid, epoch }: Stay): Stay => ({ job, pid, epoch });

@@ -5,8 +5,9 @@
 import type { Pid } from "../../fabric/base/ids.ts";
 import type { HomeState } from "../../fabric/home/state.ts";
 import type { Machines, RunningMachine } from "../../fabric/host/machines.ts";
+import type { StayKey } from "../../fabric/kernel/executor-messages.ts";
 import type { KernelState } from "../../fabric/kernel/kernel.ts";
-import type { EncodedImage, StayKey } from "../../fabric/wire/messages.ts";
+import type { EncodedImage, Stay as Named } from "../../fabric/wire/messages.ts";
 import type { SimulatedLink } from "./network.ts";
 import type { Party } from "./party.ts";
 
@@ -15,12 +16,16 @@ export class Violation extends Error {
   override readonly name = "Violation";
 }
 
-export const epochOf = (key: StayKey): number => Number(key.slice(key.lastIndexOf("/") + 1));
-export const pidOf = (key: StayKey): Pid => Number(key.split("/")[1]) as Pid;
+/** Of a stay, wherever it is: hosts know it by their link to its home besides. */
+export type StayName = `${string}/${number}/${number}`;
+
+export const nameOf = ({ job, pid, epoch }: Named): StayName => `${job}/${pid}/${epoch}`;
+export const nameIn = (key: StayKey) => key.slice(key.indexOf("/") + 1) as StayName;
+const epochOf = (name: StayName): number => Number(name.split("/")[2]);
+const pidOf = (name: StayName): Pid => Number(name.split("/")[1]) as Pid;
 
 /** What has to do with one stay, on the host it is at. */
 export interface Stay {
-  readonly key: StayKey;
   /** Over which its placement came. */
   readonly link: SimulatedLink;
   /** The home has said `release`, and it is on its way. */
@@ -33,11 +38,11 @@ export interface Stay {
 export interface Site {
   readonly name: string;
   readonly kernel: () => KernelState;
-  readonly stays: Map<StayKey, Stay>;
+  readonly stays: Map<StayName, Stay>;
 }
 
 interface Copy {
-  readonly key: StayKey;
+  readonly name: StayName;
   readonly pid: Pid;
   readonly epoch: number;
   readonly site: Site;
@@ -59,12 +64,12 @@ export class Copies {
     machines: Machines,
     site: Site,
     worker: Party,
-    stayOf: (images: readonly EncodedImage[] | undefined) => StayKey,
+    stayOf: (images: readonly EncodedImage[] | undefined) => StayName,
     onStep: () => void,
   ): Machines {
-    const counted = (machine: RunningMachine, key: StayKey): RunningMachine => {
+    const counted = (machine: RunningMachine, name: StayName): RunningMachine => {
       if (!worker.alive) return machine;
-      const copy = this.#add(key, site, worker);
+      const copy = this.#add(name, site, worker);
       const { start, resume } = machine;
       const dispose = machine[Symbol.dispose];
       const step = () => {
@@ -95,30 +100,31 @@ export class Copies {
       prepare: (...how) => machines.prepare(...how),
       dropPrepared: () => machines.dropPrepared(),
       restore: async (chain, options) => {
-        const key = stayOf(chain);
+        const name = stayOf(chain);
         const machine = await machines.restore(chain, options);
-        return "polls" in machine ? counted(machine, key) : machine;
+        return "polls" in machine ? counted(machine, name) : machine;
       },
     };
   }
 
-  #add(key: StayKey, site: Site, worker: Party): Copy {
+  #add(name: StayName, site: Site, worker: Party): Copy {
     for (const other of this.#copies)
-      if (other.key === key)
-        this.#broken ??= new Violation(`stay ${key} is at ${site.name}, and at ${other.site.name} too`);
-    const copy = { key, pid: pidOf(key), epoch: epochOf(key), site, worker, frozen: false };
+      if (other.name === name)
+        this.#broken ??= new Violation(`stay ${name} is at ${site.name}, and at ${other.site.name} too`);
+    const copy = { name, pid: pidOf(name), epoch: epochOf(name), site, worker, frozen: false };
     this.#copies.add(copy);
     return copy;
   }
 
   /** Its snapshot has left the worker. */
-  froze(site: Site, key: StayKey): void {
-    for (const copy of this.#copies) if (copy.site === site && copy.key === key) copy.frozen = true;
+  froze(site: Site, name: StayName): void {
+    for (const copy of this.#copies) if (copy.site === site && copy.name === name) copy.frozen = true;
   }
 
   #mayRun(copy: Copy): void {
-    if (copy.frozen) throw new Violation(`${copy.key} runs at ${copy.site.name} after its snapshot has left`);
-    if (!copy.worker.alive) throw new Violation(`${copy.key} runs at ${copy.site.name}, on a dead worker`);
+    if (copy.frozen)
+      throw new Violation(`${copy.name} runs at ${copy.site.name} after its snapshot has left`);
+    if (!copy.worker.alive) throw new Violation(`${copy.name} runs at ${copy.site.name}, on a dead worker`);
   }
 
   /**
@@ -136,10 +142,10 @@ export class Copies {
       const p = home.processes.get(copy.pid);
       if (p?.where.kind === "at" && p.where.host === copy.site.name && p.epoch === copy.epoch && !home.ended)
         continue;
-      const stay = copy.site.stays.get(copy.key);
+      const stay = copy.site.stays.get(copy.name);
       if (!stay || stay.releasing || stay.dropping || stay.link.isCutOff) continue;
       throw new Violation(
-        `${copy.site.name} can run ${copy.key}, where the home has ${describe(home, copy.pid)}: nothing has told it`,
+        `${copy.site.name} can run ${copy.name}, where the home has ${describe(home, copy.pid)}: nothing has told it`,
       );
     }
   }
@@ -148,7 +154,7 @@ export class Copies {
   remains(): string[] {
     return [...this.#copies]
       .filter(({ worker }) => worker.alive)
-      .map(({ key, site }) => `${key} at ${site.name}`);
+      .map(({ name, site }) => `${name} at ${site.name}`);
   }
 }
 

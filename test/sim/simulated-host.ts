@@ -10,9 +10,8 @@ import type { Self } from "../../fabric/host/greeting.ts";
 import { HostDaemon } from "../../fabric/host/host-daemon.ts";
 import type { Machines } from "../../fabric/host/machines.ts";
 import type { Command, ExecutorPort } from "../../fabric/kernel/executor-messages.ts";
-import type { EncodedImage, Message, StayKey } from "../../fabric/wire/messages.ts";
-import { stayKey } from "../../fabric/wire/messages.ts";
-import { type Copies, type Site, type Stay, Violation } from "./copies.ts";
+import type { EncodedImage, Message } from "../../fabric/wire/messages.ts";
+import { type Copies, nameIn, nameOf, type Site, type Stay, type StayName, Violation } from "./copies.ts";
 import type { SimulatedLink } from "./network.ts";
 import type { Pace } from "./pace.ts";
 import { Party } from "./party.ts";
@@ -42,7 +41,7 @@ export class SimulatedHost implements Site {
   readonly party: Party;
   readonly clock: Clock;
   readonly daemon: HostDaemon;
-  readonly stays = new Map<StayKey, Stay>();
+  readonly stays = new Map<StayName, Stay>();
   readonly links = new Set<SimulatedLink>();
   readonly #world: World;
   readonly #options: HostOptions;
@@ -109,19 +108,20 @@ export class SimulatedHost implements Site {
   /** Follows what the home sends here, for the rules. */
   sent(link: SimulatedLink, message: Message): void {
     if (message.type === "place")
-      this.stays.set(stayKey(message), { key: stayKey(message), link, releasing: false, dropping: false });
+      this.stays.set(nameOf(message), { link, releasing: false, dropping: false });
     if (message.type !== "release") return;
-    const stay = this.stays.get(stayKey(message));
+    const stay = this.stays.get(nameOf(message));
     if (stay?.link === link) stay.releasing = true;
   }
 
   /** After the host has heard it. */
   heard(link: SimulatedLink, message: Message): void {
     if (message.type !== "release") return;
-    const stay = this.stays.get(stayKey(message));
+    const stay = this.stays.get(nameOf(message));
     if (stay?.link === link) stay.releasing = false;
-    if (this.daemon.state.guests.has(stayKey(message)))
-      throw new Violation(`${this.name} still has ${stayKey(message)} after its home's release`);
+    const name = nameOf(message);
+    if ([...this.daemon.state.guests.values()].some((guest) => nameOf(guest) === name))
+      throw new Violation(`${this.name} still has ${name} after its home's release`);
   }
 
   #anyWorker(): Worker | undefined {
@@ -144,7 +144,7 @@ export class SimulatedHost implements Site {
     };
     let busyUntilMs = 0;
     /** The executor makes a machine of the very list of images that it was sent, or of the program it was sent last. */
-    const stays = new Map<readonly EncodedImage[] | undefined, StayKey>();
+    const stays = new Map<readonly EncodedImage[] | undefined, StayName>();
     let halted = false;
     const work = (ms: number) => {
       busyUntilMs = Math.max(busyUntilMs, world.nowMs) + this.party.slowness * ms;
@@ -177,7 +177,7 @@ export class SimulatedHost implements Site {
         return (report) => {
           if (!party.alive) return;
           if (report.type === "snapshot" && report.why !== "save")
-            this.#options.copies.froze(this, report.key);
+            this.#options.copies.froze(this, nameIn(report.key));
           send(report);
         };
       })(),
@@ -188,14 +188,15 @@ export class SimulatedHost implements Site {
       world.note(
         () => `          ${this.name} worker: ${command.type} ${"key" in command ? command.key : ""}`,
       );
-      if (command.type === "place") stays.set(command.place.snapshot && command.place.images, command.key);
+      if (command.type === "place")
+        stays.set(command.place.snapshot && command.place.images, nameOf(command.place));
       if (command.type === "halt" || command.type === "go") halted = command.type === "halt";
       executor.handle(command);
-      if (command.type === "drop") this.stays.delete(command.key);
+      if (command.type === "drop") this.stays.delete(nameIn(command.key));
     };
     const deliver = world.pipe<Command>(crossingMs, (command) => party.enter(() => handle(command)));
     port.command = (command) => {
-      const stay = command.type === "drop" ? this.stays.get(command.key) : undefined;
+      const stay = command.type === "drop" ? this.stays.get(nameIn(command.key)) : undefined;
       if (stay) stay.dropping = true;
       deliver(command);
     };

@@ -1,8 +1,8 @@
 /** What one thread leaves out of a message, the other has: whatever both say at the same time. */
 import { expect, test } from "vitest";
-import { imageId, jobId } from "../../fabric/base/ids.ts";
+import { imageId } from "../../fabric/base/ids.ts";
 import { CrossedImages, type Crossing, RememberedImages } from "../../fabric/host/crossed-images.ts";
-import type { Command, Report } from "../../fabric/kernel/executor-messages.ts";
+import type { Command, HomeLink, Report } from "../../fabric/kernel/executor-messages.ts";
 import { NOTHING_LEARNED } from "../../fabric/wire/messages.ts";
 
 const MIB = 2 ** 20;
@@ -16,15 +16,18 @@ function imageNamed(n: number, size: number) {
 const isWhole = ({ id, bytes }: { id: string; bytes: Uint8Array }) =>
   bytes.length >= 4 && id === `image ${new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)}`;
 
-const prepare = (job: string, ...chain: ReturnType<typeof imageNamed>[]): Command => ({
+const HOME = 1 as HomeLink;
+const OTHER = 2 as HomeLink;
+
+const prepare = (home: HomeLink, ...chain: ReturnType<typeof imageNamed>[]): Command => ({
   type: "prepare",
-  job: jobId(job),
+  home,
   chain,
   memoryBytesMax: 1,
 });
 const saved = (...images: ReturnType<typeof imageNamed>[]): Report => ({
   type: "snapshot",
-  key: "job/1/1",
+  key: `${HOME}/job/1/1`,
   why: "save",
   snapshot: undefined,
   images,
@@ -34,7 +37,7 @@ const saved = (...images: ReturnType<typeof imageNamed>[]): Report => ({
 const chainIn = ({ commands }: { commands: readonly Command[] }) =>
   commands.flatMap((command) => (command.type === "prepare" ? command.chain : []));
 
-test("an image crosses once, whoever had it first, and is another thing to another job", () => {
+test("an image crosses once, whoever had it first, and is another thing to another home", () => {
   const [daemon, worker] = [new CrossedImages(), new RememberedImages()];
   const [a, b] = [imageNamed(1, 100), imageNamed(2, 100)];
   const sent = (command: Command) => {
@@ -42,12 +45,12 @@ test("an image crosses once, whoever had it first, and is another thing to anoth
     expect(chainIn({ commands: worker.whole(crossing) }).every(isWhole)).toBe(true);
     return chainIn(crossing).map(({ bytes }) => bytes.length);
   };
-  expect(sent(prepare("job", a))).toEqual([100]);
-  expect(sent(prepare("job", a))).toEqual([0]);
-  expect(sent(prepare("another", a))).toEqual([100]);
+  expect(sent(prepare(HOME, a))).toEqual([100]);
+  expect(sent(prepare(HOME, a))).toEqual([0]);
+  expect(sent(prepare(OTHER, a))).toEqual([100]);
   worker.said(saved(b));
   daemon.heard(saved(b));
-  expect(sent(prepare("job", a, b))).toEqual([0, 0]);
+  expect(sent(prepare(HOME, a, b))).toEqual([0, 0]);
 });
 
 test("nothing is missing, however messages meet and however much is forgotten", () => {
@@ -68,7 +71,7 @@ test("nothing is missing, however messages meet and however much is forgotten", 
   let [crossed, whole] = [0, 0];
   for (let step = 0; step < 1_500; step++) {
     const what = random(4);
-    if (what === 0) toWorker.push(daemon.cross([prepare("job", image(), image())]));
+    if (what === 0) toWorker.push(daemon.cross([prepare(HOME, image(), image())]));
     else if (what === 1) {
       const report = saved(image());
       worker.said(report);

@@ -2,10 +2,10 @@
 import { expect, test } from "vitest";
 import { Executor } from "../../fabric/host/executor.ts";
 import type { RunningMachine, World } from "../../fabric/host/machines.ts";
-import type { HomeLink } from "../../fabric/kernel/executor-messages.ts";
-import { stayKey } from "../../fabric/wire/messages.ts";
+import { type HomeLink, stayKey } from "../../fabric/kernel/executor-messages.ts";
 import { placeOf } from "./messages.kit.ts";
 
+const HOME = 1 as HomeLink;
 const SLICE_MS = 10;
 
 /** Runs one guest that never ends for a while of a clock that only slices and rests move; says how long it ran. */
@@ -46,7 +46,7 @@ function ranIn(ms: number, share: number): Promise<number> {
   });
   executor.handle({ type: "pace", share });
   const place = placeOf(1, { memoryBytesMax: 2 ** 20 });
-  executor.handle({ type: "place", home: 1 as HomeLink, key: stayKey(place), place });
+  executor.handle({ type: "place", home: HOME, key: stayKey(HOME, place), place });
   return new Promise<number>((done) => {
     // Placing takes promises; time stands still meanwhile.
     const turn = () => {

@@ -13,10 +13,10 @@ import { engineMachines } from "../../fabric/host/engine-machines.ts";
 import { Executor } from "../../fabric/host/executor.ts";
 import type { Machines } from "../../fabric/host/machines.ts";
 import { systemRandom } from "../../fabric/io/random.ts";
-import type { HomeLink, Report } from "../../fabric/kernel/executor-messages.ts";
+import { type HomeLink, type Report, type StayKey, stayKey } from "../../fabric/kernel/executor-messages.ts";
 import { encodeAnswer } from "../../fabric/wire/calls.ts";
 
-import { type MessageOf, NOTHING_LEARNED, type StayKey, stayKey } from "../../fabric/wire/messages.ts";
+import { type MessageOf, NOTHING_LEARNED } from "../../fabric/wire/messages.ts";
 import { limited } from "./home.kit.ts";
 
 const POSTED = encodeAnswer("print", undefined);
@@ -27,6 +27,7 @@ async function boot(): Promise<BaseImage> {
   return bootBase(await loadEngine(await readFile(file)), { source: GUEST_LIBRARY });
 }
 
+const HOME = 1 as HomeLink;
 const stay = { job: jobId("j".repeat(26)), pid: 1 as Pid, epoch: 1 as Epoch };
 const place = (source: string): MessageOf<"place"> => ({
   type: "place",
@@ -79,11 +80,11 @@ function start(machines: Machines, commandWaits: () => boolean = () => false) {
   return { executor, reports, turn };
 }
 
-const key = stayKey(stay);
+const key = stayKey(HOME, stay);
 
 async function firstSliceMs(base: BaseImage, commandWaits: () => boolean): Promise<number> {
   const { executor, reports, turn } = start(engineMachines(base), commandWaits);
-  executor.handle({ type: "place", home: 1 as HomeLink, key, place: place("for (;;);") });
+  executor.handle({ type: "place", home: HOME, key, place: place("for (;;);") });
   await turn(); // it arrives
   await turn(); // that is said
   const tookMs = await turn();
@@ -103,7 +104,7 @@ test("a slice ends after its time, and soon when a command waits", async () => {
 
 test("what has only just been sent goes back untouched, and does not run", async () => {
   const { executor, reports, turn } = start(engineMachines(await boot()));
-  executor.handle({ type: "place", home: 1 as HomeLink, key, place: place("for (;;);") });
+  executor.handle({ type: "place", home: HOME, key, place: place("for (;;);") });
   executor.handle({ type: "halt" });
   executor.handle({ type: "snapshot", key, why: "reclaimed" });
   expect(reports).toMatchObject([
@@ -113,14 +114,14 @@ test("what has only just been sent goes back untouched, and does not run", async
   executor.handle({ type: "drop", key });
   executor.handle({
     type: "place",
-    home: 1 as HomeLink,
-    key: stayKey({ ...stay, epoch: 2 as Epoch }),
+    home: HOME,
+    key: stayKey(HOME, { ...stay, epoch: 2 as Epoch }),
     place: place("for (;;);"),
   });
   executor.handle({ type: "go" });
   await turn();
   await turn();
-  expect(reports.slice(2)).toEqual([{ type: "running", key: stayKey({ ...stay, epoch: 2 as Epoch }) }]);
+  expect(reports.slice(2)).toEqual([{ type: "running", key: stayKey(HOME, { ...stay, epoch: 2 as Epoch }) }]);
 });
 
 test("that the worker stands still is told before memories are read, and each of those goes by itself", async () => {
@@ -134,9 +135,8 @@ test("that the worker stands still is told before memories are read, and each of
         return types().length;
       })
       .toBe(count);
-  const keys = [1, 2].map((pid) => stayKey({ ...stay, pid: pid as Pid }));
-  for (const key of keys)
-    executor.handle({ type: "place", home: 1 as HomeLink, key, place: place("for (;;);") });
+  const keys = [1, 2].map((pid) => stayKey(HOME, { ...stay, pid: pid as Pid }));
+  for (const key of keys) executor.handle({ type: "place", home: HOME, key, place: place("for (;;);") });
   await reported(2);
   turn.any();
   turn.any(); // both have run, or are about to
@@ -154,7 +154,7 @@ test("a process runs on while it is written down, and what it does meanwhile can
     const kept = new Uint8Array(5 << 20);
     for (let i = 0, x = 1; i < kept.length; i += 16) kept[i] = x = (x * 48271) % 2147483647;
     for (let n = 0; ; n++) { crypto.getRandomValues(new Uint8Array(4)); console.log(n); }`;
-  executor.handle({ type: "place", home: 1 as HomeLink, key, place: place(source) });
+  executor.handle({ type: "place", home: HOME, key, place: place(source) });
   const calls = () => reports.flatMap((r) => (r.type === "call" ? [r] : []));
   const saved = () => reports.find((r) => r.type === "snapshot");
   const until = async (holds: () => boolean) => {
@@ -198,7 +198,7 @@ test("a snapshot whose images are on their way is told at once, with them, befor
     for (let i = 0, x = 1; i < kept.length; i += 16) kept[i] = x = (x * 48271) % 2147483647;
     sleep(1);
     fork();`;
-  executor.handle({ type: "place", home: 1 as HomeLink, key, place: place(source) });
+  executor.handle({ type: "place", home: HOME, key, place: place(source) });
   const types = (): string[] => reports.map((r) => (r.type === "call" && r.snapshot ? "fork" : r.type));
   const until = async (type: string) => {
     for (; !types().includes(type); await new Promise(setImmediate)) turn.any();
@@ -242,7 +242,7 @@ test("what is on its way is told in full when its home has answered much since, 
     const kept = new Uint8Array(5 << 20);
     for (let i = 0, x = 1; i < kept.length; i += 16) kept[i] = x = (x * 48271) % 2147483647;
     for (let n = 0; ; n++) console.log(n);`;
-  executor.handle({ type: "place", home: 1 as HomeLink, key, place: place(source) });
+  executor.handle({ type: "place", home: HOME, key, place: place(source) });
   const calls = () => reports.flatMap((r) => (r.type === "call" ? [r.call] : []));
   const told = () => reports.find((r) => r.type === "snapshot");
   const until = async (holds: () => boolean) => {
@@ -268,7 +268,7 @@ async function forkedLarge() {
     const kept = new Uint8Array(8 << 20);
     for (let i = 0, x = 1; i < kept.length; i += 16) kept[i] = x = (x * 48271) % 2147483647;
     fork();`;
-  executor.handle({ type: "place", home: 1 as HomeLink, key, place: place(source) });
+  executor.handle({ type: "place", home: HOME, key, place: place(source) });
   const types = (): string[] =>
     reports.flatMap(({ type }) => (["ahead", "call", "snapshot"].includes(type) ? type : []));
   const until = async (type: string) => {
@@ -302,7 +302,7 @@ test("in a hurry nothing goes ahead, whatever is being written or on its way", a
     const until = async (type: Report["type"], count = 1) => {
       for (; types().filter((t) => t === type).length < count; await new Promise(setImmediate)) turn.any();
     };
-    executor.handle({ type: "place", home: 1 as HomeLink, key, place: place(source) });
+    executor.handle({ type: "place", home: HOME, key, place: place(source) });
     await until("call", 2);
     for (let n = 0; n < before; n++) saves(false); // the second is as good as the first
     if (before === 2) await until("ahead");
@@ -322,11 +322,11 @@ test("while a large process forks, which takes its worker a while, the others th
     for (let i = 0, x = 1; i < kept.length; i += 16) kept[i] = x = (x * 48271) % 2147483647;
     console.log("forks");
     fork();`;
-  const other = stayKey({ ...stay, pid: 2 as Pid });
-  executor.handle({ type: "place", home: 1 as HomeLink, key, place: place(large) });
+  const other = stayKey(HOME, { ...stay, pid: 2 as Pid });
+  executor.handle({ type: "place", home: HOME, key, place: place(large) });
   executor.handle({
     type: "place",
-    home: 1 as HomeLink,
+    home: HOME,
     key: other,
     place: place("for (let n = 0; ; n++) console.log(n);"),
   });
@@ -356,7 +356,7 @@ async function largeArrives(fill = VARIED) {
   const { executor: elsewhere, reports: told, turn: next } = start(engineMachines(await boot()));
   elsewhere.handle({
     type: "place",
-    home: 1 as HomeLink,
+    home: HOME,
     key,
     place: place(`
       const kept = new Uint8Array(8 << 20);
@@ -381,9 +381,9 @@ async function largeArrives(fill = VARIED) {
     },
   });
   const { executor, reports, turn } = here;
-  const writes = stayKey({ ...stay, pid: 2 as Pid });
+  const writes = stayKey(HOME, { ...stay, pid: 2 as Pid });
   const source = "for (let n = 0; ; n++) console.log(n);";
-  executor.handle({ type: "place", home: 1 as HomeLink, key: writes, place: place(source) });
+  executor.handle({ type: "place", home: HOME, key: writes, place: place(source) });
   const written = () => reports.filter((r) => r.type === "call" && r.key === writes).length;
   let slices = 0;
   const until = async (holds: () => boolean) => {
@@ -397,7 +397,7 @@ async function largeArrives(fill = VARIED) {
   const arrive = (key: StayKey) =>
     executor.handle({
       type: "place",
-      home: 1 as HomeLink,
+      home: HOME,
       key,
       place: { ...place(""), program: undefined, snapshot, images },
     });
@@ -444,7 +444,7 @@ test("nor is one that is dropped meanwhile", async () => {
 
 test("what is said to a large process while it is read holds as soon as it is here, and for its sibling nothing of that", async () => {
   const { executor, arrive, reports, slices, until } = await largeArrives();
-  const sibling = stayKey({ ...stay, pid: 3 as Pid });
+  const sibling = stayKey(HOME, { ...stay, pid: 3 as Pid });
   arrive(sibling);
   const before = slices();
   await until(() => slices() > before + 2);
@@ -477,7 +477,7 @@ test("a process whose image fits no message ends with a sentence, instead of the
         encodeImage: async () => ({ chain: images.map(({ id }) => id), images }),
       }),
   });
-  executor.handle({ type: "place", home: 1 as HomeLink, key, place: place("for (;;);") });
+  executor.handle({ type: "place", home: HOME, key, place: place("for (;;);") });
   await turn();
   await turn();
   await turn();
@@ -498,7 +498,7 @@ test("what a process takes of memory is told at once, however little it has comp
   const { executor, reports, turn } = start(engineMachines(await boot()));
   const source =
     'import { recv } from "roost"; const kept = new Uint8Array(8 << 20).fill(1); recv(); kept[0]++;';
-  executor.handle({ type: "place", home: 1 as HomeLink, key, place: place(source) });
+  executor.handle({ type: "place", home: HOME, key, place: place(source) });
   await expect
     .poll(() => {
       turn.any();

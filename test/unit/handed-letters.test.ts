@@ -3,9 +3,9 @@ import { describe, expect, test } from "vitest";
 import { callNumber, epoch, jobId, pid } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
 import { HandedLetters } from "../../fabric/host/handed-letters.ts";
-import type { HomeLink } from "../../fabric/kernel/executor-messages.ts";
+import { type HomeLink, type StayKey, stayKey } from "../../fabric/kernel/executor-messages.ts";
 import { decodeAnswer, encodeCall } from "../../fabric/wire/calls.ts";
-import { NOTHING_LEARNED, type StayKey, stayKey } from "../../fabric/wire/messages.ts";
+import { NOTHING_LEARNED } from "../../fabric/wire/messages.ts";
 import { type Bench, JOB, launched, limited } from "./home.kit.ts";
 
 const ANY = { from: -1, tag: undefined, dueMs: undefined };
@@ -21,9 +21,10 @@ class Beside {
   });
   readonly #calls = new Map<StayKey, number>();
 
-  comes(id: number, home = 1): StayKey {
-    const key = stayKey({ job: jobId("job"), pid: pid(id), epoch: epoch(home) });
-    this.letters.came(key, home as HomeLink, pid(id));
+  comes(id: number, link = 1): StayKey {
+    const home = link as HomeLink;
+    const key = stayKey(home, { job: jobId("job"), pid: pid(id), epoch: epoch(1) });
+    this.letters.came(key, home, pid(id));
     return key;
   }
   #next(key: StayKey) {

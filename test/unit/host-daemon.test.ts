@@ -61,8 +61,8 @@ test("an image that cannot be used is logged and told to its home, and the host 
     { pid: 2, code: "EINVAL" },
   ]);
   expect(logged).toEqual([
-    "process job/1/1: EINVAL: unusable image",
-    "process job/2/1: EINVAL: unusable image",
+    "process 1/job/1/1: EINVAL: unusable image",
+    "process 1/job/2/1: EINVAL: unusable image",
   ]);
   expect(commands.filter((c) => c.type === "drop").length).toBe(2);
 });

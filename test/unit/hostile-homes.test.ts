@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { cachedId, callNumber, epoch, hostId, imageId, pid } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
+import { CrossedImages, RememberedImages } from "../../fabric/host/crossed-images.ts";
 import { KeptAnswers } from "../../fabric/host/kept-answers.ts";
-import type { Report } from "../../fabric/kernel/executor-messages.ts";
+import { type Command, type Report, stayKey } from "../../fabric/kernel/executor-messages.ts";
 import {
   type HomeLink,
   type KernelEffect,
@@ -12,7 +13,7 @@ import {
   TICK_MS,
 } from "../../fabric/kernel/kernel.ts";
 import { FREELY } from "../../fabric/kernel/terms.ts";
-import { type Message, type MessageOf, stayKey } from "../../fabric/wire/messages.ts";
+import type { Message, MessageOf } from "../../fabric/wire/messages.ts";
 
 import { JOB, placeOf, received } from "./messages.kit.ts";
 
@@ -110,20 +111,42 @@ describe("a home that lies to a host", () => {
     expect(k.state.guests.size).toBe(1);
   });
 
-  test("a process called as another home's is refused, and its home's answers go to no other's", () => {
+  test("a process called as another home's is another process: each home has its own, and its answers", () => {
     const k = host();
+    k.say(B, placeOf(1)); // a name can be guessed: pids count up, and so do epochs
     k.say(A, placeOf(1));
     k.say(A, placeOf(1)); // said twice
     expect(k.sent.filter(({ message }) => message.type === "refuse")).toEqual([]);
-    k.say(B, placeOf(1));
-    expect(k.sent.at(-1)).toMatchObject({ link: B, message: { type: "refuse", code: "EAGAIN", pid: 1 } });
-    expect(k.state.guests.size).toBe(1);
+    expect([...k.state.guests.values()].map(({ home, pid }) => [home, pid])).toEqual([
+      [B, 1],
+      [A, 1],
+    ]);
+    k.say(B, { type: "release", ...STAY, to: "" });
+    expect([...k.state.guests.values()].map(({ home }) => home)).toEqual([A]);
 
     // The same job, by its name: kept answers are those of one home.
     const kept = new KeptAnswers({ now: () => 0, monotonic: () => 0, after: () => () => {} });
     const request = new Uint8Array([1]);
     kept.keep(B, request, cachedId(1), new Uint8Array([66]));
     expect(kept.find(A, request)).toBeUndefined();
+  });
+
+  test("what it sends as images of another's job is nothing to the workers that run that", () => {
+    const k = host();
+    const [crossed, worker] = [new CrossedImages(), new RememberedImages()];
+    /** What the worker is told, with the images as it has them. */
+    const worked = (link: HomeLink, message: Message): Command[] => {
+      const commands = k.say(link, message).flatMap((e) => (e.type === "command" ? [e.command] : []));
+      return worker.whole(crossed.cross(commands));
+    };
+    const chain = [imageId("x")];
+    const image = (byte: number) => ({ id: imageId("x"), bytes: new Uint8Array([byte]) });
+    worked(B, { type: "prepare", job: JOB, chain, images: [image(66)], memoryBytesMax: 2 ** 25 });
+    const [place] = worked(
+      A,
+      placeOf(1, { program: undefined, snapshot: snapshotOf("x", 1), images: [image(65)] }),
+    );
+    expect(place).toMatchObject({ type: "place", place: { images: [image(65)] } });
   });
 
   test("a home that never takes back what was reclaimed: dropped in time, and the home is told", () => {
@@ -134,7 +157,7 @@ describe("a home that lies to a host", () => {
     const learned = { answers: [], cached: [], letters: [], clock: [] };
     const report: Report = {
       type: "snapshot",
-      key: stayKey(STAY),
+      key: stayKey(A, STAY),
       why: "reclaimed",
       snapshot: undefined,
       images: [],
@@ -173,7 +196,7 @@ describe("a worker that a guest holds", () => {
   test("is that guest's doing, also when its home has asked for it back", () => {
     const k = host();
     k.say(A, placeOf(1));
-    k.do({ type: "report", executor: 0, report: { type: "turn", key: stayKey(STAY) } });
+    k.do({ type: "report", executor: 0, report: { type: "turn", key: stayKey(A, STAY) } });
     k.say(A, { type: "recall", ...STAY });
     k.ticks(LIMITS.stuckMs + 2 * TICK_MS);
     const refusals = k.sent.filter(({ message }) => message.type === "refuse");

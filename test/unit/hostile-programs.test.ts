@@ -10,10 +10,9 @@ import { ensureEngine } from "../../fabric/engine/build/main.ts";
 import { type BaseImage, bootBase, loadEngine } from "../../fabric/engine/index.ts";
 import { engineMachines } from "../../fabric/host/engine-machines.ts";
 import { Executor } from "../../fabric/host/executor.ts";
-import type { Report } from "../../fabric/kernel/executor-messages.ts";
-import type { HomeLink } from "../../fabric/kernel/kernel.ts";
+import { type HomeLink, type Report, stayKey } from "../../fabric/kernel/executor-messages.ts";
 import { decodeAnswer, decodeCall, encodeAnswer, encodeCall } from "../../fabric/wire/calls.ts";
-import { type MessageOf, stayKey } from "../../fabric/wire/messages.ts";
+import type { MessageOf } from "../../fabric/wire/messages.ts";
 
 import { placeOf } from "./messages.kit.ts";
 
@@ -24,6 +23,8 @@ const imageOf = (name: string, content = name) => ({
   id: imageId(name),
   bytes: new TextEncoder().encode(content),
 });
+
+const HOME = 1 as HomeLink;
 
 let base: BaseImage | undefined;
 async function boot(): Promise<BaseImage> {
@@ -63,7 +64,7 @@ class ExecutorBench {
       memoryBytesMax: LIMITS.guestMemoryBytes,
       ...changes,
     });
-    this.executor.handle({ type: "place", home: 1 as HomeLink, key: stayKey(place), place });
+    this.executor.handle({ type: "place", home: HOME, key: stayKey(HOME, place), place });
   }
   report(wanted: (report: Report) => boolean): Promise<Report> {
     const there = this.reports.find(wanted);
@@ -71,7 +72,7 @@ class ExecutorBench {
   }
   /** What process `n` calls for, or how it fails. */
   async outcome(n: number): Promise<string> {
-    const key = stayKey(placeOf(n));
+    const key = stayKey(HOME, placeOf(n));
     const report = await this.report(
       (r) => "key" in r && r.key === key && (r.type === "call" || r.type === "failed"),
     );
@@ -87,7 +88,7 @@ describe("a program or a home that wants the worker for itself", () => {
     b.place(1, "for (;;);", { preemptEvery: 2 ** 53 - 1 });
     b.place(2, "console.log(1)");
     expect(await b.outcome(2)).toBe("print");
-    const key = stayKey(placeOf(1));
+    const key = stayKey(HOME, placeOf(1));
     b.executor.handle({ type: "snapshot", key, why: "reclaimed" });
     await b.report((r) => r.type === "snapshot" && r.key === key);
     b.executor.handle({ type: "halt" });

@@ -1,6 +1,7 @@
 /** What an owner allows, carried out by the kernel: on what is here, and on what homes are told. */
 import { expect, test } from "vitest";
 import { hostId, imageId, jobId } from "../../fabric/base/ids.ts";
+import { stayKey } from "../../fabric/kernel/executor-messages.ts";
 import {
   type HomeLink,
   type KernelEffect,
@@ -9,7 +10,7 @@ import {
   step,
 } from "../../fabric/kernel/kernel.ts";
 import { FREELY, type Terms } from "../../fabric/kernel/terms.ts";
-import { type Message, NOTHING_LEARNED, stayKey } from "../../fabric/wire/messages.ts";
+import { type Message, NOTHING_LEARNED } from "../../fabric/wire/messages.ts";
 import { snapshotOf } from "./home.kit.ts";
 import { placeOf } from "./messages.kit.ts";
 
@@ -45,7 +46,7 @@ class Bench {
 }
 
 const placeBy = (link: HomeLink, n: number) => placeOf(n, { job: jobId(`job${link}`) });
-const keyOf = (link: HomeLink, n: number) => stayKey(placeBy(link, n));
+const keyOf = (link: HomeLink, n: number) => stayKey(link, placeBy(link, n));
 
 const commands = (effects: KernelEffect[]) =>
   effects.flatMap((effect) => (effect.type === "command" ? [effect.command] : []));

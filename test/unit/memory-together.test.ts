@@ -5,7 +5,7 @@ import { LIMITS } from "../../fabric/base/limits.ts";
 import type { HomeEvent } from "../../fabric/home/effects.ts";
 import { step as homeStep, newHome } from "../../fabric/home/home.ts";
 import type { HomeState } from "../../fabric/home/state.ts";
-import type { Report } from "../../fabric/kernel/executor-messages.ts";
+import type { Report, StayKey } from "../../fabric/kernel/executor-messages.ts";
 import {
   type HomeLink,
   type KernelEvent,
@@ -15,7 +15,7 @@ import {
 } from "../../fabric/kernel/kernel.ts";
 import { FREELY } from "../../fabric/kernel/terms.ts";
 import { encodeCall } from "../../fabric/wire/calls.ts";
-import { NOTHING_LEARNED, type StayKey } from "../../fabric/wire/messages.ts";
+import { NOTHING_LEARNED } from "../../fabric/wire/messages.ts";
 
 const MIB = 2 ** 20;
 
