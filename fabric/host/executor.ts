@@ -295,6 +295,7 @@ export class Executor {
     const last = callNumber(p.calls - 1);
     const answer = p.replay.get(last);
     if (answer) this.#answered(p, last, answer);
+    if (place.snapshot) this.#reportUsage(p); // its owner gives what it has, also while it only waits
     this.#enqueue(p);
   }
 

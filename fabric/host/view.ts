@@ -39,7 +39,7 @@ export interface JobHostView {
   /** The launcher's own. */
   readonly local: boolean;
   readonly slots: number;
-  /** What it gives to one process. */
+  /** What it gives to the processes of this job together. */
   readonly memoryBytes: number;
   /** Why it takes nothing; empty when it does. */
   readonly reason: string;

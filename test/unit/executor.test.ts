@@ -418,6 +418,29 @@ test.each([
   },
 );
 
+test("what arrives and waits says what memory it has, and does not wait with that until it runs", async () => {
+  const { executor: elsewhere, reports: told, turn: next } = start(engineMachines(await boot()));
+  const source = `import { recv } from "roost"; const kept = new Uint8Array(8 << 20); ${MONOTONOUS} recv();`;
+  elsewhere.handle({ type: "place", home: HOME, key, place: place(source) });
+  for (; !told.some(({ type }) => type === "call"); await new Promise(setImmediate)) next.any();
+  elsewhere.handle({ type: "snapshot", key, why: "reclaimed" });
+  const left = () => told.flatMap((r) => (r.type === "snapshot" ? [r] : []))[0];
+  for (; !left(); await new Promise(setImmediate)) next.any();
+  const { snapshot, images, used } = must(left(), "snapshot");
+
+  const { executor, reports, turn } = start(engineMachines(await boot()));
+  const coming = { ...place(""), program: undefined, snapshot, images };
+  executor.handle({ type: "place", home: HOME, key, place: coming });
+  const { memoryBytes } = must(used, "usage");
+  expect(memoryBytes).toBeGreaterThan(8 << 20);
+  await expect
+    .poll(() => {
+      turn.any();
+      return reports;
+    })
+    .toMatchObject([{ type: "usage", key, used: { memoryBytes, cpuMs: 0 } }]);
+});
+
 test("a large process that is being read when its host is reclaimed goes back at once, and is read no further", async () => {
   const { executor, reports, outcomes, slices, until } = await largeArrives();
   const before = slices();
