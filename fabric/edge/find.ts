@@ -5,11 +5,13 @@ import type { JobId } from "../base/ids.ts";
 import { RemoteJob } from "../host/control-client.ts";
 import { parseAddress } from "../host/fabric.ts";
 import { keptJobs } from "../host/job-keeper.ts";
+import { isAlive } from "../io/os-process.ts";
 import { socketLink } from "../io/socket-link.ts";
 import type { JobReport } from "../wire/control.ts";
 import { err } from "./colors.ts";
+import { forget } from "./forget.ts";
 import { type Recorded, replay } from "./recording.ts";
-import { type JobRecord, keptJobsStore, readEnded, readRecords, removeRecord, SHOWN } from "./state.ts";
+import { type JobRecord, keptJobsStore, readEnded, readRecords, SHOWN } from "./state.ts";
 
 /** What can be asked of a job, whether it runs or has ended. */
 export type JobHandle = Pick<
@@ -82,9 +84,10 @@ export async function openAll(
 async function open(record: JobRecord, ended = true): Promise<JobHandle | undefined> {
   const running = await connect(record).catch(() => undefined);
   if (running) return running;
-  const recording = await readEnded(record.id);
+  const gone = !isAlive(record.osPid) && !(await isKept(record));
+  const recording = await readEnded(record.id); // asked last: a home leaves it first of all
   if (recording) return ended ? new EndedJob(recording) : undefined;
-  if (!isAlive(record.osPid) && !(await isKept(record))) await removeRecord(record);
+  if (gone) await forget(record);
   return undefined;
 }
 
@@ -134,15 +137,6 @@ async function openAt(relay: URL, address: string): Promise<JobHandle> {
   } catch (error) {
     await participant[Symbol.asyncDispose]();
     throw error;
-  }
-}
-
-function isAlive(osPid: number): boolean {
-  try {
-    process.kill(osPid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM"; // somebody else's
   }
 }
 

@@ -6,17 +6,9 @@ import type { Fabric } from "../host/fabric.ts";
 import type { Job } from "../host/job.ts";
 import { reportOf } from "../host/view.ts";
 import { socketLink } from "../io/socket-link.ts";
+import { forgetOld } from "./forget.ts";
 import { record as recorded } from "./recording.ts";
-import {
-  isOld,
-  type JobRecord,
-  prepareState,
-  readRecords,
-  removeRecord,
-  socketFor,
-  writeEnded,
-  writeRecord,
-} from "./state.ts";
+import { type JobRecord, prepareState, removeRecord, socketFor, writeEnded, writeRecord } from "./state.ts";
 
 /** Those who read to the end get the last of it, unless they take nothing for so long. */
 const FAREWELL_MS = 2_000;
@@ -102,8 +94,4 @@ async function taken(sockets: ReadonlySet<Socket>): Promise<void> {
   );
   const late = new Promise((resolve) => setTimeout(resolve, giveUpMs - performance.now()).unref());
   await Promise.race([Promise.all(drained), late]);
-}
-
-async function forgetOld(): Promise<void> {
-  for (const record of readRecords()) if (record.detached && isOld(record)) await removeRecord(record);
 }

@@ -3,12 +3,11 @@
  * what its address is, and for a detached one that has ended, a file with what it wrote. Nobody else may read them.
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import envPaths from "env-paths";
-import type { Store } from "../base/ports.ts";
-import { nodeStore } from "../io/node-store.ts";
+import { type NodeStore, nodeStore } from "../io/node-store.ts";
 
 export interface JobRecord {
   readonly version: 1;
@@ -32,8 +31,6 @@ export interface JobRecord {
 
 /** Letters of an id that are shown: 40 bits, so that nobody meets two alike. */
 export const SHOWN = 8;
-/** An ended job's output is kept this long. */
-const ENDED_KEPT_MS = 7 * 24 * 3600 * 1000;
 /** Unix sockets have short names: 104 bytes on macOS, with the zero. */
 const SOCKET_BYTES = 103;
 
@@ -49,7 +46,7 @@ export function socketFor(id: string): string {
 }
 
 /** Where detached jobs are kept while they run, so that they outlive their homes. */
-export const keptJobsStore = (): Store => nodeStore(join(directory(), "kept"));
+export const keptJobsStore = (): NodeStore => nodeStore(join(directory(), "kept"));
 
 /** Makes the directory, if need be. */
 export async function prepareState(): Promise<void> {
@@ -75,6 +72,14 @@ export async function readEnded(id: string): Promise<Uint8Array | undefined> {
   return readFile(endedFile(id)).catch(() => undefined);
 }
 
+/** Undefined while the job runs. */
+export async function endedMs(id: string): Promise<number | undefined> {
+  return stat(endedFile(id)).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => undefined,
+  );
+}
+
 /** All that are known, the oldest first; a file that is no record is passed over. */
 export function readRecords(): JobRecord[] {
   return names()
@@ -97,8 +102,6 @@ function names(): string[] {
     return []; // there has been no job yet
   }
 }
-
-export const isOld = (record: JobRecord) => Date.now() - record.startedMs > ENDED_KEPT_MS;
 
 /** Whole or not at all. */
 async function write(file: string, content: string | Uint8Array): Promise<void> {

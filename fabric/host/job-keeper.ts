@@ -22,7 +22,8 @@ const LOOK_MS = 10;
 /** Keeping takes at most one part in this many of the home's time. */
 const SHARE = 10;
 
-const prefix = (job: JobId) => `job/${job}/`;
+/** All keys of a job begin so. */
+export const prefix = (job: JobId) => `job/${job}/`;
 const bodyOf = (job: JobId) => `${prefix(job)}body`;
 const imageOf = (job: JobId, image: ImageId) => `${prefix(job)}image/${image}`;
 const contentOf = (job: JobId, revision: number) => `${prefix(job)}content/${revision}`;

@@ -1,10 +1,15 @@
 /** Named values kept in a directory of this machine, a file each. Values are bytes. */
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Store } from "../base/ports.ts";
 
+export interface NodeStore extends Store {
+  /** When the latest of the values whose keys begin so was set. */
+  changedMs(prefix: string): Promise<number | undefined>;
+}
+
 /** The directory is made when something is set. Other programs of this user may read it, nobody else. */
-export function nodeStore(directory: string): Store {
+export function nodeStore(directory: string): NodeStore {
   const fileOf = (key: string) => join(directory, encodeURIComponent(key));
   let writes = 0;
   const set = async (key: string, value: unknown) => {
@@ -13,6 +18,13 @@ export function nodeStore(directory: string): Store {
     const fresh = `${fileOf(key)}.${process.pid}.${writes++}.new`;
     await writeFile(fresh, value as Uint8Array, { mode: 0o600, flush: true });
     await rename(fresh, fileOf(key));
+  };
+  const keys = async (prefix: string) => {
+    const names = (await readdir(directory).catch(ifThere)) ?? [];
+    return names
+      .filter((name) => !name.endsWith(".new"))
+      .map(decodeURIComponent)
+      .filter((key) => key.startsWith(prefix));
   };
   return {
     set,
@@ -26,12 +38,11 @@ export function nodeStore(directory: string): Store {
     async deleteAll(keys) {
       for (const key of keys) await rm(fileOf(key), { force: true });
     },
-    async keys(prefix) {
-      const names = (await readdir(directory).catch(ifThere)) ?? [];
-      return names
-        .filter((name) => !name.endsWith(".new"))
-        .map(decodeURIComponent)
-        .filter((key) => key.startsWith(prefix));
+    keys,
+    async changedMs(prefix) {
+      const files = (await keys(prefix)).map((key) => stat(fileOf(key)).catch(ifThere));
+      const times = (await Promise.all(files)).flatMap((file) => file?.mtimeMs ?? []);
+      return times.length > 0 ? Math.max(...times) : undefined;
     },
   };
 }

@@ -1,5 +1,5 @@
 /** Jobs that outlive their homes: checkpoints in files, and detached homes that are killed. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { JobReport } from "../../fabric/wire/control.ts";
@@ -7,10 +7,24 @@ import { workplace } from "./command.kit.ts";
 
 /** Each test in a directory of its own: their jobs write into it. */
 function place(name: string) {
-  const { directory, json, program, remove, roost } = workplace(name);
-  onTestFinished(remove);
+  const { directory, json, program, remove, roost, start } = workplace(name);
+  const file = (name: string) => join(directory, name);
   const report = async (job: string): Promise<JobReport> => (await json(["ps", job]))[0];
-  return { file: (name: string) => join(directory, name), json, program, report, roost };
+  const recordOf = (job: string) => file(`state/jobs/${job}.json`);
+  const homeOf = (job: string): number => JSON.parse(readFileSync(recordOf(job), "utf8")).osPid;
+  onTestFinished(() => {
+    const names = existsSync(file("state/jobs")) ? readdirSync(file("state/jobs")) : [];
+    for (const name of names) if (name.endsWith(".json")) endProcess(homeOf(name.slice(0, -".json".length)));
+    remove();
+  });
+  return { file, homeOf, json, program, recordOf, report, roost, start };
+}
+
+/** A home that a test has left. */
+function endProcess(osPid: number): void {
+  try {
+    process.kill(osPid, "SIGKILL");
+  } catch {} // it has ended
 }
 
 const eventually = <T>(get: () => Promise<T>) => expect.poll(get, { timeout: 30_000, interval: 100 });
@@ -76,12 +90,11 @@ describe("a job that outlives its home", () => {
   });
 
   test("a detached home that is killed: the job goes on in another, and has done everything once", async () => {
-    const { file, json, program, roost } = place("kept-home");
+    const { file, homeOf, json, program, roost } = place("kept-home");
     program("count.js", counting);
     const { job } = await json(["run", "count.js", "--detach", "--local=2"]);
     await eventually(async () => readFileSync(file("log"), "utf8")).toBe("0\n1\n2\n");
-    const state = JSON.parse(readFileSync(file(`state/jobs/${job}.json`), "utf8"));
-    process.kill(state.osPid, "SIGKILL");
+    process.kill(homeOf(job), "SIGKILL");
     writeFileSync(file("go"), "");
     expect(await roost(["attach", job])).toEqual({
       code: 0,
@@ -101,5 +114,49 @@ describe("a job that outlives its home", () => {
     expect(await said("count.js", "--restore", "at3.roost")).toMatch(/brings its own program/);
     expect(await said()).toMatch(/say which program to run/);
     expect((await roost(["checkpoint", "nothing", "x"])).stderr).toMatch(/ESRCH/);
+  });
+});
+
+describe("what is left of a detached job", () => {
+  const LONG_AGO = new Date(Date.now() - 8 * 24 * 3600 * 1000);
+  const answers = `import { readline } from "roost"; console.log("asked"); readline(); console.log("answered");`;
+
+  /** A job that waits for a line, and as far as its record says began long ago; and a launch of another, which forgets what is old. */
+  async function waiting(name: string) {
+    const { file, homeOf, json, program, recordOf, roost } = place(name);
+    program("answers.js", answers);
+    program("nothing.js", "");
+    const { job } = await json(["run", "answers.js", "--detach", "--local=1"]);
+    const record = JSON.parse(readFileSync(recordOf(job), "utf8"));
+    writeFileSync(recordOf(job), JSON.stringify({ ...record, startedMs: LONG_AGO.getTime() }));
+    const launchAnother = async () => {
+      const { job } = await json(["run", "nothing.js", "--detach", "--local=1"]);
+      await roost(["attach", job]);
+    };
+    const kept = () => readdirSync(file("state/jobs/kept")).filter((name) => name.includes(job));
+    return { file, homeOf, job, kept, launchAnother, roost };
+  }
+
+  test("is there while it runs, and for a week after its end", async () => {
+    const { file, job, launchAnother, roost } = await waiting("left-ended");
+    await launchAnother();
+    const whole = { code: 0, stderr: "", stdout: "asked\nanswered\n" };
+    expect(await roost(["attach", job], { input: "go\n" })).toEqual(whole);
+    await launchAnother();
+    expect(await roost(["attach", job])).toEqual(whole);
+    utimesSync(file(`state/jobs/${job}.ended`), LONG_AGO, LONG_AGO);
+    await launchAnother();
+    expect((await roost(["attach", job])).stderr).toMatch(/no job .* is known on this machine/);
+  });
+
+  test("of one whose home has died: for a week after it was kept last, and then nothing", async () => {
+    const { file, homeOf, job, kept, launchAnother, roost } = await waiting("left-kept");
+    process.kill(homeOf(job), "SIGKILL");
+    await launchAnother();
+    expect(kept()).not.toEqual([]);
+    for (const name of kept()) utimesSync(file(`state/jobs/kept/${name}`), LONG_AGO, LONG_AGO);
+    await launchAnother();
+    expect(kept()).toEqual([]);
+    expect((await roost(["attach", job])).stderr).toMatch(/no job .* is known on this machine/);
   });
 });
