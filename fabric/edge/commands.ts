@@ -6,6 +6,7 @@ import { readKeptJob } from "../host/job-keeper.ts";
 import { asAnotherJob, decodeCheckpoint } from "../host/saved-job.ts";
 import { systemRandom } from "../io/random.ts";
 import { bundleProgram } from "./bundle.ts";
+import { claim } from "./claim.ts";
 import { err } from "./colors.ts";
 import { asHome, detach } from "./detach.ts";
 import { type Launch, type Outcome, runAtRelay, runLocal } from "./run.ts";
@@ -89,8 +90,10 @@ async function whatToRun(
     const saved = decodeCheckpoint(await readCheckpoint(restore));
     return { atRest: asAnotherJob(saved, jobId(idFromRandom(systemRandom.bytes(26)))) };
   }
-  const atRest = await readKeptJob(keptJobsStore(), kept as JobId);
-  if (!atRest) throw new RoostError("ESRCH", `no job ${kept} is kept on this machine`);
+  const id = kept as JobId;
+  await claim(id); // before it is read: it does not go on elsewhere meanwhile
+  const atRest = await readKeptJob(keptJobsStore(), id);
+  if (!atRest) throw new RoostError("ESRCH", `no job ${id} is kept on this machine`);
   return { atRest };
 }
 

@@ -42,7 +42,7 @@ function launched(file: string | undefined, args: readonly string[], options: Ru
 }
 
 /** Starts another home for a job that was kept; resolves when it runs there. */
-export async function revive(
+export async function startAgain(
   id: string,
   { directory, local }: NonNullable<JobRecord["launch"]>,
   relay: string | undefined,

@@ -1,5 +1,6 @@
 /** From what a person says to the job that is meant: one of this machine, by its id, or one at a relay, by its address. */
 import { createConnection } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { RoostError } from "../base/errors.ts";
 import type { JobId } from "../base/ids.ts";
 import { RemoteJob } from "../host/control-client.ts";
@@ -8,6 +9,7 @@ import { keptJobs } from "../host/job-keeper.ts";
 import { isAlive } from "../io/os-process.ts";
 import { socketLink } from "../io/socket-link.ts";
 import type { JobReport } from "../wire/control.ts";
+import { holderOf } from "./claim.ts";
 import { err } from "./colors.ts";
 import { forget } from "./forget.ts";
 import { type Recorded, replay } from "./recording.ts";
@@ -32,6 +34,10 @@ export interface Where {
   readonly relay: URL;
 }
 
+/** A home that starts is waited for, or one that ends. */
+const HOME_MS = 20_000;
+const LOOK_MS = 50;
+
 /** `HOST.SECRET`, as Fabric.addressOf gives it. */
 const isAddress = (text: string) => text.includes(".");
 
@@ -49,7 +55,7 @@ export async function findJob(where: Where): Promise<JobHandle> {
       );
     if (another)
       throw new RoostError("EINVAL", `more than one job's id begins with ${wanted}; write more of it`);
-    const job = (await open(record)) ?? (await reopen(record));
+    const job = await openOrRevive(record);
     if (job) return job;
     throw new RoostError("ESRCH", `the home of job ${wanted} has died, and the job with it`);
   }
@@ -93,16 +99,37 @@ async function open(record: JobRecord, ended = true): Promise<JobHandle | undefi
 
 const isKept = async ({ id }: JobRecord) => (await keptJobs(keptJobsStore())).includes(id as JobId);
 
-/** A detached job whose home has died (nobody listens any more) goes on in another, from where it was last kept. */
-async function reopen(record: JobRecord): Promise<JobHandle | undefined> {
-  const { launch, relay } = record;
-  if (!launch || !(await isKept(record))) return undefined;
+/**
+ * The same; and a detached job whose home has died (nobody listens any more) goes on in another, from where it was last
+ * kept. Should somebody else just start that, or the home just end, this waits for what comes of it.
+ */
+async function openOrRevive({ id }: JobRecord): Promise<JobHandle | undefined> {
+  const giveUpMs = performance.now() + HOME_MS;
+  for (;;) {
+    const record = readRecords().find((record) => record.id === id);
+    const job = record && (await open(record));
+    if (job || !record) return job;
+    const home = holderOf(id);
+    if (home === undefined && !(await isKept(record))) return open(record); // it may just have ended
+    if (performance.now() > giveUpMs)
+      throw new RoostError(
+        "ETIMEDOUT",
+        `the job's home (process ${home ?? "that has died"}) does not answer`,
+      );
+    if (home === undefined) await revive(record);
+    else await setTimeout(LOOK_MS);
+  }
+}
+
+/** In vain where somebody else was quicker, whose home runs the job or has done so by now. */
+async function revive({ id, launch, relay }: JobRecord): Promise<void> {
+  if (!launch) throw new RoostError("EINVAL", "it is not known where the job runs");
   if (process.stderr.isTTY)
     process.stderr.write(`${err.dim("the job's home had died; the job goes on in another")}\n`);
-  const { revive } = await import("./detach.ts");
-  await revive(record.id, launch, relay);
-  const again = readRecords().find(({ id }) => id === record.id);
-  return again && connect(again);
+  const { startAgain } = await import("./detach.ts");
+  await startAgain(id, launch, relay).catch((error) => {
+    if (!(error instanceof RoostError && /EEXIST|ESRCH/.test(error.code))) throw error;
+  });
 }
 
 async function connect({ socket, secret, address, relay }: JobRecord): Promise<JobHandle> {

@@ -2,6 +2,7 @@
 import type { JobId } from "../base/ids.ts";
 import { forgetJob, prefix } from "../host/job-keeper.ts";
 import { isAlive } from "../io/os-process.ts";
+import { holderOf } from "./claim.ts";
 import { endedMs, type JobRecord, keptJobsStore, readRecords, removeRecord } from "./state.ts";
 
 /** What a detached job leaves is there for so long after its end, or after it was kept last if its home has died. */
@@ -19,7 +20,7 @@ export async function forget(record: JobRecord): Promise<void> {
 
 /** When its home was last there, as far as that is known. */
 async function leftMs({ id, osPid, startedMs }: JobRecord): Promise<number> {
-  const now = isAlive(osPid) ? Date.now() : undefined;
+  const now = isAlive(osPid) || holderOf(id) !== undefined ? Date.now() : undefined;
   const keptMs = await keptJobsStore().changedMs(prefix(id as JobId));
   // Asked last: a home leaves the recording first of all.
   return (await endedMs(id)) ?? now ?? keptMs ?? startedMs;

@@ -6,6 +6,7 @@ import type { Fabric } from "../host/fabric.ts";
 import type { Job } from "../host/job.ts";
 import { reportOf } from "../host/view.ts";
 import { socketLink } from "../io/socket-link.ts";
+import { claim } from "./claim.ts";
 import { forgetOld } from "./forget.ts";
 import { record as recorded } from "./recording.ts";
 import { type JobRecord, prepareState, removeRecord, socketFor, writeEnded, writeRecord } from "./state.ts";
@@ -55,6 +56,7 @@ async function tell(
     detached: options.detached,
     launch: options.launch,
   };
+  if (options.detached) await claim(job.id);
   // A home that died has left its socket behind.
   if (process.platform !== "win32") await rm(record.socket, { force: true });
   const sockets = new Set<Socket>();

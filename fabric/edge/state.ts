@@ -38,6 +38,7 @@ const SOCKET_BYTES = 103;
 const directory = () => join(process.env.ROOST_STATE || envPaths("roost", { suffix: "" }).log, "jobs");
 const recordFile = (id: string) => join(directory(), `${id}.json`);
 const endedFile = (id: string) => join(directory(), `${id}.ended`);
+export const homeFile = (id: string, n: number) => join(directory(), `${id}.home.${n}`);
 
 export function socketFor(id: string): string {
   if (process.platform === "win32") return `\\\\.\\pipe\\roost-${id}`;
@@ -63,7 +64,8 @@ export async function writeEnded(id: string, recording: Uint8Array): Promise<voi
 }
 
 export async function removeRecord({ id, socket }: Pick<JobRecord, "id" | "socket">): Promise<void> {
-  const files = [recordFile(id), endedFile(id), ...(process.platform === "win32" ? [] : [socket])];
+  const homes = homesOf(id).map((n) => homeFile(id, n));
+  const files = [recordFile(id), endedFile(id), ...homes, ...(process.platform === "win32" ? [] : [socket])];
   await Promise.all(files.map((file) => rm(file, { force: true })));
 }
 
@@ -83,6 +85,7 @@ export async function endedMs(id: string): Promise<number | undefined> {
 /** All that are known, the oldest first; a file that is no record is passed over. */
 export function readRecords(): JobRecord[] {
   return names()
+    .filter((name) => name.endsWith(".json"))
     .map((name): JobRecord | undefined => {
       try {
         const record = JSON.parse(readFileSync(join(directory(), name), "utf8")) as JobRecord;
@@ -95,9 +98,18 @@ export function readRecords(): JobRecord[] {
     .toSorted((a, b) => a.startedMs - b.startedMs);
 }
 
+/** Of a job's homes, ascending (see claim.ts). */
+export function homesOf(id: string): number[] {
+  return names()
+    .filter((name) => name.startsWith(`${id}.home.`))
+    .map((name) => Number(name.slice(`${id}.home.`.length)))
+    .filter(Number.isInteger)
+    .toSorted((a, b) => a - b);
+}
+
 function names(): string[] {
   try {
-    return readdirSync(directory()).filter((name) => name.endsWith(".json"));
+    return readdirSync(directory());
   } catch {
     return []; // there has been no job yet
   }

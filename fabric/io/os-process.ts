@@ -1,15 +1,18 @@
-/** Other processes of this machine. */
+/** Other processes of this user on this machine. */
 import { readFileSync } from "node:fs";
 
 /** Not where it has ended and nobody has taken notice, as far as this system tells: in a container that may never happen. */
 export function isAlive(osPid: number): boolean {
   try {
     process.kill(osPid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM"; // somebody else's
+  } catch {
+    return false; // or somebody else's
   }
   return statusOf(osPid)?.[0] !== "Z";
 }
+
+/** When a process began, as far as this system tells: another may get its number later. */
+export const beginningOf = (osPid: number): string => statusOf(osPid)?.[19] ?? "";
 
 /** Linux: what proc(5) says of a process, behind its name. Undefined elsewhere. */
 function statusOf(osPid: number): string[] | undefined {

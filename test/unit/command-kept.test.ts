@@ -1,4 +1,5 @@
 /** Jobs that outlive their homes: checkpoints in files, and detached homes that are killed. */
+import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -19,6 +20,12 @@ function place(name: string) {
   });
   return { file, homeOf, json, program, recordOf, report, roost, start };
 }
+
+/** The processes that go on with a job that was kept. */
+const homesFor = (job: string) =>
+  execFileSync("ps", ["-A", "-o", "args="], { encoding: "utf8" })
+    .split("\n")
+    .filter((words) => words.includes(`--kept ${job}`));
 
 /** A home that a test has left. */
 function endProcess(osPid: number): void {
@@ -101,6 +108,22 @@ describe("a job that outlives its home", () => {
       stderr: "",
       stdout: "1\n2\n3\n4\n5\n6\nchild 6\n",
     });
+    expect(readFileSync(file("log"), "utf8")).toBe("0\n1\n2\n3\n4\n5\n");
+  });
+
+  test("two ask at once for a job whose home was killed: it goes on in one other, which both find", async () => {
+    const { file, homeOf, json, program, roost, start } = place("kept-two");
+    program("count.js", counting);
+    const { job } = await json(["run", "count.js", "--detach", "--local=1"]);
+    await eventually(async () => readFileSync(file("log"), "utf8")).toBe("0\n1\n2\n");
+    process.kill(homeOf(job), "SIGKILL");
+    const attached = [start(["attach", job]), start(["attach", job])];
+    for (const { said } of attached) await eventually(async () => said.stdout).toBe("1\n2\n3\n");
+    await eventually(async () => homesFor(job)).toHaveLength(1); // one that came too late may just be ending
+    expect(await roost(["run", "--as-home", "--kept", job, "--local=1"])).toMatchObject({ code: 1 }); // as attach starts it
+    writeFileSync(file("go"), "");
+    for (const { outcome } of attached)
+      expect(await outcome).toEqual({ code: 0, stderr: "", stdout: "1\n2\n3\n4\n5\n6\nchild 6\n" });
     expect(readFileSync(file("log"), "utf8")).toBe("0\n1\n2\n3\n4\n5\n");
   });
 
