@@ -3,11 +3,12 @@
  * what its address is, and for a detached one that has ended, a file with what it wrote. Nobody else may read them.
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import envPaths from "env-paths";
 import { type NodeStore, nodeStore } from "../io/node-store.ts";
+import { writeWhole } from "../io/whole-file.ts";
 
 export interface JobRecord {
   readonly version: 1;
@@ -115,9 +116,5 @@ function names(): string[] {
   }
 }
 
-/** Whole or not at all. */
-async function write(file: string, content: string | Uint8Array): Promise<void> {
-  const draft = `${file}.${process.pid}`;
-  await writeFile(draft, content, { mode: 0o600 });
-  await rename(draft, file);
-}
+const write = (file: string, content: string | Uint8Array) =>
+  writeWhole(file, content, { draft: `${file}.${process.pid}` });

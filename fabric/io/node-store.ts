@@ -1,7 +1,9 @@
 /** Named values kept in a directory of this machine, a file each. Values are bytes. */
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Store } from "../base/ports.ts";
+import { isAlive } from "./os-process.ts";
+import { writeWhole } from "./whole-file.ts";
 
 export interface NodeStore extends Store {
   /** When the latest of the values whose keys begin so was set. */
@@ -12,12 +14,13 @@ export interface NodeStore extends Store {
 export function nodeStore(directory: string): NodeStore {
   const fileOf = (key: string) => join(directory, encodeURIComponent(key));
   let writes = 0;
+  let swept: Promise<void> | undefined;
   const set = async (key: string, value: unknown) => {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    // In one piece or not at all.
-    const fresh = `${fileOf(key)}.${process.pid}.${writes++}.new`;
-    await writeFile(fresh, value as Uint8Array, { mode: 0o600, flush: true });
-    await rename(fresh, fileOf(key));
+    swept ??= sweep(directory).catch(() => {});
+    await swept;
+    const draft = `${fileOf(key)}.${process.pid}.${writes++}.new`;
+    await writeWhole(fileOf(key), value as Uint8Array, { draft, flush: true });
   };
   const keys = async (prefix: string) => {
     const names = (await readdir(directory).catch(ifThere)) ?? [];
@@ -45,6 +48,14 @@ export function nodeStore(directory: string): NodeStore {
       return times.length > 0 ? Math.max(...times) : undefined;
     },
   };
+}
+
+/** Removes the drafts of processes that died as they wrote. */
+async function sweep(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const [, osPid] = /\.(\d+)\.\d+\.new$/.exec(name) ?? [];
+    if (osPid && !isAlive(Number(osPid))) await rm(join(directory, name), { force: true });
+  }
 }
 
 function ifThere(error: NodeJS.ErrnoException): undefined {

@@ -1,8 +1,9 @@
 /** A job goes on after its home's end: from a checkpoint taken at any moment, with every effect once. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { decodeCheckpoint, decodeSavedJob } from "../../fabric/host/saved-job.ts";
 import { nodeStore } from "../../fabric/io/node-store.ts";
 import { type Options, runJob } from "./guest-process.ts";
@@ -77,10 +78,16 @@ test("what is no checkpoint, of another form or damaged, is refused in words", (
   expect(() => decodeSavedJob(Uint8Array.from([...magic, 5]))).toThrow(/EINVAL: the checkpoint is damaged/);
 });
 
-test("a store in a directory gives back what was set, under any key", async () => {
+/** A new directory, for the length of a test. */
+function place(): string {
   const directory = mkdtempSync(join(tmpdir(), "roost-store-"));
-  try {
-    const store = nodeStore(join(directory, "new"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  return directory;
+}
+
+describe("a store in a directory", () => {
+  test("gives back what was set, under any key", async () => {
+    const store = nodeStore(join(place(), "new"));
     expect(await store.keys("")).toEqual([]);
     expect(await store.get("a")).toBeUndefined();
     await store.set("job/a/../b%", Uint8Array.of(1, 2));
@@ -92,7 +99,22 @@ test("a store in a directory gives back what was set, under any key", async () =
     await store.deleteAll(["job/a/../b%"]);
     await store.deleteAll(["nothing"]);
     expect(await store.keys("")).toEqual(["other"]);
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+  });
+
+  test("has nothing more in it after a write that failed", async () => {
+    const directory = place();
+    mkdirSync(join(directory, "a")); // where the value should go
+    const store = nodeStore(directory);
+    await expect(store.set("a", Uint8Array.of(1))).rejects.toThrow(/EISDIR/);
+    expect(readdirSync(directory)).toEqual(["a"]);
+  });
+
+  test("loses what writes have left that somebody did not live to end", async () => {
+    const directory = place();
+    const { pid: dead } = spawnSync(process.execPath, ["--version"]);
+    for (const pid of [dead, process.ppid]) writeFileSync(join(directory, `a.${pid}.0.new`), "half");
+    const store = nodeStore(directory);
+    await store.set("b", Uint8Array.of(1));
+    expect(readdirSync(directory).toSorted()).toEqual([`a.${process.ppid}.0.new`, "b"]);
+  });
 });
