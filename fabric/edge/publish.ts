@@ -15,7 +15,7 @@ import { type JobRecord, prepareState, removeRecord, socketFor, writeEnded, writ
 const FAREWELL_MS = 2_000;
 
 export interface Published {
-  /** After the job's end: lets readers finish, and takes the record away, or leaves the recording of a detached job. */
+  /** Lets readers finish; takes the record away, but of a detached job, which leaves its recording if it has ended. */
   close(): Promise<void>;
 }
 
@@ -76,11 +76,12 @@ async function tell(
   return {
     async close() {
       server.close();
-      await home.readersServed(FAREWELL_MS);
-      await taken(sockets);
-      if (options.detached && job.endedMs !== undefined)
-        await writeEnded(job.id, recorded(job.output, reportOf(job, Date.now())));
-      else await removeRecord(record);
+      if (job.endedMs !== undefined) {
+        await home.readersServed(FAREWELL_MS);
+        await taken(sockets);
+        if (options.detached) await writeEnded(job.id, recorded(job.output, reportOf(job, Date.now())));
+      }
+      if (!options.detached) await removeRecord(record);
       for (const socket of sockets) socket.destroy();
     },
   };

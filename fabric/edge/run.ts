@@ -125,7 +125,11 @@ async function seeThrough(
     onFull: () => each("SIGSTOP"),
     onRoom: () => each("SIGCONT"),
   });
-  const interrupts = onInterrupt(each, () => job !== undefined);
+  let leave = () => {};
+  const leaving = new Promise<undefined>((resolve) => {
+    leave = () => resolve(undefined);
+  });
+  const interrupts = onInterrupt(each, () => job !== undefined, launch.detached && leave);
   try {
     job = await begin(home, launch, {
       disk: diskOf(launch),
@@ -145,7 +149,11 @@ async function seeThrough(
       return undefined; // it runs all the same
     });
     launch.detached?.onLaunched(job);
-    const end = await job.ended;
+    const end = await Promise.race([job.ended, leaving]);
+    if (!end) {
+      await home.leave(job).catch(() => {}); // then it goes on from a moment before
+      return { exitCode: 0, job: viewOfJob(job) };
+    }
     await terminal.close(); // whether all of it could be written is known only then
     if (broken && broken.code !== "EPIPE")
       throw new RoostError("EIO", `what the job writes cannot be written: ${broken.message}`);
@@ -216,13 +224,21 @@ function tellOutput({ output }: Job, onEvent: NonNullable<Launch["onEvent"]>): v
   tell();
 }
 
-/** Ctrl-C goes to every process, as in any terminal; a second one ends them all at once. */
-function onInterrupt(each: (signal: SignalName) => void, runs: () => boolean): () => void {
+/**
+ * Ctrl-C goes to every process, as in any terminal; a second one ends them all at once. The home of a job that outlives it
+ * leaves instead (`leave`): the system says the same as it shuts down, and `roost kill` ends the job.
+ */
+function onInterrupt(
+  each: (signal: SignalName) => void,
+  runs: () => boolean,
+  leave: (() => void) | undefined,
+): () => void {
   let asked = false;
   const interrupt = (signal: NodeJS.Signals) => {
     const exit = () => process.exit(128 + (SIGNAL_NUMBERS[signal] ?? 0));
-    if (!runs()) return exit();
-    each(asked ? "SIGKILL" : signal === "SIGINT" ? "SIGINT" : "SIGTERM");
+    if (!runs() || (leave && asked)) return exit();
+    if (leave) leave();
+    else each(asked ? "SIGKILL" : signal === "SIGINT" ? "SIGINT" : "SIGTERM");
     if (asked) setTimeout(exit, LAST_WORDS_MS).unref();
     asked = true;
   };

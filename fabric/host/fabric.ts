@@ -22,7 +22,7 @@ import { readable, type Self } from "./greeting.ts";
 import { type Admission, HostDaemon } from "./host-daemon.ts";
 import { groupKey, groupName, type Identity, identityFrom, identityOf } from "./identity.ts";
 import { Job, type Terminal } from "./job.ts";
-import { keptJob } from "./job-keeper.ts";
+import { type JobKeeper, keptJob } from "./job-keeper.ts";
 import type { JobAtRest } from "./saved-job.ts";
 import { type DonorView, type JobView, viewOfDonor, viewOfJob } from "./view.ts";
 
@@ -149,6 +149,7 @@ export class Fabric {
   readonly #workers: number;
   readonly #rendezvous: Rendezvous | undefined;
   readonly #jobs: Job[] = [];
+  readonly #keepers = new WeakMap<Job, JobKeeper>();
   /** Who knows a job's may look at it and steer it. */
   readonly #secrets = new Map<Job, string>();
   /** By job and host: not to be tried before, by the monotonic clock, and how long the next wait is. */
@@ -384,9 +385,10 @@ export class Fabric {
       onChange: () => this.#changed(),
       onEvent: options.onEvent ?? (() => {}),
     };
-    const { job, kept } = keepIn
+    const { job, keeper, kept } = keepIn
       ? keptJob(keepIn, jobOptions)
-      : { job: new Job(jobOptions), kept: Promise.resolve() };
+      : { job: new Job(jobOptions), keeper: undefined, kept: Promise.resolve() };
+    if (keeper) this.#keepers.set(job, keeper);
     await kept.catch((error) => log(`the job cannot be kept: ${String(error)}`));
     this.#jobs.push(job);
     this.#forgetOldest();
@@ -413,7 +415,18 @@ export class Fabric {
     for (const job of ended.slice(0, Math.max(0, ended.length - ENDED_JOBS_MAX))) {
       this.#jobs.splice(this.#jobs.indexOf(job), 1);
       this.#secrets.delete(job);
+      this.#keepers.delete(job);
     }
+  }
+
+  /**
+   * Leaves a job that is kept to `revive`, here or elsewhere: nothing happens to it any more, and it is kept as it is now. To be followed
+   * by this participant's end. Rejects where the store does not take it; what was kept before is there.
+   */
+  async leave(job: Job): Promise<void> {
+    job.leave();
+    this.#jobs.splice(this.#jobs.indexOf(job), 1); // no host is linked to it any more
+    await this.#keepers.get(job)?.keep();
   }
 
   /** Where a job of this participant can be steered from elsewhere: `HOST.SECRET`, to be kept as a password is. */

@@ -36,7 +36,7 @@ const outputOf = (job: JobId, { begin, end }: OutputPart) => `${prefix(job)}outp
 export function keptJob(
   store: Store,
   options: Omit<JobOptions, "onProgress" | "whenKept">,
-): { readonly job: Job; readonly kept: Promise<void> } {
+): { readonly job: Job; readonly keeper: JobKeeper; readonly kept: Promise<void> } {
   const { spec, disk, clock, log } = options;
   let keeper: JobKeeper | undefined;
   const outlivesHome = disk.contents === undefined;
@@ -46,7 +46,7 @@ export function keptJob(
     whenKept: spec.durable && outlivesHome ? async () => keeper?.keep() : undefined,
   });
   keeper = new JobKeeper(store, job, clock, log);
-  return { job, kept: keeper.keep() };
+  return { job, keeper, kept: keeper.keep() };
 }
 
 export class JobKeeper {

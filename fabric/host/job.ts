@@ -71,6 +71,7 @@ export class Job {
   /** What waits until the job is kept. */
   readonly #held: HomeEffect[] = [];
   #releasing = false;
+  #left = false;
   #resolveEnded: (end: End) => void = () => {};
   #cancelWake: () => void = () => {};
   #wakeAtMs = Number.POSITIVE_INFINITY;
@@ -201,7 +202,14 @@ export class Job {
     this.#step({ type: "migrate", pid, to });
   }
 
+  /** It is to go on elsewhere, as it is now: nothing happens to it here any more. */
+  leave(): void {
+    this.#left = true;
+    this.#over("the job goes on elsewhere");
+  }
+
   #step(event: HomeEvent): void {
+    if (this.#left) return;
     const nowMs = this.#options.clock.now();
     const effects = step(this.state, event, nowMs);
     const { whenKept, onEvent } = this.#options;
@@ -272,12 +280,16 @@ export class Job {
         return onEvent(effect.event, clock.now());
       case "end":
         this.endedMs = clock.now();
-        this.#cancelWake();
-        for (const link of [...this.#links.values()]) link.close("the job is over");
-        this.#links.clear();
+        this.#over("the job is over");
         this.#resolveEnded(effect.end);
         return;
     }
+  }
+
+  #over(reason: string): void {
+    this.#cancelWake();
+    for (const link of [...this.#links.values()]) link.close(reason);
+    this.#links.clear();
   }
 
   #print(pid: Pid, fd: number, data: Uint8Array): void {

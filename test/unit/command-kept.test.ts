@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { isAlive } from "../../fabric/io/os-process.ts";
 import type { JobReport } from "../../fabric/wire/control.ts";
 import { workplace } from "./command.kit.ts";
 
@@ -110,6 +111,23 @@ describe("a job that outlives its home", () => {
     });
     expect(readFileSync(file("log"), "utf8")).toBe("0\n1\n2\n3\n4\n5\n");
   });
+
+  test.each(["SIGTERM", "SIGHUP"] as const)(
+    "%s tells a detached home to go, as the system does when it shuts down: the job goes on in another",
+    async (signal) => {
+      const { file, homeOf, json, program, roost } = place("kept-leaves");
+      program("count.js", counting);
+      const { job } = await json(["run", "count.js", "--detach", "--local=2", "--durable", "off"]);
+      await eventually(async () => readFileSync(file("log"), "utf8")).toBe("0\n1\n2\n");
+      const home = homeOf(job);
+      process.kill(home, signal);
+      await eventually(async () => isAlive(home)).toBe(false);
+      writeFileSync(file("go"), "");
+      const whole = { code: 0, stderr: "", stdout: "1\n2\n3\n4\n5\n6\nchild 6\n" };
+      expect(await roost(["attach", job])).toEqual(whole);
+      expect(readFileSync(file("log"), "utf8")).toBe("0\n1\n2\n3\n4\n5\n");
+    },
+  );
 
   test("two ask at once for a job whose home was killed: it goes on in one other, which both find", async () => {
     const { file, homeOf, json, program, roost, start } = place("kept-two");
