@@ -84,7 +84,7 @@ function launchFrom(
 async function whatToRun(
   file: string | undefined,
   { restore, kept }: RunCommand,
-): Promise<Pick<Launch, "program" | "atRest">> {
+): Promise<Pick<Launch, "program" | "atRest" | "kept">> {
   if (file !== undefined) return { program: await bundleProgram(file) };
   if (restore !== undefined) {
     const saved = decodeCheckpoint(await readCheckpoint(restore));
@@ -94,7 +94,7 @@ async function whatToRun(
   await claim(id); // before it is read: it does not go on elsewhere meanwhile
   const atRest = await readKeptJob(keptJobsStore(), id);
   if (!atRest) throw new RoostError("ESRCH", `no job ${id} is kept on this machine`);
-  return { atRest };
+  return { atRest, kept: true };
 }
 
 async function readCheckpoint(file: string): Promise<Uint8Array> {

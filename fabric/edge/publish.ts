@@ -15,7 +15,9 @@ import { type JobRecord, prepareState, removeRecord, socketFor, writeEnded, writ
 const FAREWELL_MS = 2_000;
 
 export interface Published {
-  /** Lets readers finish; takes the record away, but of a detached job, which leaves its recording if it has ended. */
+  /** Writes what a detached job leaves, when it has ended, for those who come later. */
+  record(): Promise<void>;
+  /** Lets readers finish, and takes the record away; not of a detached job. */
   close(): Promise<void>;
 }
 
@@ -74,12 +76,12 @@ async function tell(
   await writeRecord(record);
   await forgetOld();
   return {
+    record: () => writeEnded(job.id, recorded(job.output, reportOf(job, Date.now()))),
     async close() {
       server.close();
       if (job.endedMs !== undefined) {
         await home.readersServed(FAREWELL_MS);
         await taken(sockets);
-        if (options.detached) await writeEnded(job.id, recorded(job.output, reportOf(job, Date.now())));
       }
       if (!options.detached) await removeRecord(record);
       for (const socket of sockets) socket.destroy();

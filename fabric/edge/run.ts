@@ -5,7 +5,6 @@ import type { Disk } from "../base/ports.ts";
 import type { JobEvent } from "../home/effects.ts";
 import { Fabric, type HomeOptions, type RunOptions } from "../host/fabric.ts";
 import type { Job, Terminal } from "../host/job.ts";
-import { forgetJob } from "../host/job-keeper.ts";
 import type { JobAtRest } from "../host/saved-job.ts";
 import { type JobView, viewOfJob } from "../host/view.ts";
 import { MemoryDisk } from "../io/memory-disk.ts";
@@ -25,6 +24,8 @@ export interface Launch {
   /** What is run: a program, or a job that goes on. */
   readonly program?: Program;
   readonly atRest?: JobAtRest;
+  /** That job is kept on this machine, and stays that until it has ended here. */
+  readonly kept?: boolean;
   readonly args: readonly string[];
   /** The job's directory. */
   readonly directory: string;
@@ -108,6 +109,8 @@ async function seeThrough(
 ): Promise<Outcome> {
   let job: Job | undefined;
   let published: Published | undefined;
+  /** Whether the job goes on in another home when this one ends. */
+  let goesOn = launch.kept ?? false;
   let broken: NodeJS.ErrnoException | undefined;
   const line = new StatusLine(() => {
     if (!job || launch.onEvent) return "";
@@ -133,7 +136,7 @@ async function seeThrough(
   try {
     job = await begin(home, launch, {
       disk: diskOf(launch),
-      ...(launch.detached ? { keepIn: keptJobsStore() } : {}),
+      ...(launch.detached ? { keepIn: keptJobsStore(), keepEnded: true } : {}),
       ...input(launch, terminal),
       ...events(launch),
     });
@@ -149,23 +152,24 @@ async function seeThrough(
       return undefined; // it runs all the same
     });
     launch.detached?.onLaunched(job);
+    goesOn = launch.detached !== undefined;
     const end = await Promise.race([job.ended, leaving]);
-    if (!end) {
-      await home.leave(job).catch(() => {}); // then it goes on from a moment before
-      return { exitCode: 0, job: viewOfJob(job) };
-    }
+    if (!end) return { exitCode: 0, job: viewOfJob(job) };
+    if (launch.detached) await published?.record();
+    goesOn = false;
     await terminal.close(); // whether all of it could be written is known only then
     if (broken && broken.code !== "EPIPE")
       throw new RoostError("EIO", `what the job writes cannot be written: ${broken.message}`);
     return { exitCode: broken ? 128 + BROKEN_PIPE : exitCodeOf(end), job: viewOfJob(job) };
   } finally {
-    const ended = job?.endedMs !== undefined;
     interrupts();
-    each("SIGKILL"); // what could not be seen through does not go on where nobody finds it
+    if (job && goesOn)
+      await home.leave(job).catch(() => {}); // then it goes on from a moment before
+    else each("SIGKILL"); // what could not be seen through does not go on where nobody finds it
     await terminal.close();
     line.close();
+    if (job && !goesOn) await home.forget(job).catch(() => {}); // then it is forgotten with the job's record
     await published?.close();
-    if (launch.detached && job && ended) await forgetJob(keptJobsStore(), job.id);
   }
 }
 

@@ -107,12 +107,14 @@ export interface RunOptions {
    * moments may be done again.
    */
   readonly keepIn?: Store;
+  /** What is kept of it is there when it has ended, as it was before, until `Fabric.forget`. */
+  readonly keepEnded?: boolean;
 }
 
 /** What a job needs of where it is launched or revived, beside what it is. */
 export type HomeOptions = Pick<
   RunOptions,
-  "disk" | "terminal" | "rewriteOutput" | "outputKeptBytes" | "signal" | "onEvent" | "keepIn"
+  "disk" | "terminal" | "rewriteOutput" | "outputKeptBytes" | "signal" | "onEvent" | "keepIn" | "keepEnded"
 >;
 
 /** All that is to be seen of a participant. */
@@ -386,7 +388,7 @@ export class Fabric {
       onEvent: options.onEvent ?? (() => {}),
     };
     const { job, keeper, kept } = keepIn
-      ? keptJob(keepIn, jobOptions)
+      ? keptJob(keepIn, jobOptions, options)
       : { job: new Job(jobOptions), keeper: undefined, kept: Promise.resolve() };
     if (keeper) this.#keepers.set(job, keeper);
     await kept.catch((error) => log(`the job cannot be kept: ${String(error)}`));
@@ -427,6 +429,11 @@ export class Fabric {
     job.leave();
     this.#jobs.splice(this.#jobs.indexOf(job), 1); // no host is linked to it any more
     await this.#keepers.get(job)?.keep();
+  }
+
+  /** Of a job that was launched with `keepEnded`: nothing is kept any more. */
+  async forget(job: Job): Promise<void> {
+    await this.#keepers.get(job)?.drop();
   }
 
   /** Where a job of this participant can be steered from elsewhere: `HOST.SECRET`, to be kept as a password is. */

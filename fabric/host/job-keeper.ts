@@ -36,6 +36,7 @@ const outputOf = (job: JobId, { begin, end }: OutputPart) => `${prefix(job)}outp
 export function keptJob(
   store: Store,
   options: Omit<JobOptions, "onProgress" | "whenKept">,
+  { keepEnded = false }: { readonly keepEnded?: boolean | undefined } = {},
 ): { readonly job: Job; readonly keeper: JobKeeper; readonly kept: Promise<void> } {
   const { spec, disk, clock, log } = options;
   let keeper: JobKeeper | undefined;
@@ -45,7 +46,7 @@ export function keptJob(
     onProgress: () => keeper?.progress(),
     whenKept: spec.durable && outlivesHome ? async () => keeper?.keep() : undefined,
   });
-  keeper = new JobKeeper(store, job, clock, log);
+  keeper = new JobKeeper(store, job, clock, log, keepEnded);
   return { job, keeper, kept: keeper.keep() };
 }
 
@@ -67,13 +68,17 @@ export class JobKeeper {
   /** Why it could not be kept, as it was said last. */
   #said = "";
 
-  constructor(store: Store, job: Job, clock: Clock, log: (sentence: string) => void) {
+  /** `keepEnded`: it is there until `drop`; else until the job ends. */
+  constructor(store: Store, job: Job, clock: Clock, log: (sentence: string) => void, keepEnded = false) {
     this.#store = store;
     this.#job = job;
     this.#clock = clock;
     this.#log = log;
     job.ended
-      .then(() => this.drop())
+      .then(() => {
+        this.#over = true;
+        if (!keepEnded) return this.drop();
+      })
       .catch((error) => log(`what was kept of the job that has ended stays there: ${String(error)}`));
   }
 

@@ -1,6 +1,15 @@
 /** Jobs that outlive their homes: checkpoints in files, and detached homes that are killed. */
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { isAlive } from "../../fabric/io/os-process.ts";
@@ -14,12 +23,14 @@ function place(name: string) {
   const report = async (job: string): Promise<JobReport> => (await json(["ps", job]))[0];
   const recordOf = (job: string) => file(`state/jobs/${job}.json`);
   const homeOf = (job: string): number => JSON.parse(readFileSync(recordOf(job), "utf8")).osPid;
+  const keptOf = (job: string) =>
+    readdirSync(file("state/jobs/kept")).filter((name) => name.includes(job) && !name.endsWith(".new"));
   onTestFinished(() => {
     const names = existsSync(file("state/jobs")) ? readdirSync(file("state/jobs")) : [];
     for (const name of names) if (name.endsWith(".json")) endProcess(homeOf(name.slice(0, -".json".length)));
     remove();
   });
-  return { file, homeOf, json, program, recordOf, report, roost, start };
+  return { file, homeOf, json, keptOf, program, recordOf, report, roost, start };
 }
 
 /** The processes that go on with a job that was kept. */
@@ -129,6 +140,54 @@ describe("a job that outlives its home", () => {
     },
   );
 
+  test("a home that is killed just after the job's end: what the job has left is there", async () => {
+    const { file, homeOf, json, keptOf, program, roost, start } = place("kept-ended");
+    program("count.js", counting);
+    const { job } = await json(["run", "count.js", "--detach", "--local=1"]);
+    const reader = start(["attach", job]);
+    await eventually(async () => reader.said.stdout).toBe("1\n2\n3\n");
+    reader.child.kill("SIGSTOP"); // the home gives it time to take the rest
+    writeFileSync(file("go"), "");
+    await eventually(async () => keptOf(job)).toEqual([]);
+    process.kill(homeOf(job), "SIGKILL");
+    reader.child.kill("SIGKILL");
+    const whole = { code: 0, stderr: "", stdout: "1\n2\n3\n4\n5\n6\nchild 6\n" };
+    expect(await roost(["attach", job])).toEqual(whole);
+  });
+
+  test("a home that cannot be found, for what is in its way, leaves the job to one that can", async () => {
+    const { file, homeOf, json, program, recordOf, roost } = place("kept-unfound");
+    program("count.js", counting);
+    const { job } = await json(["run", "count.js", "--detach", "--local=1"]);
+    await eventually(async () => readFileSync(file("log"), "utf8")).toBe("0\n1\n2\n");
+    process.kill(homeOf(job), "SIGKILL");
+    const { socket } = JSON.parse(readFileSync(recordOf(job), "utf8"));
+    rmSync(socket);
+    mkdirSync(socket);
+    expect(await roost(["attach", job])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/EIO: other terminals cannot find this job/),
+    });
+    rmdirSync(socket);
+    writeFileSync(file("go"), "");
+    const whole = { code: 0, stderr: "", stdout: "1\n2\n3\n4\n5\n6\nchild 6\n" };
+    expect(await roost(["attach", job])).toEqual(whole);
+    expect(readFileSync(file("log"), "utf8")).toBe("0\n1\n2\n3\n4\n5\n");
+  });
+
+  test("what a job leaves cannot be written: it ends once more, when somebody asks", async () => {
+    const { file, homeOf, json, program, roost } = place("kept-unrecorded");
+    program("count.js", counting);
+    const { job } = await json(["run", "count.js", "--detach", "--local=1"]);
+    const home = homeOf(job);
+    mkdirSync(file(`state/jobs/${job}.ended`)); // where that should go
+    writeFileSync(file("go"), "");
+    await eventually(async () => isAlive(home)).toBe(false);
+    const whole = { code: 0, stderr: "", stdout: "1\n2\n3\n4\n5\n6\nchild 6\n" };
+    expect(await roost(["attach", job])).toEqual(whole);
+    expect(readFileSync(file("log"), "utf8")).toBe("0\n1\n2\n3\n4\n5\n");
+  });
+
   test("two ask at once for a job whose home was killed: it goes on in one other, which both find", async () => {
     const { file, homeOf, json, program, roost, start } = place("kept-two");
     program("count.js", counting);
@@ -164,7 +223,7 @@ describe("what is left of a detached job", () => {
 
   /** A job that waits for a line, and as far as its record says began long ago; and a launch of another, which forgets what is old. */
   async function waiting(name: string) {
-    const { file, homeOf, json, program, recordOf, roost } = place(name);
+    const { file, homeOf, json, keptOf, program, recordOf, roost } = place(name);
     program("answers.js", answers);
     program("nothing.js", "");
     const { job } = await json(["run", "answers.js", "--detach", "--local=1"]);
@@ -174,7 +233,7 @@ describe("what is left of a detached job", () => {
       const { job } = await json(["run", "nothing.js", "--detach", "--local=1"]);
       await roost(["attach", job]);
     };
-    const kept = () => readdirSync(file("state/jobs/kept")).filter((name) => name.includes(job));
+    const kept = () => keptOf(job);
     return { file, homeOf, job, kept, launchAnother, roost };
   }
 
