@@ -21,7 +21,7 @@ export interface RunCommand {
   readonly memory?: number;
   readonly json?: boolean;
   readonly detach?: boolean;
-  readonly durable: "on" | "off";
+  readonly durable?: "on" | "off";
   /** A checkpoint to go on from, instead of a program. */
   readonly restore?: string;
   /** The same, for a job that is kept on this machine: its id. */
@@ -41,10 +41,11 @@ export async function run(
   const again = options.restore ?? options.kept;
   if (file === undefined && again === undefined)
     throw new RoostError("EINVAL", "say which program to run, or with --restore a checkpoint to go on from");
-  if (file !== undefined && again !== undefined)
+  const brought = file ?? settingGiven(options);
+  if (brought !== undefined && again !== undefined)
     throw new RoostError(
       "EINVAL",
-      `${file}: a checkpoint brings its own program and arguments; leave it out`,
+      `${brought}: a checkpoint brings its own program, arguments and settings; leave it out`,
     );
   if (options.detach) return detach(file, args, options);
   if (options.asHome) return asHome((detached) => launchFrom(file, args, options, { detached }));
@@ -57,6 +58,13 @@ export async function run(
   if (options.json) process.stdout.write(`${JSON.stringify({ type: "job", exitCode, job })}\n`);
   else if (process.stderr.isTTY) process.stderr.write(`${err.dim(summarizeJob(job))}\n`);
   return exitCode;
+}
+
+/** An option that says how the processes of a new job run. */
+function settingGiven({ preemptEvery, memory, durable }: RunCommand): string | undefined {
+  if (preemptEvery) return "--preempt-every";
+  if (memory) return "--memory";
+  return durable && "--durable";
 }
 
 const printEvent: NonNullable<Launch["onEvent"]> = (event, atMs) =>
@@ -74,7 +82,7 @@ function launchFrom(
     directory: options.dir,
     local: options.local,
     preemptEvery: options.preemptEvery ?? 0,
-    durable: options.durable === "on",
+    durable: options.durable !== "off",
     ...(options.memory ? { memoryBytesMax: options.memory * 1024 * 1024 } : {}),
     ...how,
   }));

@@ -32,10 +32,11 @@ export async function detach(
 function launched(file: string | undefined, args: readonly string[], options: RunCommand): Promise<string> {
   const { relay, local, preemptEvery, dir, memory, durable, restore } = options;
   return startHome([
-    ...["--dir", dir, "--durable", durable],
+    ...["--dir", dir],
     ...(local ? [`--local=${local}`] : ["--relay", relay.href]),
     ...(preemptEvery ? ["--preempt-every", String(preemptEvery)] : []),
     ...(memory ? ["--memory", String(memory)] : []),
+    ...(durable ? ["--durable", durable] : []),
     ...(restore ? ["--restore", restore] : []),
     ...(file === undefined ? [] : ["--", file, ...args]),
   ]);

@@ -107,9 +107,10 @@ function takingPart(roost: Command): void {
     .option("--dir <directory>", "the job's directory: all it sees of the disk", ".")
     .option("--restore <checkpoint>", "go on with a job from a file that `roost checkpoint` wrote")
     .addOption(
-      new Option("--durable <how>", "checkpoint what runs, so that a lost host costs seconds at most")
-        .choices(["on", "off"])
-        .default("on"),
+      new Option(
+        "--durable <how>",
+        "checkpoint what runs, so that a lost host costs seconds at most (on)",
+      ).choices(["on", "off"]),
     )
     .option("--memory <MiB>", "linear memory of each process", count(4))
     .option("--json", "print output and events as JSON lines, at the end the whole job")

@@ -212,6 +212,14 @@ describe("a job that outlives its home", () => {
     expect(await said("--restore", "text.roost")).toMatch(/EINVAL: this is no checkpoint of a Roost job/);
     expect(await said("--restore", "missing.roost")).toMatch(/ENOENT: the checkpoint cannot be read/);
     expect(await said("count.js", "--restore", "at3.roost")).toMatch(/brings its own program/);
+    for (const option of [
+      ["--memory", "32"],
+      ["--durable", "off"],
+      ["--preempt-every", "1"],
+    ])
+      expect(await said("--restore", "text.roost", ...option)).toMatch(
+        new RegExp(`EINVAL: ${option[0]}: a checkpoint brings its own`),
+      );
     expect(await said()).toMatch(/say which program to run/);
     expect((await roost(["checkpoint", "nothing", "x"])).stderr).toMatch(/ESRCH/);
   });
