@@ -29,6 +29,8 @@ export const LIMITS = {
   imageParts: 32,
   /** Images a host keeps for one home, so that they need not be sent again; beyond it, it forgets them all. */
   imageCacheBytes: 256 * MIB,
+  /** Links of one participant to a host: each of its jobs has one, and may have another before it is seen that the first has ended. */
+  linksPerPeer: 64,
   /** The argument or answer of one system call: a large file written whole. */
   callBytes: 32 * MIB,
   /** The data in such an argument or answer: what is left beside a path, numbers and tags. */

@@ -1,6 +1,7 @@
 /**
  * A host: carries out the kernel's effects on real links and real workers. The decisions are in kernel/kernel.ts.
  */
+import { LIMITS } from "../base/limits.ts";
 import type { Clock, Link } from "../base/ports.ts";
 import type { ExecutorPort } from "../kernel/executor-messages.ts";
 import {
@@ -104,7 +105,7 @@ export class HostDaemon {
       link,
       self,
       (peer) => {
-        const refusal = own ? undefined : this.#admits(peer);
+        const refusal = own ? undefined : this.#refusalOf(peer);
         if (refusal !== undefined) {
           link.close(refusal);
           return { onMessage: () => {}, onEnd: () => {} };
@@ -124,6 +125,13 @@ export class HostDaemon {
       },
       { clock, log },
     );
+  }
+
+  #refusalOf(peer: Peer): string | undefined {
+    const links = [...this.#guestHomes.values()].filter(({ id }) => id === peer.id).length;
+    if (links >= LIMITS.linksPerPeer)
+      return `this host has ${links} links to that participant, and takes no more`;
+    return this.#admits(peer);
   }
 
   /** What is left out stays as it was. Without effect while a reclaim is under way. */

@@ -13,7 +13,7 @@ import { type Departure, freeze, offer, overdue } from "../migrate/departure.ts"
 import { type Message, type MessageOf, type Stay, stayOf, type Used } from "../wire/messages.ts";
 import { type Command, type HomeLink, type Report, type StayKey, stayKey } from "./executor-messages.ts";
 import { type HomeClock, heard, homeTime, UNHEARD } from "./home-clock.ts";
-import { chainOf, keep } from "./kept-images.ts";
+import { chainOf, keep, makeRoom } from "./kept-images.ts";
 import { loadOf, memoryFor, memoryOf, type Status, statusFor, strangers } from "./room.ts";
 import { executorGone, type Forgetting, forgotten, stale } from "./stale.ts";
 import { NO_TERMS, type Terms } from "./terms.ts";
@@ -236,6 +236,7 @@ function allow(state: KernelState, terms: Terms, out: Out, nowMs: number): void 
     if (!allowed.has(guest.executor)) sendAway(guest, "reclaimed", out, nowMs);
   }
   shed(state, out, nowMs);
+  makeRoom(state);
   tellHomes(state, out);
 }
 
@@ -424,7 +425,7 @@ function place(
   const key = stayKey(link, message);
   if (state.guests.has(key)) return; // said twice
   const images = chainOf(home, message.snapshot?.chain ?? [], message.images);
-  keep(home, message.images);
+  keep(state, home, message.images);
   if (!images) return refuse("some of its images are not here any more", "ENOENT");
   const executors = home.own ? [...state.executors.keys()] : allowedExecutors(state);
   const prepared = preparedFor(home, message.snapshot?.chain ?? [], executors);
@@ -469,7 +470,7 @@ function prepare(
   if (!last) return;
   const isTaken = whyNot(state, link, home, memoryBytesMax) === undefined;
   const chain = isTaken ? chainOf(home, message.chain, message.images) : undefined;
-  if (isTaken) keep(home, message.images);
+  if (isTaken) keep(state, home, message.images);
   if (!chain) return void out({ type: "send", link, message: { type: "prepared", job, image: last } });
   const executors = home.own ? [...state.executors.keys()] : allowedExecutors(state);
   const executor = preparedFor(home, message.chain, executors)?.executor ?? leastLoaded(state, executors);
@@ -546,13 +547,13 @@ function onReport(
       return home && send({ type: "running", ...stay, runningMs: homeTime(home.clock, nowMs - agoMs) });
     case "call": {
       const { call, request, waits, learned, snapshot, images, tookMs } = report;
-      if (home) keep(home, images);
+      if (home) keep(state, home, images);
       return send({ type: "call", ...stay, call, request, waits, learned, snapshot, images, tookMs });
     }
     case "snapshot": {
       const { why, snapshot, images, learned, tookMs, used } = report;
       if (!home) return;
-      keep(home, images);
+      keep(state, home, images);
       if (why === "save")
         return snapshot && send({ type: "saved", ...stay, snapshot, images, learned, tookMs });
       guest.departure = offer(guest.departure, why, nowMs);
@@ -561,7 +562,7 @@ function onReport(
       return send({ type: "returned", ...stay, snapshot, images, learned, why, stoppedMs, used });
     }
     case "ahead":
-      if (home) keep(home, report.images);
+      if (home) keep(state, home, report.images);
       return send({ type: "ahead", ...stay, images: report.images });
     case "failed":
       send({ type: "failed", ...stay, code: report.code, reason: report.reason });

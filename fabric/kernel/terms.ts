@@ -9,7 +9,7 @@ export interface Terms {
   readonly workers: number;
   /** Of an executor's time, in (0, 1]. */
   readonly share: number;
-  /** Linear memory of all of it together, in bytes: beyond it the newest leaves and nothing more is taken. */
+  /** Linear memory of all of it together, in bytes: beyond it the newest leaves and nothing more is taken. Their images may be as much again. */
   readonly memoryBytes: number;
   /** It stays here and stands still. */
   readonly held: boolean;
