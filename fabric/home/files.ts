@@ -38,6 +38,17 @@ interface Intent {
   readonly end: number;
 }
 
+/** A file or directory that a call is about; `asName`: it makes, removes or empties it, and does not only write in it. */
+interface Touched {
+  readonly path: string;
+  readonly asName: boolean;
+}
+
+const interfere = (a: Touched, b: Touched): boolean => {
+  const within = (one: Touched, other: Touched) => `${one.path}/`.startsWith(`${other.path}/`);
+  return (a.asName || b.asName) && (within(a, b) || within(b, a));
+};
+
 /** What came of a file call. */
 export interface Served {
   /** Its encoded result or error. */
@@ -165,16 +176,50 @@ export class Files {
   }
 
   /**
-   * Notes what a call is about to do, before it is carried out: so that this can be kept, and another home, which cannot
-   * know whether this one got so far, makes the same change and none twice. Writing at a place is the same when done
-   * twice; what appends is given its place now, and what makes or removes a name succeeds again if it would have now.
+   * Notes what calls are about to do, before they are carried out in this order: so that this can be kept, and another home, which
+   * cannot know whether this one got so far, makes the same changes and none twice. Writing at a place is the same when done
+   * twice; what appends is given its place now, and what makes or removes a name succeeds again if it would have now. So
+   * none is noted after one that makes that another thing: answers with how many of them, from the first, are.
    */
-  intend(process: Pid, call: Call): void {
-    try {
-      const intent = this.#intentOf(process, call);
-      if (intent) this.#intents.set(process, intent);
-    } catch (error) {
-      if (!(error instanceof RoostError)) throw error; // carrying it out will say why
+  intend(calls: readonly { readonly pid: Pid; readonly operation?: Call }[]): number {
+    const touched: Touched[] = [];
+    for (const [n, { pid, operation }] of calls.entries())
+      try {
+        const touches = operation ? this.#touchedBy(pid, operation) : [];
+        if (touches.some((one) => touched.some((other) => interfere(one, other)))) return n;
+        touched.push(...touches);
+        const intent = operation && this.#intentOf(pid, operation);
+        if (intent) this.#intents.set(pid, intent);
+      } catch (error) {
+        if (!(error instanceof RoostError)) throw error; // carrying it out will say why
+      }
+    return calls.length;
+  }
+
+  /** Whose changes the home before may have made, and which turn they had: they come first now, in that order. */
+  intending(): ReadonlyMap<Pid, number> {
+    return new Map([...this.#intents.keys()].map((pid, turn) => [pid, turn]));
+  }
+
+  #touchedBy(process: Pid, call: Call): Touched[] {
+    const named = (path: string, asName: boolean) => ({ path: this.#disk.canonical(inside(path)), asName });
+    switch (call.name) {
+      case "open":
+      case "writeFile": {
+        const { create, exclusive, truncate } = modeOf(call.args.flags);
+        return [named(call.args.path, create && (exclusive || truncate))];
+      }
+      case "write": {
+        const open = this.#tables.get(process)?.get(call.args.fd);
+        return open ? [{ path: open.canonical, asName: false }] : [];
+      }
+      case "makeDirectory":
+      case "unlink":
+        return [named(call.args.path, true)];
+      case "rename":
+        return [named(call.args.from, true), named(call.args.to, true)];
+      default:
+        return [];
     }
   }
 

@@ -69,7 +69,7 @@ export class Job {
   /** How many lines the terminal, or `input`, has been asked for and has not given. */
   #linesAsked = 0;
   /** What waits until the job is kept. */
-  readonly #held: HomeEffect[] = [];
+  readonly #held: Held[] = [];
   #releasing = false;
   #left = false;
   #resolveEnded: (end: End) => void = () => {};
@@ -99,7 +99,10 @@ export class Job {
     this.output.revive(job.output);
     for (const line of job.lines) this.input ? this.input.give(line) : this.#unread.push(line);
     if (job.linesEnded) this.input?.give(undefined);
-    for (const effect of revived.effects) this.#perform(effect);
+    const intending = this.#files.intending();
+    const turn = (effect: HomeEffect) =>
+      ("pid" in effect ? intending.get(effect.pid) : undefined) ?? intending.size;
+    for (const effect of revived.effects.toSorted((a, b) => turn(a) - turn(b))) this.#perform(effect);
   }
 
   /** The job as it is now, to go on from elsewhere or later. Its parts are not copied. */
@@ -215,10 +218,8 @@ export class Job {
     const { whenKept, onEvent } = this.#options;
     for (const effect of effects) {
       if (effect.type === "event") continue;
-      if (whenKept && effect.type === "file" && CHANGES.includes(effect.operation.name)) {
-        this.#files.intend(effect.pid, effect.operation);
-        this.#held.push(effect);
-      } else this.#perform(effect);
+      if (whenKept && this.#mustBeKept(effect)) this.#held.push(effect);
+      else this.#perform(effect);
     }
     if (whenKept && this.#held.length > 0 && !this.#releasing) {
       this.#releasing = true;
@@ -230,11 +231,17 @@ export class Job {
     this.#options.onProgress?.();
   }
 
-  /** Carries out what is held, in its order, each time the job is kept. */
+  /** A change of a file; and the end of who is about to make one, as a system call that has begun is seen through. */
+  #mustBeKept(effect: HomeEffect): effect is Held {
+    if (effect.type === "file") return CHANGES.includes(effect.operation.name);
+    return effect.type === "filesClosed" && this.#held.some(({ pid }) => pid === effect.pid);
+  }
+
+  /** Carries out what is held, in its order: as much as can be kept as intended, each time that is kept. */
   async #releaseHeld(whenKept: () => Promise<void>): Promise<void> {
     await undefined; // for all that this task brings at once
     while (this.#held.length > 0) {
-      const kept = this.#held.length;
+      const kept = this.#files.intend(this.#held);
       try {
         await whenKept();
       } catch (error) {
@@ -327,6 +334,8 @@ export class Job {
       });
   }
 }
+
+type Held = Extract<HomeEffect, { type: "file" | "filesClosed" }>;
 
 /** Calls that change files. */
 const CHANGES: readonly CallName[] = ["open", "write", "writeFile", "makeDirectory", "unlink", "rename"];

@@ -170,3 +170,27 @@ test("links cannot lead outside", () => {
   ])
     expect(attempt).toThrow(/EACCES/);
 });
+
+test("of two who make the same name only the first is noted; a home that goes on lets that one have it", () => {
+  const disk = new MemoryDisk();
+  const make = (data: number): Call => ({
+    name: "writeFile",
+    args: { path: "lock", flags: "wx", data: Uint8Array.of(data) },
+  });
+  const [first, second] = [
+    { pid: pid(2), operation: make(2) },
+    { pid: pid(1), operation: make(1) },
+  ];
+  const files = new Files(disk);
+  expect(files.intend([first, second])).toBe(1);
+  const saved = files.save();
+  for (const hasDoneIt of [false, true]) {
+    const again = new Files(disk);
+    again.revive(saved);
+    if (!hasDoneIt) expect(disk.list("")).toEqual([]);
+    expect([...again.intending().keys()]).toEqual([2]);
+    for (const { pid, operation } of [first, second]) again.serve(pid, operation, true);
+    const how = { read: true, write: false, create: false, exclusive: false, truncate: false };
+    expect(disk.open("lock", how).read(9, 0)).toEqual(Uint8Array.of(2));
+  }
+});

@@ -59,6 +59,8 @@ export interface Options {
   readonly processesMax?: number;
   /** After so many calls to the home, all told, it is saved; and ends with its hosts some calls later, to go on from there. */
   readonly homeEndsAt?: readonly number[];
+  /** The job is kept, which takes so long each time: changes of files wait for it. */
+  readonly keepMs?: number;
   /** Hosts; the first is the launcher's own. */
   readonly hosts?: number;
 }
@@ -122,6 +124,10 @@ export async function runJob(source: string, options: Options = {}): Promise<Out
       clock: world.clock(0, (run) => alive() && run()),
       log: (sentence) => world.note(sentence),
       onChange: () => {},
+      whenKept:
+        options.keepMs === undefined
+          ? undefined
+          : () => new Promise((kept) => world.after(options.keepMs ?? 0, kept)),
       onEvent: ({ type }) => {
         if (type === "forked") forks++;
       },

@@ -67,6 +67,58 @@ describe("a home that ends", () => {
   });
 });
 
+describe("changes of files that wait together until the job is kept", () => {
+  const together = (...children: readonly string[]) =>
+    runJob(
+      `import { exit, fork, fs, kill, wait } from "roost";
+      const [log, read] = [fs.openSync("log", "a"), (name) => { try { return fs.readFileSync(name, "utf8"); } catch (error) { return error.code; } }];
+      fs.writeSync(log, "old ");
+      const pids = [];
+      ${children.map((child) => `pids.push(fork()); if (pids.at(-1) === 0) { ${child}; exit(0); }`).join("\n")}
+      for (const _ of pids) wait();
+      console.log(read("log"), read("log.1"));`,
+      { keepMs: 5_000 },
+    );
+
+  test.each<[string, string[], string]>([
+    [
+      "appended after it was renamed",
+      ['fs.renameSync("log", "log.1")', 'fs.appendFileSync("log", "new ")'],
+      "new  old \n",
+    ],
+    [
+      "appended after it was emptied",
+      ['fs.writeFileSync("log", "")', 'fs.appendFileSync("log", "new ")'],
+      "new  ENOENT\n",
+    ],
+    [
+      "appended twice",
+      ['fs.appendFileSync("log", "one ")', 'fs.writeSync(log, "two ")'],
+      "old one two  ENOENT\n",
+    ],
+    [
+      "made by two, where only one may",
+      [
+        'fs.writeFileSync("log.1", "one", { flag: "wx" })',
+        'try { fs.writeFileSync("log.1", "two", { flag: "wx" }); } catch (error) { fs.appendFileSync("log", error.code + " "); }',
+      ],
+      "old EEXIST  one\n",
+    ],
+  ])("are what they are one after the other: %s", async (_, children, expected) => {
+    const { stdout, stderr } = await together(...children);
+    expect({ stdout, stderr }).toEqual({ stdout: expected, stderr: "" });
+  });
+
+  test("a process that is killed while it waits leaves no hole where it would have written", async () => {
+    const { stdout } = await together(
+      'fs.writeSync(log, "one ")',
+      'fs.writeSync(log, "two ")',
+      'kill(pids[0], "SIGKILL")',
+    );
+    expect(stdout).toMatch(/^old one two {2}ENOENT\n$/);
+  });
+});
+
 test("what is no checkpoint, of another form or damaged, is refused in words", () => {
   const read = (bytes: number[]) => () => decodeCheckpoint(Uint8Array.from(bytes));
   const magic = [...Buffer.from("\troost job")];
