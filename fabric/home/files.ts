@@ -152,6 +152,7 @@ export class Files {
   closed(process: Pid): void {
     for (const open of this.#tables.get(process)?.values() ?? []) release(open);
     this.#tables.delete(process);
+    this.#intents.delete(process);
   }
 
   /** Carries out a file call; `again`: it was intended, and may have been carried out. */
@@ -181,14 +182,14 @@ export class Files {
    * twice; what appends is given its place now, and what makes or removes a name succeeds again if it would have now. So
    * none is noted after one that makes that another thing: answers with how many of them, from the first, are.
    */
-  intend(calls: readonly { readonly pid: Pid; readonly operation?: Call }[]): number {
+  intend(calls: readonly { readonly pid: Pid; readonly operation: Call }[]): number {
     const touched: Touched[] = [];
     for (const [n, { pid, operation }] of calls.entries())
       try {
-        const touches = operation ? this.#touchedBy(pid, operation) : [];
+        const touches = this.#touchedBy(pid, operation);
         if (touches.some((one) => touched.some((other) => interfere(one, other)))) return n;
         touched.push(...touches);
-        const intent = operation && this.#intentOf(pid, operation);
+        const intent = this.#intentOf(pid, operation);
         if (intent) this.#intents.set(pid, intent);
       } catch (error) {
         if (!(error instanceof RoostError)) throw error; // carrying it out will say why
@@ -267,9 +268,9 @@ export class Files {
     }
   }
 
-  /** Where a call that appends writes. */
+  /** Where a call that appends writes: where it was to, and not beyond the end, should what was to come before it have failed. */
   #end(process: Pid, file: DiskFile): number {
-    return this.#intents.get(process)?.at ?? file.size();
+    return Math.min(this.#intents.get(process)?.at ?? Number.POSITIVE_INFINITY, file.size());
   }
 
   /** A call that was intended, as it is to be made by a home that does not know whether it was carried out. */

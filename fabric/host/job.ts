@@ -69,7 +69,7 @@ export class Job {
   /** How many lines the terminal, or `input`, has been asked for and has not given. */
   #linesAsked = 0;
   /** What waits until the job is kept. */
-  readonly #held: Held[] = [];
+  readonly #held: Extract<HomeEffect, { type: "file" }>[] = [];
   #releasing = false;
   #left = false;
   #resolveEnded: (end: End) => void = () => {};
@@ -218,7 +218,8 @@ export class Job {
     const { whenKept, onEvent } = this.#options;
     for (const effect of effects) {
       if (effect.type === "event") continue;
-      if (whenKept && this.#mustBeKept(effect)) this.#held.push(effect);
+      if (whenKept && effect.type === "file" && CHANGES.includes(effect.operation.name))
+        this.#held.push(effect);
       else this.#perform(effect);
     }
     if (whenKept && this.#held.length > 0 && !this.#releasing) {
@@ -229,12 +230,6 @@ export class Job {
     for (const effect of effects) if (effect.type === "event") onEvent(effect.event, nowMs);
     if (effects.length > 0) this.#options.onChange();
     this.#options.onProgress?.();
-  }
-
-  /** A change of a file; and the end of who is about to make one, as a system call that has begun is seen through. */
-  #mustBeKept(effect: HomeEffect): effect is Held {
-    if (effect.type === "file") return CHANGES.includes(effect.operation.name);
-    return effect.type === "filesClosed" && this.#held.some(({ pid }) => pid === effect.pid);
   }
 
   /** Carries out what is held, in its order: as much as can be kept as intended, each time that is kept. */
@@ -334,8 +329,6 @@ export class Job {
       });
   }
 }
-
-type Held = Extract<HomeEffect, { type: "file" | "filesClosed" }>;
 
 /** Calls that change files. */
 const CHANGES: readonly CallName[] = ["open", "write", "writeFile", "makeDirectory", "unlink", "rename"];

@@ -4,7 +4,7 @@
  * as effects, to be carried out in their order.
  *
  * Promises: a message of another epoch, or from a link that is not the process's home, changes nothing; once
- * reclaimed, no process runs until the owner starts again; nothing of a process stays after its release.
+ * reclaimed, no stranger's process runs until the owner starts again; nothing of a process stays after its release but images.
  */
 import { unreachable } from "../base/errors.ts";
 import type { HostId, ImageId, JobId } from "../base/ids.ts";

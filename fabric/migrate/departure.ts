@@ -1,7 +1,7 @@
 /**
  * How a process leaves a host, as a state machine. MIGRATE.md beside this file has the diagram.
  *
- * Promise: from `freezing` on the process is not run here. What ends it is the home's word (released), the end of the
+ * Promise: from `offered` on the process is not run here, and from `freezing` on as soon as its executor has heard. What ends it is the home's word (released), the end of the
  * link to the home, or LIMITS.evictionMs after it was stopped: then the host says that it gives up. The last two mean
  * the same: the home starts it elsewhere.
  */
@@ -9,7 +9,7 @@
 export type DepartureReason = "reclaimed" | "recalled" | "preempted";
 
 export type Departure =
-  /** Stopped; its memory is being read and encoded. */
+  /** Its executor is asked to stop it, and to read and encode its memory. */
   | { readonly stage: "freezing"; readonly why: DepartureReason; readonly sinceMs: number }
   /** Its snapshot is on its way to the home, which has not said yet that it has it. */
   | { readonly stage: "offered"; readonly why: DepartureReason; readonly sinceMs: number };
