@@ -69,13 +69,11 @@ export type HomeEffect =
   | { readonly type: "send"; readonly host: HostId; readonly message: Message }
   | { readonly type: "print"; readonly pid: Pid; readonly fd: number; readonly data: Uint8Array }
   | { readonly type: "readLine"; readonly pid: Pid; readonly call: CallNumber }
-  /** `again`: it may have been carried out already, by a home that ended before it could say so. */
   | {
       readonly type: "file";
       readonly pid: Pid;
       readonly call: CallNumber;
       readonly operation: Call;
-      readonly again?: true;
     }
   /** The child starts with its parent's open files; an ended process has none. */
   | { readonly type: "filesForked"; readonly parent: Pid; readonly child: Pid }

@@ -31,22 +31,22 @@ interface OpenFile {
   users: number;
 }
 
-/** What a process's call was about to do: in or to what, and where in it. */
+/** What a process's call is about to do: to what, and how much it appends to that. */
 interface Intent {
   readonly path: string;
-  readonly at: number;
-  readonly end: number;
+  readonly appends: number;
 }
 
-/** A file or directory that a call is about; `asName`: it makes, removes or empties it, and does not only write in it. */
+/** A file or directory that a call is about: it makes, removes or empties it (`name`), or writes at its end or at a place in it. */
 interface Touched {
   readonly path: string;
-  readonly asName: boolean;
+  readonly as: "name" | "end" | "place";
 }
 
+/** Whether they must not wait together: all but writes of one kind, which are the same in either order, or have places one after the other. */
 const interfere = (a: Touched, b: Touched): boolean => {
   const within = (one: Touched, other: Touched) => `${one.path}/`.startsWith(`${other.path}/`);
-  return (a.asName || b.asName) && (within(a, b) || within(b, a));
+  return (a.as !== b.as || a.as === "name") && (within(a, b) || within(b, a));
 };
 
 /** What came of a file call. */
@@ -93,6 +93,8 @@ export class Files {
   readonly #disk: Disk;
   readonly #tables = new Map<Pid, Map<number, OpenFile>>();
   readonly #intents = new Map<Pid, Intent>();
+  /** Whose changes the home before may have made, in its order; and where they append. */
+  readonly #unsure = new Map<Pid, number>();
 
   constructor(disk: Disk) {
     this.#disk = disk;
@@ -114,13 +116,13 @@ export class Files {
         pid,
         descriptors: Array.from(table, ([fd, open]) => ({ fd, open: opens.indexOf(open) })),
       })),
-      intents: Array.from(this.#intents, ([pid, intent]) => ({ pid, ...intent })),
+      intents: this.#placed(),
     };
   }
 
   /** Opens again what was open; what is not there any more stays closed (EBADF). */
   revive({ opens, tables, intents }: SavedFiles): void {
-    for (const { pid, path, at, end } of intents) this.#intents.set(pid, { path, at, end });
+    for (const { pid, at } of intents) this.#unsure.set(pid, at);
     const again = opens.map((saved) => {
       try {
         const { readable: read, writable: write } = saved;
@@ -152,14 +154,19 @@ export class Files {
   closed(process: Pid): void {
     for (const open of this.#tables.get(process)?.values() ?? []) release(open);
     this.#tables.delete(process);
-    this.#intents.delete(process);
+    this.#settled(process);
   }
 
-  /** Carries out a file call; `again`: it was intended, and may have been carried out. */
-  serve(process: Pid, call: Call, again = false): Served {
+  #settled(process: Pid): void {
+    this.#intents.delete(process);
+    this.#unsure.delete(process);
+  }
+
+  /** Carries out a file call. */
+  serve(process: Pid, call: Call): Served {
     const changed: string[] = [];
     try {
-      const todo = again ? this.#again(process, call) : call;
+      const todo = this.#unsure.has(process) ? this.#again(call) : call;
       const answer =
         todo === "done"
           ? encodeAnswer("unlink", undefined) // as all that can be done say
@@ -172,14 +179,14 @@ export class Files {
           : new RoostError("EIO", `${call.name} failed at the job's home: ${String(error)}`);
       return { answer: encodeError(said), changed, seen: undefined };
     } finally {
-      this.#intents.delete(process);
+      this.#settled(process);
     }
   }
 
   /**
    * Notes what calls are about to do, before they are carried out in this order: so that this can be kept, and another home, which
    * cannot know whether this one got so far, makes the same changes and none twice. Writing at a place is the same when done
-   * twice; what appends is given its place now, and what makes or removes a name succeeds again if it would have now. So
+   * twice; what appends is kept with its place, and what makes or removes a name succeeds again if it would have now. So
    * none is noted after one that makes that another thing: answers with how many of them, from the first, are.
    */
   intend(calls: readonly { readonly pid: Pid; readonly operation: Call }[]): number {
@@ -197,35 +204,38 @@ export class Files {
     return calls.length;
   }
 
-  /** Whose changes the home before may have made, and which turn they had: they come first now, in that order. */
-  intending(): ReadonlyMap<Pid, number> {
-    return new Map([...this.#intents.keys()].map((pid, turn) => [pid, turn]));
+  /** Whose changes the home before may have made, in the order in which it would have: they come first now. */
+  get unsure(): readonly Pid[] {
+    return [...this.#unsure.keys()];
   }
 
   #touchedBy(process: Pid, call: Call): Touched[] {
-    const named = (path: string, asName: boolean) => ({ path: this.#disk.canonical(inside(path)), asName });
+    const named = (path: string, as: Touched["as"] = "name") => ({
+      path: this.#disk.canonical(inside(path)),
+      as,
+    });
     switch (call.name) {
       case "open":
       case "writeFile": {
         const { create, exclusive, truncate } = modeOf(call.args.flags);
-        return [named(call.args.path, create && (exclusive || truncate))];
+        return [named(call.args.path, create && (exclusive || truncate) ? "name" : "end")];
       }
       case "write": {
         const open = this.#tables.get(process)?.get(call.args.fd);
-        return open ? [{ path: open.canonical, asName: false }] : [];
+        return open ? [{ path: open.canonical, as: open.append ? "end" : "place" }] : [];
       }
       case "makeDirectory":
       case "unlink":
-        return [named(call.args.path, true)];
+        return [named(call.args.path)];
       case "rename":
-        return [named(call.args.from, true), named(call.args.to, true)];
+        return [named(call.args.from), named(call.args.to)];
       default:
         return [];
     }
   }
 
   #intentOf(process: Pid, call: Call): Intent | undefined {
-    const named = (path: string) => ({ path: this.#disk.canonical(inside(path)), at: 0, end: 0 });
+    const named = (path: string) => ({ path: this.#disk.canonical(inside(path)), appends: 0 });
     switch (call.name) {
       case "open":
         return call.args.flags.includes("x") && !this.#exists(call.args.path)
@@ -233,11 +243,11 @@ export class Files {
           : undefined;
       case "write": {
         const open = this.#tables.get(process)?.get(call.args.fd);
-        return open?.append ? this.#appending(open.canonical, call.args.data.length) : undefined;
+        return open?.append ? { path: open.canonical, appends: call.args.data.length } : undefined;
       }
       case "writeFile": {
         const { path, flags, data } = call.args;
-        if (flags === "a") return this.#appending(named(path).path, data.length);
+        if (flags === "a") return { ...named(path), appends: data.length };
         return flags === "wx" && !this.#exists(path) ? named(path) : undefined;
       }
       case "makeDirectory":
@@ -251,11 +261,23 @@ export class Files {
     }
   }
 
-  #appending(path: string, length: number): Intent {
-    const size = this.#exists(path) ? this.#disk.stat(path).size : 0;
-    const planned = [...this.#intents.values()].filter((intent) => intent.path === path);
-    const at = Math.max(size, ...planned.map(({ end }) => end));
-    return { path, at, end: at + length };
+  /** The intents, and where each appends when all before it have been carried out. */
+  #placed(): SavedFiles["intents"] {
+    const ends = new Map<string, number>();
+    return Array.from(this.#intents, ([pid, { path, appends }]) => {
+      const at = appends > 0 ? (ends.get(path) ?? this.#sizeOf(path)) : 0;
+      ends.set(path, at + appends);
+      return { pid, path, at, end: at + appends };
+    });
+  }
+
+  #sizeOf(path: string): number {
+    try {
+      return this.#disk.stat(path).size;
+    } catch (error) {
+      if (error instanceof RoostError) return 0;
+      throw error;
+    }
   }
 
   #exists(path: string): boolean {
@@ -268,14 +290,13 @@ export class Files {
     }
   }
 
-  /** Where a call that appends writes: where it was to, and not beyond the end, should what was to come before it have failed. */
+  /** Where a call that appends writes. */
   #end(process: Pid, file: DiskFile): number {
-    return Math.min(this.#intents.get(process)?.at ?? Number.POSITIVE_INFINITY, file.size());
+    return this.#unsure.get(process) ?? file.size();
   }
 
   /** A call that was intended, as it is to be made by a home that does not know whether it was carried out. */
-  #again(process: Pid, call: Call): Call | "done" {
-    if (!this.#intents.has(process)) return call;
+  #again(call: Call): Call | "done" {
     switch (call.name) {
       case "open":
         return { ...call, args: { ...call.args, flags: call.args.flags.replace("x", "") as "w" } };

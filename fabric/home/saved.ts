@@ -293,7 +293,5 @@ function askAgain(pid: Pid, pending: Carried<typeof pendingCall>): HomeEffect[] 
   if (pending.type === "line") return [{ type: "readLine", pid, call: pending.call }];
   if (pending.type !== "file") return [];
   const operation = decodeCall(pending.request);
-  return operation instanceof RoostError
-    ? []
-    : [{ type: "file", pid, call: pending.call, operation, again: true }];
+  return operation instanceof RoostError ? [] : [{ type: "file", pid, call: pending.call, operation }];
 }

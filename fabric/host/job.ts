@@ -11,7 +11,7 @@ import { Files } from "../home/files.ts";
 import { newHome, step } from "../home/home.ts";
 import { reviveHome, saveHome } from "../home/saved.ts";
 import type { End, HomeState, JobSpec } from "../home/state.ts";
-import { type CallName, encodeAnswer, encodeError } from "../wire/calls.ts";
+import { type Call, type CallName, encodeAnswer, encodeError } from "../wire/calls.ts";
 import { encodeMessage, givesWay } from "../wire/messages.ts";
 import { greet, type Self } from "./greeting.ts";
 import { LineInput } from "./line-input.ts";
@@ -99,10 +99,11 @@ export class Job {
     this.output.revive(job.output);
     for (const line of job.lines) this.input ? this.input.give(line) : this.#unread.push(line);
     if (job.linesEnded) this.input?.give(undefined);
-    const intending = this.#files.intending();
-    const turn = (effect: HomeEffect) =>
-      ("pid" in effect ? intending.get(effect.pid) : undefined) ?? intending.size;
-    for (const effect of revived.effects.toSorted((a, b) => turn(a) - turn(b))) this.#perform(effect);
+    const mayBeDone = this.#files.unsure.flatMap((pid) =>
+      revived.effects.filter((effect) => "pid" in effect && effect.pid === pid),
+    );
+    for (const effect of mayBeDone) this.#perform(effect);
+    this.#carryOut(revived.effects.filter((effect) => !mayBeDone.includes(effect)));
   }
 
   /** The job as it is now, to go on from elsewhere or later. Its parts are not copied. */
@@ -215,21 +216,25 @@ export class Job {
     if (this.#left) return;
     const nowMs = this.#options.clock.now();
     const effects = step(this.state, event, nowMs);
-    const { whenKept, onEvent } = this.#options;
-    for (const effect of effects) {
-      if (effect.type === "event") continue;
-      if (whenKept && effect.type === "file" && CHANGES.includes(effect.operation.name))
-        this.#held.push(effect);
-      else this.#perform(effect);
-    }
-    if (whenKept && this.#held.length > 0 && !this.#releasing) {
-      this.#releasing = true;
-      this.#releaseHeld(whenKept);
-    }
+    const { onEvent } = this.#options;
+    this.#carryOut(effects);
     // Last: who only looks does not hold up what happens.
     for (const effect of effects) if (effect.type === "event") onEvent(effect.event, nowMs);
     if (effects.length > 0) this.#options.onChange();
     this.#options.onProgress?.();
+  }
+
+  /** Changes of files wait until what led to them is kept. */
+  #carryOut(effects: readonly HomeEffect[]): void {
+    const { whenKept } = this.#options;
+    for (const effect of effects) {
+      if (effect.type === "event") continue;
+      if (whenKept && effect.type === "file" && isChange(effect.operation)) this.#held.push(effect);
+      else this.#perform(effect);
+    }
+    if (!whenKept || this.#held.length === 0 || this.#releasing) return;
+    this.#releasing = true;
+    this.#releaseHeld(whenKept);
   }
 
   /** Carries out what is held, in its order: as much as can be kept as intended, each time that is kept. */
@@ -242,7 +247,10 @@ export class Job {
       } catch (error) {
         this.#options.log(`the job could not be kept (${String(error)}); it goes on without`);
       }
-      for (const effect of this.#held.splice(0, kept)) this.#perform(effect);
+      if (this.#left) return; // whoever goes on with the job carries them out
+      const { processes } = this.state;
+      for (const effect of this.#held.splice(0, kept))
+        if (!processes.get(effect.pid)?.end) this.#perform(effect); // who has been killed meanwhile changes nothing any more
     }
     this.#releasing = false;
   }
@@ -263,7 +271,7 @@ export class Job {
           type: "answered",
           pid: effect.pid,
           call: effect.call,
-          ...this.#files.serve(effect.pid, effect.operation, effect.again),
+          ...this.#files.serve(effect.pid, effect.operation),
         });
       case "filesForked":
         return this.#files.forked(effect.parent, effect.child);
@@ -330,8 +338,11 @@ export class Job {
   }
 }
 
-/** Calls that change files. */
+/** Calls that change files; opening one does where it may make or empty it. */
 const CHANGES: readonly CallName[] = ["open", "write", "writeFile", "makeDirectory", "unlink", "rename"];
+
+const isChange = (call: Call): boolean =>
+  CHANGES.includes(call.name) && !(call.name === "open" && call.args.flags.startsWith("r"));
 
 function lineAnswer(line: string | undefined): Uint8Array {
   try {

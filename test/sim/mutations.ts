@@ -158,7 +158,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   "where a file was to be continued is not kept": {
     file: "home/files.ts",
-    from: "intents: Array.from(this.#intents, ([pid, intent]) => ({ pid, ...intent })),",
+    from: "intents: this.#placed(),",
     to: "intents: [],",
   },
   "a job is kept before its images are": {

@@ -188,8 +188,8 @@ test("of two who make the same name only the first is noted; a home that goes on
     const again = new Files(disk);
     again.revive(saved);
     if (!hasDoneIt) expect(disk.list("")).toEqual([]);
-    expect([...again.intending().keys()]).toEqual([2]);
-    for (const { pid, operation } of [first, second]) again.serve(pid, operation, true);
+    expect(again.unsure).toEqual([2]);
+    for (const { pid, operation } of [first, second]) again.serve(pid, operation);
     const how = { read: true, write: false, create: false, exclusive: false, truncate: false };
     expect(disk.open("lock", how).read(9, 0)).toEqual(Uint8Array.of(2));
   }
