@@ -89,6 +89,12 @@ export class Instances {
     this.#idleBytes += memoryBytes;
   }
 
+  /** Gives the memory of those that nobody has back to the host. */
+  clear(): void {
+    this.#idle.length = 0;
+    this.#idleBytes = 0;
+  }
+
   /** The pages of an instance's first `bytes`; those that are as in `like` are the same. */
   read(instance: Instance, bytes: number, like: readonly Page[]): Page[] {
     const pages = this.#known.read(instance, bytes, like);

@@ -79,7 +79,7 @@ export class CrossedImages {
     );
     const crossing = { forget: this.#forget, commands };
     this.#forget = [];
-    this.#shrink(); // what was named in this crossing is forgotten with the next
+    this.#shrink(all.some(({ type }) => type === "tidy")); // what was named in this crossing is forgotten with the next
     return crossing;
   }
 
@@ -102,9 +102,9 @@ export class CrossedImages {
     this.#bytes += bytes;
   }
 
-  #shrink(): void {
+  #shrink(wholly = false): void {
     for (const [name, bytes] of this.#there) {
-      if (this.#bytes <= KEPT_BYTES && this.#there.size <= KEPT_IMAGES) return;
+      if (!wholly && this.#bytes <= KEPT_BYTES && this.#there.size <= KEPT_IMAGES) return;
       this.#there.delete(name);
       this.#bytes -= bytes;
       this.#forgotten.add(name);

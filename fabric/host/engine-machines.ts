@@ -138,6 +138,12 @@ export function engineMachines(base: BaseImage): Machines {
       preparing = undefined;
       drop();
     },
+    tidy() {
+      preparing = undefined;
+      drop();
+      cache.clear();
+      base.instances.clear();
+    },
     async restore(chain, options, how = {}) {
       const isMuch = lackingBytes(chain) > LIMITS.readAtOnceBytes;
       const images = await read(chain, options.memoryBytesMax, isMuch ? how : {});

@@ -80,6 +80,8 @@ export class Executor {
         this.#halted = true;
         this.#options.machines.dropPrepared();
         return this.#options.report({ type: "halted" });
+      case "tidy":
+        return this.#options.machines.tidy();
       case "ask":
         return this.#options.report({ type: "alive" });
       case "go":

@@ -24,6 +24,11 @@ export class ImageCache {
     return entry.image;
   }
 
+  clear(): void {
+    this.#images.clear();
+    this.#bytes = 0;
+  }
+
   /** `like`: pages that it shares where nothing has changed. */
   add(id: ImageId, image: Image, like: Image["pages"]): void {
     if (this.#images.has(id)) return;

@@ -58,6 +58,8 @@ export interface Machines {
   ): Promise<void>;
   /** Lets go of what was prepared and not restored. */
   dropPrepared(): void;
+  /** Lets go of all that no machine here is made of. */
+  tidy(): void;
   /** From a whole chain. It breathes, and is given up, only where many bytes of that are not here yet. */
   restore(
     chain: readonly EncodedImage[],

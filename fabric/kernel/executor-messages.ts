@@ -57,6 +57,8 @@ export type Command =
     }
   /** Nothing runs from here on until `go`; commands that take no guest steps are still carried out. */
   | { readonly type: "halt" }
+  /** The machine is its owner's again: nothing is kept but what processes that are here are made of. */
+  | { readonly type: "tidy" }
   /** From here on it runs guests for this share of its time, in (0, 1], and rests for the others. */
   | { readonly type: "pace"; readonly share: number }
   /** Wants `alive`. */

@@ -26,6 +26,15 @@ export function makeRoom({ homes, terms }: KernelState): void {
   }
 }
 
+/** The owner has the machine back: should others' processes come again, so do their images. */
+export function forgetStrangers({ homes }: KernelState): void {
+  for (const home of homes.values()) {
+    if (home.own) continue;
+    forgetImages(home);
+    home.prepared.clear();
+  }
+}
+
 function forgetImages(home: Home): void {
   home.images.clear();
   home.imagesBytes = 0;

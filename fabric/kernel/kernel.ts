@@ -4,7 +4,8 @@
  * as effects, to be carried out in their order.
  *
  * Promises: a message of another epoch, or from a link that is not the process's home, changes nothing; once
- * reclaimed, no stranger's process runs until the owner starts again; nothing of a process stays after its release but images.
+ * reclaimed, no stranger's process runs until the owner starts again; nothing of a process stays after its
+ * release but images, and not even those after a reclaim.
  */
 import { unreachable } from "../base/errors.ts";
 import type { HostId, ImageId, JobId } from "../base/ids.ts";
@@ -13,7 +14,7 @@ import { type Departure, freeze, offer, overdue } from "../migrate/departure.ts"
 import { type Message, type MessageOf, type Stay, stayOf, type Used } from "../wire/messages.ts";
 import { type Command, type HomeLink, type Report, type StayKey, stayKey } from "./executor-messages.ts";
 import { type HomeClock, heard, homeTime, UNHEARD } from "./home-clock.ts";
-import { chainOf, keep, makeRoom } from "./kept-images.ts";
+import { chainOf, forgetStrangers, keep, makeRoom } from "./kept-images.ts";
 import { loadOf, memoryFor, memoryOf, type Status, statusFor, strangers } from "./room.ts";
 import { executorGone, type Forgetting, forgotten, stale } from "./stale.ts";
 import { NO_TERMS, type Terms } from "./terms.ts";
@@ -599,8 +600,10 @@ function settleReclaim(state: KernelState, out: Out, nowMs: number): void {
   state.reclaim = undefined;
   const receipt = { cpuBackMs: r.haltedMs - r.beganMs, emptyMs: nowMs - r.beganMs, left: r.left };
   out({ type: "receipt", receipt });
+  forgetStrangers(state);
   // Only the owner's own work is left or will come: that may run.
-  for (const executor of state.executors.keys()) out({ type: "command", executor, command: { type: "go" } });
+  for (const type of ["tidy", "go"] as const)
+    for (const executor of state.executors.keys()) out({ type: "command", executor, command: { type } });
   out({ type: "changed" });
 }
 

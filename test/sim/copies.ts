@@ -99,6 +99,7 @@ export class Copies {
       fresh: (options) => counted(machines.fresh(options), stayOf(undefined)),
       prepare: (...how) => machines.prepare(...how),
       dropPrepared: () => machines.dropPrepared(),
+      tidy: () => machines.tidy(),
       restore: async (chain, options) => {
         const name = stayOf(chain);
         const machine = await machines.restore(chain, options);

@@ -253,6 +253,7 @@ export const standIns = (outside: Outside): Machines => ({
   fresh: () => new StandIn(outside),
   prepare: async () => {},
   dropPrepared: () => {},
+  tidy: () => {},
   /** A chain of several is much to read. */
   async restore(chain, _, { breathe, isWanted = () => true } = {}) {
     if (chain.length === 0) return new Invalid("there is no image");

@@ -51,6 +51,8 @@ test("an image crosses once, whoever had it first, and is another thing to anoth
   worker.said(saved(b));
   daemon.heard(saved(b));
   expect(sent(prepare(HOME, a, b))).toEqual([0, 0]);
+  expect(sent({ type: "tidy" })).toEqual([]);
+  expect(sent(prepare(HOME, a, b))).toEqual([100, 100]);
 });
 
 test("nothing is missing, however messages meet and however much is forgotten", () => {
@@ -71,8 +73,11 @@ test("nothing is missing, however messages meet and however much is forgotten", 
   let [crossed, whole] = [0, 0];
   for (let step = 0; step < 1_500; step++) {
     const what = random(4);
-    if (what === 0) toWorker.push(daemon.cross([prepare(HOME, image(), image())]));
-    else if (what === 1) {
+    if (what === 0) {
+      const commands: Command[] = [prepare(HOME, image(), image())];
+      if (random(20) === 0) commands.splice(random(2), 0, { type: "tidy" });
+      toWorker.push(daemon.cross(commands));
+    } else if (what === 1) {
       const report = saved(image());
       worker.said(report);
       toDaemon.push(report);

@@ -107,6 +107,19 @@ test("a machine that was made ready becomes whatever the process has become mean
   }
 });
 
+test("an owner who has the machine back has its memory back, but for what is still here", async () => {
+  const machines = engineMachines(await theBase());
+  const machine = machines.fresh(OPTIONS);
+  machine.start(SOURCE, NEVER());
+  const { chain: ids, images } = await machine.encodeImage();
+  const named = ids.map((id) => ({ id, bytes: new Uint8Array() }));
+  whole(await machines.restore(named, OPTIONS)); // from what is kept, without its bytes
+  machines.tidy();
+  expect(await machines.restore(named, OPTIONS)).toBeInstanceOf(Invalid);
+  const again = whole(await machines.restore(images, OPTIONS));
+  expect(said(again, "parent")).toEqual(said(machine, "parent"));
+});
+
 test("a large image is a chain of parts, of which only the whole can be restored", {
   timeout: 240_000,
 }, async () => {

@@ -36,6 +36,7 @@ function ranIn(ms: number, share: number): Promise<number> {
       fresh: () => machine,
       prepare: async () => {},
       dropPrepared: () => {},
+      tidy: () => {},
       restore: async () => machine,
     },
     hostName: "host",

@@ -229,6 +229,7 @@ export function held(world: World, machines: Machines): Machines {
     fresh: (options) => hold(machines.fresh(options)),
     prepare: (chain, options) => world.hold(machines.prepare(chain, options)),
     dropPrepared: () => machines.dropPrepared(),
+    tidy: () => machines.tidy(),
     restore: async (chain, options) => {
       const machine = await world.hold(machines.restore(chain, options));
       return "encodeImage" in machine ? hold(machine) : machine;

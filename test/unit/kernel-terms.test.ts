@@ -189,25 +189,32 @@ test("what one home's processes have is not offered to another, which hears of i
   expect(memoryTold(bench.do({ type: "unlinked", link: STRANGER }), OTHER)).toEqual([100]);
 });
 
+/** Homes send an image, and then a process that continues it. */
+function withImages(bench: Bench) {
+  const chainOf = (link: HomeLink) => [imageId(`image of ${link}`)];
+  return {
+    prepare(link: HomeLink, size: number) {
+      const images = chainOf(link).map((id) => ({ id, bytes: new Uint8Array(size) }));
+      const { job } = placeBy(link, 1);
+      const message: Message = { type: "prepare", job, chain: chainOf(link), images, memoryBytesMax: 99 };
+      bench.do({ type: "message", link, message });
+    },
+    /** Whether what was sent before can be continued. */
+    isKept(link: HomeLink, n: number) {
+      const snapshot = { ...snapshotOf(1), chain: chainOf(link) };
+      const message = { ...placeBy(link, n), program: undefined, snapshot };
+      const effects = bench.do({ type: "message", link, message });
+      return !effects.some((e) => e.type === "send" && e.message.type === "refuse");
+    },
+  };
+}
+
 test("images are kept for others in as much memory as the owner gives, those of the home with the most given up first", () => {
   const bench = new Bench();
   const [SECOND, THIRD] = [3 as HomeLink, 4 as HomeLink];
   for (const link of [SECOND, THIRD])
     bench.do({ type: "linked", link, own: false, host: hostId("t".repeat(26)), name: "other" });
-  const chainOf = (link: HomeLink) => [imageId(`image of ${link}`)];
-  const prepare = (link: HomeLink, size: number) => {
-    const images = chainOf(link).map((id) => ({ id, bytes: new Uint8Array(size) }));
-    const { job } = placeBy(link, 1);
-    const message: Message = { type: "prepare", job, chain: chainOf(link), images, memoryBytesMax: 99 };
-    bench.do({ type: "message", link, message });
-  };
-  /** Whether what was sent before can be continued. */
-  const isKept = (link: HomeLink, n: number) => {
-    const snapshot = { ...snapshotOf(1), chain: chainOf(link) };
-    const message = { ...placeBy(link, n), program: undefined, snapshot };
-    const effects = bench.do({ type: "message", link, message });
-    return !effects.some((e) => e.type === "send" && e.message.type === "refuse");
-  };
+  const { prepare, isKept } = withImages(bench);
   bench.allow({ memoryBytes: 100 });
   prepare(OWN, 1000);
   prepare(STRANGER, 30);
@@ -217,6 +224,19 @@ test("images are kept for others in as much memory as the owner gives, those of 
   expect([OWN, STRANGER, SECOND, THIRD].map((link) => isKept(link, 2))).toEqual([true, true, false, true]);
   bench.allow({ memoryBytes: 40 });
   expect([OWN, STRANGER, THIRD].map((link) => isKept(link, 3))).toEqual([true, true, false]);
+});
+
+test("after a reclaim nothing is kept of others, in any worker; what the owner's own processes continue is", () => {
+  const bench = new Bench();
+  const { prepare, isKept } = withImages(bench);
+  prepare(STRANGER, 30);
+  prepare(OWN, 30);
+  bench.do({ type: "reclaim", reason: "back" });
+  const halted = (executor: number) => bench.do({ type: "report", executor, report: { type: "halted" } });
+  expect(commands(halted(0))).toEqual([]);
+  expect(commands(halted(1)).map(({ type }) => type)).toEqual(["tidy", "tidy", "go", "go"]);
+  bench.allow(FREELY);
+  expect([isKept(STRANGER, 1), isKept(OWN, 1)]).toEqual([false, true]);
 });
 
 test("a share of the time goes to every worker, and to those that start later", () => {
