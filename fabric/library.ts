@@ -2,6 +2,7 @@
  * Roost for programs: join a relay, launch jobs, watch and steer them, give this machine to others. What differs between
  * Node and a page is in `Surroundings`; `join` itself is exported by edge/index.ts and tab/index.ts.
  */
+
 import { type ErrorCode, RoostError } from "./base/errors.ts";
 import { FIRST_PID, type HostId, pid as toPid } from "./base/ids.ts";
 import type { Clock, Disk } from "./base/ports.ts";
@@ -26,6 +27,7 @@ import type { Receipt } from "./kernel/kernel.ts";
 import type { Sensors } from "./policy/readings.ts";
 import { defaultOwnerSettings, type OwnerSettings } from "./policy/settings.ts";
 import type { SignalName } from "./wire/calls.ts";
+import type { Identity } from "./wire/identity.ts";
 
 export interface JoinOptions {
   /** What others see this participant called. */
@@ -47,9 +49,9 @@ export interface Surroundings {
   environment(options: {
     readonly name: string | undefined;
     readonly log: (sentence: string) => void;
-    readonly rendezvous: ((self: HostId) => Rendezvous | undefined) | undefined;
+    readonly rendezvous: ((self: Identity) => Rendezvous | undefined) | undefined;
   }): Environment;
-  connect(relay: URL, self: HostId, log: (sentence: string) => void): Rendezvous;
+  connect(relay: URL, self: Identity, log: (sentence: string) => void): Rendezvous;
   sensors(): Sensors;
   /** When the participant has left. */
   close(): void;

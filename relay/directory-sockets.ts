@@ -1,4 +1,5 @@
 /** The directory's WebSockets: carries out what `step` decides, and turns whatever arrives into its events. */
+import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
@@ -7,6 +8,8 @@ import { Invalid } from "../fabric/base/codec.ts";
 import { unreachable } from "../fabric/base/errors.ts";
 import type { HostId } from "../fabric/base/ids.ts";
 import { DIRECTORY_LIMITS, decodeToRelay, encodeFromRelay } from "../fabric/wire/directory.ts";
+import { provesToRelay } from "../fabric/wire/identity.ts";
+import type { Proof } from "../fabric/wire/proof.ts";
 import { type ConnectionId, type Effect, type Event, listOf, newDirectory, step } from "./directory.ts";
 import type { Ice } from "./ice.ts";
 import { RELAY_LIMITS } from "./limits.ts";
@@ -32,6 +35,8 @@ export function directorySockets(
 ): DirectorySockets {
   const state = newDirectory();
   const sockets = new Map<ConnectionId, WebSocket>();
+  /** Who says to be whom, and what that one is to sign: until the answer. */
+  const challenged = new Map<ConnectionId, { host: HostId; challenge: Uint8Array }>();
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: DIRECTORY_LIMITS.requestBytes,
@@ -48,6 +53,11 @@ export function directorySockets(
         const bytes = encodeFromRelay(effect.message);
         for (const id of effect.to) give(id, bytes);
         return;
+      }
+      case "challenge": {
+        const challenge = new Uint8Array(randomBytes(DIRECTORY_LIMITS.challengeBytes));
+        challenged.set(effect.to, { host: effect.host, challenge });
+        return give(effect.to, encodeFromRelay({ type: "challenge", challenge }));
       }
       case "welcome":
         nameServers(effect.host, effect.to);
@@ -66,6 +76,12 @@ export function directorySockets(
       default:
         return unreachable(effect);
     }
+  };
+  /** Each challenge is answered once: whoever guesses has to connect again. */
+  const isAnswered = (id: ConnectionId, proof: Proof): boolean => {
+    const asked = challenged.get(id);
+    challenged.delete(id);
+    return asked !== undefined && provesToRelay(asked.host, proof, asked.challenge);
   };
   const nameServers = (host: HostId, id: ConnectionId) => {
     const servers = ice.serversFor(host, Date.now());
@@ -88,10 +104,13 @@ export function directorySockets(
     socket.on("message", (data: RawData, isBinary) => {
       const message = isBinary && data instanceof Uint8Array ? decodeToRelay(data) : new Invalid("text");
       if (message instanceof Invalid) happen({ type: "garbage", connection, reason: message.reason });
+      else if (message.type === "proof")
+        happen({ type: "answered", connection, rightly: isAnswered(connection, message) });
       else happen({ type: "message", connection, message });
     });
     socket.on("close", () => {
       sockets.delete(connection);
+      challenged.delete(connection);
       happen({ type: "close", connection });
     });
     happen({ type: "open", connection });

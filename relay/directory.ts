@@ -21,28 +21,36 @@ interface Connection {
   heardMs: number;
   askedMs: number;
   readonly allowance: Allowance;
-  /** Since `hello`. `secret` is never sent to anybody. */
-  host?: { readonly id: HostId; readonly secret: string };
+  /** Who it says it is, since `hello`. */
+  claims?: HostId;
+  /** Who it is, since it has proved that. */
+  host?: HostId;
   /** Since `announce`; only with `host`. */
   entry?: Entry;
 }
 
 export interface Directory {
   readonly connections: Map<ConnectionId, Connection>;
-  /** The one connection of each host that said hello. */
+  /** The one connection of each host that has proved to be it. */
   readonly hosts: Map<HostId, ConnectionId>;
   /** Hosts whose entries are others than the ones sent last; at most twice as many as there can be at once. */
   readonly changed: Set<HostId>;
 }
 
+type Said = Exclude<ToRelay, { type: "proof" }>;
+
 export type Event =
   | { readonly type: "open" | "close"; readonly connection: ConnectionId }
-  | { readonly type: "message"; readonly connection: ConnectionId; readonly message: ToRelay }
+  | { readonly type: "message"; readonly connection: ConnectionId; readonly message: Said }
+  /** The challenge was answered: whether by who the connection says it is. */
+  | { readonly type: "answered"; readonly connection: ConnectionId; readonly rightly: boolean }
   | { readonly type: "garbage"; readonly connection: ConnectionId; readonly reason: string }
   /** Every RELAY_LIMITS.tickMs. */
   | { readonly type: "tick" };
 
 export type Effect =
+  /** Draws a challenge that only this host can answer, and sends it. */
+  | { readonly type: "challenge"; readonly to: ConnectionId; readonly host: HostId }
   | { readonly type: "send"; readonly to: readonly ConnectionId[]; readonly message: FromRelay }
   /** Makes a ticket for the host's signalling, and sends it. */
   | { readonly type: "welcome"; readonly to: ConnectionId; readonly host: HostId }
@@ -67,13 +75,17 @@ export function step(state: Directory, event: Event, nowMs: number): Effect[] {
       return forget(state, event.connection);
     case "garbage":
       return refuse(state, event.connection, "EINVAL", `not a message of the directory (${event.reason})`);
-    case "message": {
+    case "message":
+    case "answered": {
       const connection = state.connections.get(event.connection);
       if (!connection) return []; // what it sent before it was refused
       connection.heardMs = nowMs;
       if (!connection.allowance.take(1, nowMs))
         return refuse(state, event.connection, "EAGAIN", "too many messages; send fewer");
-      return receive(state, event.connection, connection, event.message);
+      if (event.type === "message") return receive(state, event.connection, connection, event.message);
+      return event.rightly
+        ? admit(state, event.connection, connection)
+        : refuse(state, event.connection, "EPERM", "it has not proved that it is the host it says it is");
     }
     case "tick":
       return tick(state, nowMs);
@@ -94,33 +106,36 @@ function open(state: Directory, id: ConnectionId, nowMs: number): Effect[] {
     : [];
 }
 
-function receive(state: Directory, id: ConnectionId, connection: Connection, message: ToRelay): Effect[] {
-  const { host } = connection;
-  if (message.type === "hello") {
-    if (host) return refuse(state, id, "EINVAL", "a second hello");
-    return hello(state, id, connection, message);
+function receive(state: Directory, id: ConnectionId, connection: Connection, message: Said): Effect[] {
+  switch (message.type) {
+    case "alive":
+      return [];
+    case "hello":
+      return hello(state, id, connection, message);
+    case "announce": {
+      const { host, entry: before } = connection;
+      if (!host) return refuse(state, id, "EINVAL", '"announce" before "welcome"');
+      const { name, platform, taking, group } = message;
+      const same =
+        before?.name === name &&
+        before.platform === platform &&
+        before.taking === taking &&
+        before.group === group;
+      if (same) return [];
+      connection.entry = { host, name, platform, taking, group };
+      state.changed.add(host);
+      return [];
+    }
+    default:
+      return unreachable(message);
   }
-  if (!host) return refuse(state, id, "EINVAL", `"${message.type}" before hello`);
-  if (message.type === "announce") {
-    const { name, platform, taking, group } = message;
-    const before = connection.entry;
-    const same =
-      before?.name === name &&
-      before.platform === platform &&
-      before.taking === taking &&
-      before.group === group;
-    if (same) return [];
-    connection.entry = { host: host.id, name, platform, taking, group };
-    state.changed.add(host.id);
-  }
-  return [];
 }
 
 function hello(
   state: Directory,
   id: ConnectionId,
   connection: Connection,
-  { version, host, secret }: Extract<ToRelay, { type: "hello" }>,
+  { version, host }: Extract<ToRelay, { type: "hello" }>,
 ): Effect[] {
   if (version !== DIRECTORY_VERSION)
     return refuse(
@@ -129,6 +144,15 @@ function hello(
       "EVERSION",
       `this relay speaks version ${DIRECTORY_VERSION} of the directory's protocol, you speak ${version}: reload the page, or update the older one`,
     );
+  if (connection.claims) return refuse(state, id, "EINVAL", "a second hello");
+  connection.claims = host;
+  return [{ type: "challenge", to: id, host }];
+}
+
+/** The host has proved who it is: it is known from now on, on this connection only. */
+function admit(state: Directory, id: ConnectionId, connection: Connection): Effect[] {
+  const { claims: host } = connection;
+  if (!host || connection.host) return refuse(state, id, "EINVAL", "an answer to no challenge");
   const effects: Effect[] = [];
   const olderId = state.hosts.get(host);
   if (olderId === undefined) {
@@ -136,12 +160,11 @@ function hello(
       return refuse(state, id, "EAGAIN", "this relay has all the hosts it can take; try another, or later");
   } else {
     const older = state.connections.get(olderId);
-    if (older?.host?.secret !== secret) return refuse(state, id, "EPERM", "another host has this id");
-    if (older.entry) connection.entry = older.entry; // nobody sees it leave and come back
+    if (older?.entry) connection.entry = older.entry; // nobody sees it leave and come back
     state.connections.delete(olderId);
     effects.push({ type: "refuse", to: olderId, code: "EEXIST", reason: "this host has connected anew" });
   }
-  connection.host = { id: host, secret };
+  connection.host = host;
   state.hosts.set(host, id);
   effects.push({ type: "welcome", to: id, host });
   effects.push({ type: "send", to: [id], message: { type: "hosts", hosts: listOf(state) } });
@@ -187,8 +210,8 @@ function forget(state: Directory, id: ConnectionId): Effect[] {
   const connection = state.connections.get(id);
   if (!connection) return [];
   state.connections.delete(id);
-  if (!connection.host) return [];
-  const { id: host } = connection.host;
+  const { host } = connection;
+  if (!host) return [];
   state.hosts.delete(host);
   const effects: Effect[] = [{ type: "gone", host }];
   if (!connection.entry) return effects;

@@ -36,10 +36,8 @@ export function tabEnvironment(name: string, relay: URL, identity?: KeptIdentity
       });
     },
     // Without WebRTC there is no way to any other host; this one is left.
-    rendezvous: (host) =>
-      globalThis.RTCPeerConnection
-        ? connectRelay({ url: relay, host, secret: identity?.relaySecret, log })
-        : undefined,
+    rendezvous: (self) =>
+      globalThis.RTCPeerConnection ? connectRelay({ url: relay, self, log }) : undefined,
     log,
     group: groupInAddress(location),
     signer: identity?.signer,

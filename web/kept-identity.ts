@@ -9,8 +9,6 @@ import type { Signer, Store } from "../fabric/index.ts";
 
 export interface KeptIdentity {
   readonly signer: Signer;
-  /** What the relay knows it by while it is connected. */
-  readonly relaySecret: string;
   readonly name: string;
   saveName(name: string): void;
 }
@@ -18,7 +16,6 @@ export interface KeptIdentity {
 interface Record {
   readonly privateKey: CryptoKey;
   readonly publicKey: Uint8Array;
-  readonly relaySecret: string;
   readonly name: string;
 }
 
@@ -39,14 +36,13 @@ export async function keptIdentity(store: Store, firstName: () => string): Promi
       record = await newRecord(firstName());
       await store.set(keyOf(number), record);
     }
-    const { privateKey, publicKey, relaySecret, name } = record;
+    const { privateKey, publicKey, name } = record;
     return {
       signer: {
         key: publicKey,
         sign: async (words) =>
           new Uint8Array(await crypto.subtle.sign("Ed25519", privateKey, words.slice().buffer)),
       },
-      relaySecret,
       name,
       saveName: (name) => void store.set(keyOf(number), { ...record, name }).catch(() => {}),
     };
@@ -83,16 +79,13 @@ function hold(number: number, options: LockOptions): Promise<boolean> {
 async function newRecord(name: string): Promise<Record> {
   const pair = (await crypto.subtle.generateKey("Ed25519", false, ["sign", "verify"])) as CryptoKeyPair;
   const publicKey = new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey));
-  return { privateKey: pair.privateKey, publicKey, relaySecret: crypto.randomUUID(), name };
+  return { privateKey: pair.privateKey, publicKey, name };
 }
 
 /** Another version of the page may have written it. */
 function recordFrom(found: unknown): Record | undefined {
-  const { privateKey, publicKey, relaySecret, name } = (found ?? {}) as Partial<Record>;
-  return privateKey instanceof CryptoKey &&
-    publicKey instanceof Uint8Array &&
-    typeof relaySecret === "string" &&
-    typeof name === "string"
-    ? { privateKey, publicKey, relaySecret, name }
+  const { privateKey, publicKey, name } = (found ?? {}) as Partial<Record>;
+  return privateKey instanceof CryptoKey && publicKey instanceof Uint8Array && typeof name === "string"
+    ? { privateKey, publicKey, name }
     : undefined;
 }

@@ -1,15 +1,16 @@
 /** What a participant needs, on Node: worker threads, the built engine from disk, this machine's clock. */
+
 import { readFile } from "node:fs/promises";
 import * as os from "node:os";
 import { Worker } from "node:worker_threads";
 import { GUEST_LIBRARY } from "virtual:roost-guest";
 import { RoostError } from "../base/errors.ts";
-import type { HostId } from "../base/ids.ts";
 import { type Engine, loadEngine, withKeptBase } from "../engine/index.ts";
 import { type Endpoint, startExecutors } from "../host/executor-worker.ts";
 import type { Environment, Rendezvous } from "../host/fabric.ts";
 import { systemClock } from "../io/clock.ts";
 import { systemRandom } from "../io/random.ts";
+import type { Identity } from "../wire/identity.ts";
 
 /** Beside the built command, wherever that is. */
 const ENGINE_FILE = new URL("../engine/engine.wasm", import.meta.url);
@@ -47,7 +48,7 @@ export interface NodeEnvironmentOptions {
   readonly name?: string;
   /** Executors are asked for at once: the engine is read, and the first worker starts, meanwhile. */
   readonly soon?: boolean;
-  readonly rendezvous?: (self: HostId) => Rendezvous | undefined;
+  readonly rendezvous?: (self: Identity) => Rendezvous | undefined;
   readonly log?: (sentence: string) => void;
 }
 

@@ -24,7 +24,7 @@ async function node(): Promise<Surroundings> {
     import("../io/rendezvous.ts"),
   ]);
   const close = await installNodeRtc();
-  return { ...LOCAL, connect: (url, host, log) => connectRelay({ url, host, log }), close };
+  return { ...LOCAL, connect: (url, self, log) => connectRelay({ url, self, log }), close };
 }
 
 const LOCAL: Surroundings = {

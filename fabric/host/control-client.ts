@@ -14,7 +14,7 @@ import {
   encodeRequest,
   type JobReport,
 } from "../wire/control.ts";
-import { sayable } from "./identity.ts";
+import { sayable } from "../wire/identity.ts";
 
 /** Something a process of the job wrote; see host/output-log.ts. */
 export type RemoteOutput = Omit<Extract<ControlAnswer, { type: "output" }>, "type" | "id">;

@@ -15,7 +15,7 @@ import {
   decodeRequest,
   encodeAnswer,
 } from "../wire/control.ts";
-import { isSaid } from "./identity.ts";
+import { isSaid } from "../wire/identity.ts";
 import type { Job } from "./job.ts";
 import { encodeCheckpoint } from "./saved-job.ts";
 import { reportOf } from "./view.ts";

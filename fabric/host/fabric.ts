@@ -16,11 +16,11 @@ import type { ExecutorPort } from "../kernel/executor-messages.ts";
 import type { Receipt } from "../kernel/kernel.ts";
 import type { Terms } from "../kernel/terms.ts";
 import { isControl } from "../wire/control.ts";
+import { groupKey, groupName, type Identity, identityFrom, identityOf } from "../wire/identity.ts";
 import { RemoteJob } from "./control-client.ts";
 import { type Homes, serveControl } from "./control-server.ts";
 import { readable, type Self } from "./greeting.ts";
 import { type Admission, HostDaemon } from "./host-daemon.ts";
-import { groupKey, groupName, type Identity, identityFrom, identityOf } from "./identity.ts";
 import { Job, type Terminal } from "./job.ts";
 import { type JobKeeper, keptJob } from "./job-keeper.ts";
 import type { JobAtRest } from "./saved-job.ts";
@@ -67,7 +67,7 @@ export interface Environment {
   /** Starts workers; each has booted the engine when this resolves. Their base images are the same. */
   startExecutors(count: number, hostName: string): Promise<{ executors: ExecutorPort[]; base: BaseId }>;
   /** Undefined: no network; the hosts of this process are all there are. */
-  rendezvous(self: HostId): Rendezvous | undefined;
+  rendezvous(self: Identity): Rendezvous | undefined;
   log(sentence: string): void;
   /** The secret of a group, of at least 20 characters: then this participant deals with nobody who does not know it. */
   readonly group?: string | undefined;
@@ -176,7 +176,7 @@ export class Fabric {
     this.#groupName = this.#group ? groupName(this.#group) : "";
     this.id = this.#identity.id;
     this.name = readable(env.name);
-    this.#rendezvous = env.rendezvous(this.id);
+    this.#rendezvous = env.rendezvous(this.#identity);
     if (!this.#rendezvous) return;
     this.#rendezvous.onChange = () => {
       this.#linkJobs();

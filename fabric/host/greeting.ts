@@ -4,6 +4,7 @@ import type { BaseId, HostId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Clock, Link } from "../base/ports.ts";
 import { fitting } from "../wire/directory.ts";
+import { type Identity, prove, proveMember, proves, provesMember } from "../wire/identity.ts";
 import {
   decodeMessage,
   encodeMessage,
@@ -11,7 +12,7 @@ import {
   type MessageOf,
   PROTOCOL_VERSION,
 } from "../wire/messages.ts";
-import { type Identity, type Proof, prove, proveMember, proves, provesMember } from "./identity.ts";
+import type { Proof } from "../wire/proof.ts";
 
 export interface Self {
   readonly id: HostId;

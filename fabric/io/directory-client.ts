@@ -1,5 +1,5 @@
 /**
- * The WebSocket to the relay's directory: says hello, keeps what this host announces announced, answers the relay's
+ * The WebSocket to the relay's directory: says hello and proves it, keeps what this host announces announced, answers the relay's
  * questions, and comes back by itself after a loss, later and later (250 ms to 5 s, give or take a half).
  */
 import { Invalid } from "../base/codec.ts";
@@ -17,6 +17,7 @@ import {
   type IceServer,
   type ToRelay,
 } from "../wire/directory.ts";
+import { type Identity, proveToRelay } from "../wire/identity.ts";
 import { Silence } from "./silence.ts";
 
 const RETRY_MS = { first: 250, most: 5_000 };
@@ -36,8 +37,7 @@ export interface DirectoryEvents {
 
 export class DirectoryClient {
   readonly #url: URL;
-  readonly #host: HostId;
-  readonly #secret: string;
+  readonly #self: Identity;
   readonly #clock: Clock;
   readonly #events: DirectoryEvents;
   #socket: WebSocket | undefined;
@@ -50,11 +50,10 @@ export class DirectoryClient {
   #retryMs = RETRY_MS.first;
   #cancelTimer = () => {};
 
-  constructor(options: { url: URL; host: HostId; secret: string; clock: Clock; events: DirectoryEvents }) {
+  constructor(options: { url: URL; self: Identity; clock: Clock; events: DirectoryEvents }) {
     this.#url = new URL(DIRECTORY_PATH, options.url);
     this.#url.protocol = options.url.protocol === "https:" ? "wss:" : "ws:";
-    this.#host = options.host;
-    this.#secret = options.secret;
+    this.#self = options.self;
     this.#clock = options.clock;
     this.#events = options.events;
     this.#silence = this.#newSilence();
@@ -94,7 +93,7 @@ export class DirectoryClient {
     const current = () => this.#socket === socket;
     socket.onopen = () => {
       if (!current()) return;
-      this.#send({ type: "hello", version: DIRECTORY_VERSION, host: this.#host, secret: this.#secret });
+      this.#send({ type: "hello", version: DIRECTORY_VERSION, host: this.#self.id });
     };
     socket.onmessage = ({ data }) => {
       if (!current()) return;
@@ -105,6 +104,7 @@ export class DirectoryClient {
         this.#lose(
           `the relay sent something that is no message (${message.reason}): is it of another version?`,
         );
+      else if (message.type === "challenge") this.#prove(message.challenge, current);
       else this.#take(message);
     };
     socket.onclose = ({ code }) => {
@@ -114,7 +114,14 @@ export class DirectoryClient {
     };
   }
 
-  #take(message: FromRelay): void {
+  #prove(challenge: Uint8Array, current: () => boolean): void {
+    proveToRelay(this.#self, challenge).then(
+      (proof) => current() && this.#send({ type: "proof", ...proof }),
+      (error) => current() && this.#lose(`this host cannot sign (${String(error)})`),
+    );
+  }
+
+  #take(message: Exclude<FromRelay, { type: "challenge" }>): void {
     switch (message.type) {
       case "welcome":
         this.#welcome = true;

@@ -6,14 +6,14 @@
  */
 import type { DataConnection, Peer } from "peerjs";
 import { RoostError } from "../base/errors.ts";
-import { type HostId, idFromRandom } from "../base/ids.ts";
-import type { Binding, Clock, Link, Random } from "../base/ports.ts";
+import type { HostId } from "../base/ids.ts";
+import type { Binding, Clock, Link } from "../base/ports.ts";
 import { type Entry, fitting, isHostId, SIGNALLING_PATH } from "../wire/directory.ts";
+import type { Identity } from "../wire/identity.ts";
 import { bindingOf, whenDescribed } from "./binding.ts";
 import { systemClock } from "./clock.ts";
 import { DirectoryClient } from "./directory-client.ts";
 import { newPeer, tame } from "./peerjs-guard.ts";
-import { systemRandom } from "./random.ts";
 import { rtcLink } from "./rtc-link.ts";
 
 /** From the wish for a link to the link. A direct path takes 20–130 ms, one through TURN 250. */
@@ -26,11 +26,8 @@ const SIGNALLING_MS = 10_000;
 export interface RelayOptions {
   /** Of the relay's page. */
   readonly url: URL;
-  readonly host: HostId;
-  /** What the relay knows this host by while it is connected: who is to be the same in the next page says it again there. */
-  readonly secret?: string | undefined;
+  readonly self: Identity;
   readonly clock?: Clock;
-  readonly random?: Random;
   readonly log?: (sentence: string) => void;
 }
 
@@ -87,8 +84,7 @@ class RelayRendezvous implements Rendezvous {
     this.relay = { state: "connecting", sinceMs: this.#clock.now(), reason: "this is the first time" };
     this.#directory = new DirectoryClient({
       url: options.url,
-      host: options.host,
-      secret: options.secret ?? idFromRandom((options.random ?? systemRandom).bytes(26)),
+      self: options.self,
       clock: this.#clock,
       events: {
         onWelcome: (ticket) => {
@@ -230,9 +226,9 @@ class RelayRendezvous implements Rendezvous {
       present.reconnect();
       return;
     }
-    const { url, host } = this.#options;
+    const { url, self } = this.#options;
     const secure = url.protocol === "https:";
-    const peer = await newPeer(host, {
+    const peer = await newPeer(self.id, {
       host: url.hostname,
       port: Number(url.port) || (secure ? 443 : 80),
       path: SIGNALLING_PATH,

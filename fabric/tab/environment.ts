@@ -1,6 +1,5 @@
 /** What a participant needs, in a page that uses the package: Web Workers, the engine from beside the built module. */
 import { GUEST_LIBRARY } from "virtual:roost-guest";
-import type { HostId } from "../base/ids.ts";
 import { startExecutors } from "../host/executor-worker.ts";
 import { BrowserSensors } from "../io/browser-sensors.ts";
 import { systemClock } from "../io/clock.ts";
@@ -33,7 +32,7 @@ export const TAB: Surroundings = {
     rendezvous: rendezvous ?? (() => undefined),
     log,
   }),
-  connect: (relay: URL, self: HostId, log) => connectRelay({ url: relay, host: self, log }),
+  connect: (url, self, log) => connectRelay({ url, self, log }),
   sensors: () => new BrowserSensors(),
   close: () => {},
 };

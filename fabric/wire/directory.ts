@@ -9,6 +9,7 @@ import {
   type Codec,
   decode,
   encode,
+  exactly,
   Invalid,
   list,
   oneOf,
@@ -17,9 +18,10 @@ import {
   union,
 } from "../base/codec.ts";
 import type { HostId } from "../base/ids.ts";
+import { proof } from "./proof.ts";
 
 /** Raised whenever a message changes its form or meaning. */
-export const DIRECTORY_VERSION = 4;
+export const DIRECTORY_VERSION = 5;
 
 /** Where on the relay things are. PeerJS appends a `peerjs` of its own to the path it is given. */
 export const DIRECTORY_PATH = "/directory";
@@ -30,6 +32,8 @@ export const DIRECTORY_LIMITS = {
   requestBytes: 1024,
   /** Hosts of one relay: the list goes to everybody who comes, and every change to everybody. */
   hosts: 1_000,
+  /** What a relay draws for each connection. */
+  challengeBytes: 32,
   /** STUN and TURN servers that a relay may name: every one costs each new link its questions. */
   iceServers: 8,
   /** The relay asks for a sign of life this often: a hidden page's own timers may sleep for a minute. */
@@ -39,7 +43,7 @@ export const DIRECTORY_LIMITS = {
 } as const;
 
 const id = branded<HostId>(text(26));
-/** `group`: what its members know it by (host/identity.ts); empty without one. Anybody can claim it; links prove it. */
+/** `group`: what its members know it by (identity.ts); empty without one. Anybody can claim it; links prove it. */
 const presence = { name: text(64), platform: text(128), taking: bool, group: text(26) };
 
 const entry = struct({ host: id, ...presence });
@@ -52,8 +56,8 @@ const REFUSALS = ["EAGAIN", "EEXIST", "EINVAL", "EPERM", "EVERSION"] as const;
  * The version comes first for ever, and nothing behind it is looked at when it is not ours, so that two versions
  * can always tell each other which they are.
  */
-const helloOfOurs = struct({ host: id, secret: text(64) });
-const hello: Codec<{ version: number; host: HostId; secret: string }> = {
+const helloOfOurs = struct({ host: id });
+const hello: Codec<{ version: number; host: HostId }> = {
   write: (to, value) => {
     to.varint(value.version);
     helloOfOurs.write(to, value);
@@ -62,7 +66,7 @@ const hello: Codec<{ version: number; host: HostId; secret: string }> = {
     const version = from.varint();
     if (version === DIRECTORY_VERSION) return { version, ...helloOfOurs.read(from) };
     from.raw(from.left);
-    return { version, host: "" as HostId, secret: "" };
+    return { version, host: "" as HostId };
   },
 };
 
@@ -70,6 +74,7 @@ const toRelay = union({
   hello: [0, hello],
   announce: [1, struct(presence)],
   alive: [2, struct({})],
+  proof: [3, proof],
 });
 export type ToRelay = Carried<typeof toRelay>;
 
@@ -91,6 +96,8 @@ const fromRelay = union({
   ],
   /** For links that are made from now on. */
   ice: [5, struct({ servers: list(iceServer, DIRECTORY_LIMITS.iceServers) })],
+  /** To be signed by who said hello. */
+  challenge: [6, struct({ challenge: exactly(DIRECTORY_LIMITS.challengeBytes) })],
 });
 export type FromRelay = Carried<typeof fromRelay>;
 export type Refusal = (typeof REFUSALS)[number];
@@ -103,7 +110,6 @@ export function decodeToRelay(bytes: Uint8Array): ToRelay | Invalid {
   if (message instanceof Invalid || message.type !== "hello" || message.version !== DIRECTORY_VERSION)
     return message;
   if (!isHostId(message.host)) return new Invalid("a host's id is 26 characters of a–z and 2–7");
-  if (message.secret.length < 20) return new Invalid("a secret has at least 20 characters");
   return message;
 }
 

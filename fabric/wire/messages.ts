@@ -2,6 +2,7 @@
  * Every message between a job's home and the hosts that run its processes: one union, one codec.
  * WIRE.md beside this file says what each means and in which order they come.
  */
+
 import {
   atMost,
   bool,
@@ -36,6 +37,7 @@ import {
   type Pid,
 } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
+import { proof } from "./proof.ts";
 
 /** Raised whenever a message changes its form or meaning; hosts of different versions refuse each other. */
 export const PROTOCOL_VERSION = 10;
@@ -124,7 +126,7 @@ const greeting = struct({
   name: text(LIMITS.nameBytes),
   platform: text(LIMITS.nameBytes),
   /** That this end is `host`; on every link that leaves the process. */
-  proof: optional(struct({ key: exactly(32), signature: exactly(64) })),
+  proof: optional(proof),
   /** That this end is of a group. */
   member: optional(exactly(32)),
 });

@@ -8,10 +8,10 @@ import { pino } from "pino";
 import type { Browser, Page } from "playwright";
 import { build } from "vite";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { hostId, idFromRandom } from "../../fabric/base/ids.ts";
 import { installNodeRtc } from "../../fabric/io/node-rtc.ts";
 import { systemRandom } from "../../fabric/io/random.ts";
 import { connectRelay } from "../../fabric/io/rendezvous.ts";
+import { identityFrom } from "../../fabric/wire/identity.ts";
 import { type Relay, type RelayOptions, startRelay } from "../../relay/index.ts";
 import { EXCHANGED, EXCHANGED_MANY, exchange, MANY, Mailbox } from "./exchange.ts";
 import { startChromium, startMortalChromium } from "./harness.ts";
@@ -167,8 +167,8 @@ test("two hosts that call each other at once get two links", async () => {
 
 test("a page and a Node process link up, whoever calls", async () => {
   const cleanup = await installNodeRtc();
-  const host = hostId(idFromRandom(systemRandom.bytes(26)));
-  const rendezvous = connectRelay({ url: new URL(relay.url), host });
+  const self = identityFrom(systemRandom.bytes(32));
+  const rendezvous = connectRelay({ url: new URL(relay.url), self });
   try {
     let calling: Mailbox | undefined;
     rendezvous.onLink = (link) => {
@@ -183,7 +183,7 @@ test("a page and a Node process link up, whoever calls", async () => {
       EXCHANGED_MANY,
       EXCHANGED_MANY,
     ]);
-    await page.evaluate((host) => window.links.connect(host), host);
+    await page.evaluate((host) => window.links.connect(host), self.id);
     if (!calling) throw new Error("Node has not heard of the link that the page has to it");
     expect(await Promise.all([exchange(calling, 1), exchangedLast(page, 2)])).toMatchObject([
       EXCHANGED,
@@ -213,7 +213,7 @@ test("where nothing else gets through, by the TURN server that the relay names: 
   onlyRelayed();
   const rendezvous = connectRelay({
     url: new URL(relay.url),
-    host: hostId(idFromRandom(systemRandom.bytes(26))),
+    self: identityFrom(systemRandom.bytes(32)),
   });
   try {
     const [a, b] = await Promise.all([open(near, onlyRelayed), open(far, onlyRelayed)]);

@@ -8,6 +8,7 @@ import type { HostId } from "../../fabric/base/ids.ts";
 import type { Link, LinkEnd } from "../../fabric/base/ports.ts";
 import type { Presence, Rendezvous } from "../../fabric/host/fabric.ts";
 import { linkPair } from "../../fabric/io/memory-link.ts";
+import type { Identity } from "../../fabric/wire/identity.ts";
 import { decodeMessage } from "../../fabric/wire/messages.ts";
 
 export class Network {
@@ -17,7 +18,7 @@ export class Network {
   /** How many messages of each type have crossed any link. */
   readonly messages = new Map<string, number>();
 
-  join(self: HostId): Rendezvous {
+  join({ id: self }: Identity): Rendezvous {
     const network = this;
     const rendezvous: Rendezvous = {
       relay: { state: "online" },

@@ -7,6 +7,8 @@ import type { Party } from "./party.ts";
 import type { World } from "./world.ts";
 
 const RETRY_MS = 250;
+/** Nobody here says he is somebody else, and ten thousand histories have no time for signatures. */
+const NONE = new Uint8Array();
 
 export interface Participant {
   readonly id: HostId;
@@ -64,11 +66,14 @@ export class SimulatedRelay {
       const id = this.#next++;
       const mine: Connection = {
         toRelay: world.pipe(10, (message) => {
-          if (this.#connections.get(id) === mine) this.#happen({ type: "message", connection: id, message });
+          if (this.#connections.get(id) !== mine) return;
+          if (message.type === "proof") this.#happen({ type: "answered", connection: id, rightly: true });
+          else this.#happen({ type: "message", connection: id, message });
         }),
         toClient: world.pipe(10, (message) =>
           self.party.enter(() => {
             if (connection !== mine) return;
+            if (message.type === "challenge") mine.toRelay({ type: "proof", key: NONE, signature: NONE });
             if (message.type === "welcome") announce();
             if (message.type === "ask") mine.toRelay({ type: "alive" });
             if (message.type === "hosts") {
@@ -93,12 +98,7 @@ export class SimulatedRelay {
       connection = mine;
       this.#connections.set(id, mine);
       this.#happen({ type: "open", connection: id });
-      mine.toRelay({
-        type: "hello",
-        version: DIRECTORY_VERSION,
-        host: self.id,
-        secret: `secret of ${self.id}`,
-      });
+      mine.toRelay({ type: "hello", version: DIRECTORY_VERSION, host: self.id });
     };
     connect();
     return announce;
@@ -116,6 +116,9 @@ export class SimulatedRelay {
       switch (effect.type) {
         case "send":
           for (const to of effect.to) this.#connections.get(to)?.toClient(effect.message);
+          break;
+        case "challenge":
+          this.#connections.get(effect.to)?.toClient({ type: "challenge", challenge: NONE });
           break;
         case "welcome":
           this.#connections.get(effect.to)?.toClient({ type: "welcome", ticket: "ticket" });

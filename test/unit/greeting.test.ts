@@ -5,8 +5,8 @@ import { type BaseId, type HostId, hostId } from "../../fabric/base/ids.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
 import type { Binding, Clock, Link } from "../../fabric/base/ports.ts";
 import { greet, type Peer, type Self } from "../../fabric/host/greeting.ts";
-import { groupKey, identityFrom, isSaid, sayable } from "../../fabric/host/identity.ts";
 import { linkPair } from "../../fabric/io/memory-link.ts";
+import { groupKey, identityFrom, isSaid, sayable } from "../../fabric/wire/identity.ts";
 import { encodeMessage } from "../../fabric/wire/messages.ts";
 
 /** A clock whose time is the test's. */

@@ -3,7 +3,6 @@
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { must } from "../../fabric/base/errors.ts";
-import { hostId, idFromRandom } from "../../fabric/base/ids.ts";
 import type { Link } from "../../fabric/base/ports.ts";
 import { bindingOf, whenDescribed } from "../../fabric/io/binding.ts";
 import { systemClock } from "../../fabric/io/clock.ts";
@@ -12,6 +11,7 @@ import { installNodeRtc } from "../../fabric/io/node-rtc.ts";
 import { systemRandom } from "../../fabric/io/random.ts";
 import { connectRelay, type Rendezvous } from "../../fabric/io/rendezvous.ts";
 import { rtcLink } from "../../fabric/io/rtc-link.ts";
+import { identityFrom } from "../../fabric/wire/identity.ts";
 import { type Relay, startRelay } from "../../relay/index.ts";
 
 const log = pino({ level: "silent" });
@@ -32,10 +32,10 @@ afterEach(async () => {
   await relay.close();
 });
 
-const newId = () => hostId(idFromRandom(systemRandom.bytes(26)));
+const newIdentity = () => identityFrom(systemRandom.bytes(32));
 
-function join(id = newId()) {
-  const rendezvous = connectRelay({ url: new URL(relay.url), host: id });
+function join(self = newIdentity()) {
+  const rendezvous = connectRelay({ url: new URL(relay.url), self });
   here.push(rendezvous);
   const waiting = new Set<() => void>();
   rendezvous.onChange = () => {
@@ -62,7 +62,13 @@ function join(id = newId()) {
     while (links.length === 0) await new Promise<void>((resolve) => (arrived = resolve));
     return links.shift() as Link;
   };
-  return { id, rendezvous, until, online: () => until(() => rendezvous.relay.state === "online"), nextLink };
+  return {
+    id: self.id,
+    rendezvous,
+    until,
+    online: () => until(() => rendezvous.relay.state === "online"),
+    nextLink,
+  };
 }
 
 async function linked() {
@@ -180,7 +186,9 @@ test("a host that leaves says goodbye on its links and vanishes from the directo
 test("a host that is not there is said to be so", async () => {
   const a = join();
   await a.online();
-  await expect(a.rendezvous.connect(newId())).rejects.toThrow(/ENOHOST: .* is not at this relay any more/);
+  await expect(a.rendezvous.connect(newIdentity().id)).rejects.toThrow(
+    /ENOHOST: .* is not at this relay any more/,
+  );
 });
 
 test("a relay out of reach: connecting, with a reason; new links fail with a sentence", async () => {
@@ -189,7 +197,7 @@ test("a relay out of reach: connecting, with a reason; new links fail with a sen
   await a.until(
     () => a.rendezvous.relay.state === "connecting" && /does not answer/.test(a.rendezvous.relay.reason),
   );
-  await expect(a.rendezvous.connect(newId())).rejects.toThrow(/ENOHOST: the relay is out of reach/);
+  await expect(a.rendezvous.connect(newIdentity().id)).rejects.toThrow(/ENOHOST: the relay is out of reach/);
 });
 
 /** A link whose other end is a bare data channel in the hands of the test; `calls`: the link's side made the channel. */

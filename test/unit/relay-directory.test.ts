@@ -15,16 +15,17 @@ beforeEach(() => {
 const id = (name: string) => hostId(name.padEnd(26, "a"));
 const open = (connection: number) => step(directory, { type: "open", connection }, now);
 const close = (connection: number) => step(directory, { type: "close", connection }, now);
-const say = (connection: number, message: ToRelay) =>
+const say = (connection: number, message: Exclude<ToRelay, { type: "proof" }>) =>
   step(directory, { type: "message", connection, message }, now);
-const hello = (
-  connection: number,
-  name: string,
-  secret = `secret of ${name}`,
-  version = DIRECTORY_VERSION,
-) => {
+const claim = (connection: number, name: string, version = DIRECTORY_VERSION) => {
   open(connection);
-  return say(connection, { type: "hello", version, host: id(name), secret });
+  return say(connection, { type: "hello", version, host: id(name) });
+};
+const answer = (connection: number, rightly: boolean) =>
+  step(directory, { type: "answered", connection, rightly }, now);
+const hello = (connection: number, name: string) => {
+  claim(connection, name);
+  return answer(connection, true);
 };
 const announce = (connection: number, name: string, taking = true) =>
   say(connection, { type: "announce", name, platform: "test", taking, group: "" });
@@ -47,10 +48,11 @@ const changes = (effects: Effect[]) =>
   );
 const refusals = (effects: Effect[]) => effects.flatMap((e) => (e.type === "refuse" ? [[e.to, e.code]] : []));
 
-test("who says hello is welcome, gets the list at once, and is on it after announcing", () => {
+test("who says hello has to prove it, is welcome then, gets the list at once, and is on it after announcing", () => {
   hello(1, "b");
   announce(1, "bee");
-  const effects = hello(2, "c");
+  expect(claim(2, "c")).toEqual([{ type: "challenge", to: 2, host: id("c") }]);
+  const effects = answer(2, true);
   expect(effects[0]).toEqual({ type: "welcome", to: 2, host: id("c") });
   expect(lists(effects)).toEqual([{ to: [2], names: ["bee"] }]);
   announce(2, "cat");
@@ -117,17 +119,30 @@ test("the newest connection of a host wins, without leaving the list", () => {
   expect(close(2)).toEqual([{ type: "gone", host: id("b") }]);
 });
 
-test("nobody takes another host's place without its secret", () => {
+test("nobody takes another host's place, or keeps it out, without proving to be it", () => {
   hello(1, "b");
   announce(1, "bee");
-  expect(refusals(hello(2, "b", "a guess of the secret"))).toEqual([[2, "EPERM"]]);
-  expect(names()).toEqual(["bee"]);
+  claim(2, "b");
+  expect(refusals(answer(2, false))).toEqual([[2, "EPERM"]]);
   announce(1, "still here");
   expect(names()).toEqual(["still here"]);
+  claim(3, "c");
+  expect(hello(4, "c")).toContainEqual({ type: "welcome", to: 4, host: id("c") }); // whatever somebody else says
+  expect(refusals(answer(3, false))).toEqual([[3, "EPERM"]]);
+  announce(4, "cat");
+  expect(names()).toEqual(["still here", "cat"]);
+});
+
+test("who is asked for a proof may say that it is alive meanwhile, and nothing else", () => {
+  claim(1, "b");
+  expect(say(1, { type: "alive" })).toEqual([]);
+  expect(refusals(announce(1, "bee"))).toEqual([[1, "EINVAL"]]);
+  hello(2, "b");
+  expect(refusals(answer(2, true))).toEqual([[2, "EINVAL"]]); // once
 });
 
 test("another version is refused, and both are named", () => {
-  const [effect] = hello(1, "b", "secret", 99);
+  const [effect] = claim(1, "b", 99);
   expect(effect).toMatchObject({ type: "refuse", to: 1, code: "EVERSION" });
   expect(effect).toHaveProperty("reason", expect.stringMatching(/version \d+ .* you speak 99/));
   expect(directory.connections.size).toBe(0);
@@ -137,8 +152,11 @@ test("nothing but hello comes first, and hello only once", () => {
   open(1);
   expect(refusals(announce(1, "x"))).toEqual([[1, "EINVAL"]]);
   hello(2, "b");
-  const again: ToRelay = { type: "hello", version: DIRECTORY_VERSION, host: id("b"), secret: "secret of b" };
-  expect(refusals(say(2, again))).toEqual([[2, "EINVAL"]]);
+  expect(refusals(say(2, { type: "hello", version: DIRECTORY_VERSION, host: id("b") }))).toEqual([
+    [2, "EINVAL"],
+  ]);
+  open(3);
+  expect(refusals(answer(3, true))).toEqual([[3, "EINVAL"]]);
   expect(directory.connections.size + directory.hosts.size).toBe(0);
 });
 

@@ -17,6 +17,7 @@ import {
   type FromRelay,
   type ToRelay,
 } from "../../fabric/wire/directory.ts";
+import { type Identity, identityFrom, proveToRelay } from "../../fabric/wire/identity.ts";
 import { Addresses, addressOf } from "../../relay/addresses.ts";
 import { type Relay, startRelay } from "../../relay/index.ts";
 import { RELAY_LIMITS } from "../../relay/limits.ts";
@@ -30,14 +31,10 @@ beforeEach(async () => {
 });
 afterEach(() => relay.close());
 
-const A = hostId("a".repeat(26));
-const B = hostId("b".repeat(26));
-const hello = (host = A, version = DIRECTORY_VERSION): ToRelay => ({
-  type: "hello",
-  version,
-  host,
-  secret: `the secret of ${host}`,
-});
+const ANN = identityFrom(new Uint8Array(32).fill(1));
+const BOB = identityFrom(new Uint8Array(32).fill(2));
+const [A, B] = [ANN.id, BOB.id];
+const hello = (host = A): ToRelay => ({ type: "hello", version: DIRECTORY_VERSION, host });
 
 /** A WebSocket whose messages can be waited for one by one. */
 async function connect(path: string, options?: { origin?: string; text?: boolean }) {
@@ -62,6 +59,11 @@ async function connect(path: string, options?: { origin?: string; text?: boolean
       while (arrived.length === 0) await new Promise<void>((resolve) => (wake = resolve));
       return arrived.shift() as FromRelay | string;
     },
+    async join(self: Identity): Promise<void> {
+      this.say(hello(self.id));
+      const { challenge } = await this.find("challenge");
+      this.say({ type: "proof", ...(await proveToRelay(self, challenge)) });
+    },
     /** The next message of that type. */
     async find<T extends FromRelay["type"]>(type: T): Promise<Extract<FromRelay, { type: T }>> {
       for (;;) {
@@ -81,7 +83,7 @@ const refusedUpgrade = async (path: string, origin?: string) => {
 
 const stillServes = async () => {
   const client = await connect("/directory");
-  client.say(hello(B));
+  await client.join(BOB);
   expect(await client.find("welcome")).toBeDefined();
   client.socket.terminate();
 };
@@ -91,13 +93,17 @@ test("names STUN and TURN servers to its hosts, before anything else; each has c
   const ice = ["stun:127.0.0.1:3478", "turn:turn.example.org?transport=tcp"];
   relay = await startRelay({ port: 0, log: log(), ice, turnSecret: "hush" });
   const client = await connect("/directory");
-  client.say(hello(A));
+  await client.join(ANN);
   const first = await client.next();
   expect(first).toEqual({
     type: "ice",
     servers: [
       { url: ice[0], username: "", credential: "" },
-      { url: ice[1], username: expect.stringMatching(/^\d+:a{26}$/), credential: expect.any(String) },
+      {
+        url: ice[1],
+        username: expect.stringMatching(new RegExp(`^\\d+:${A}$`)),
+        credential: expect.any(String),
+      },
     ],
   });
   const { username = "", credential } = (first as Extract<FromRelay, { type: "ice" }>).servers[1] ?? {};
@@ -124,11 +130,11 @@ test.each([
 
 test("hosts see each other come and go", async () => {
   const a = await connect("/directory");
-  a.say(hello(A));
+  await a.join(ANN);
   a.say({ type: "announce", name: "ann", platform: "test", taking: true, group: "" });
   await a.find("welcome");
   const b = await connect("/directory");
-  b.say(hello(B));
+  await b.join(BOB);
   // The announcement may have been here before, or be on its way.
   const { hosts } = await b.find("hosts");
   const entries = hosts.length > 0 ? hosts : (await b.find("changes")).entries;
@@ -189,11 +195,35 @@ test("a flood is refused", async () => {
   await stillServes();
 });
 
+test("nobody is another host: not by saying so, nor with a proof that was for another connection", async () => {
+  const owner = await connect("/directory");
+  await owner.join(ANN);
+  await owner.find("welcome");
+  for (const liar of [BOB, { ...BOB, id: A }, { ...BOB, id: A, key: ANN.key }]) {
+    const client = await connect("/directory");
+    client.say(hello(A));
+    const { challenge } = await client.find("challenge");
+    client.say({ type: "proof", ...(await proveToRelay(liar, challenge)) });
+    expect(await client.find("refused")).toMatchObject({ code: "EPERM" });
+    expect(await client.closed).toBe(1008);
+  }
+  const [first, second] = [await connect("/directory"), await connect("/directory")];
+  first.say(hello(A));
+  second.say(hello(A));
+  const { challenge } = await first.find("challenge");
+  await second.find("challenge");
+  second.say({ type: "proof", ...(await proveToRelay(ANN, challenge)) });
+  expect(await second.find("refused")).toMatchObject({ code: "EPERM" });
+  first.say({ type: "proof", ...(await proveToRelay(ANN, challenge)) });
+  await first.find("welcome");
+  expect(await owner.find("refused")).toMatchObject({ code: "EEXIST" });
+});
+
 test("nobody signals without a ticket, with another's, or with one that has ended", async () => {
   const path = (id: string, token: string) => `/peerjs/peerjs?key=peerjs&id=${id}&token=${token}`;
   expect(await refusedUpgrade(path(A, "x"))).toContain("403");
   const a = await connect("/directory");
-  a.say(hello(A));
+  await a.join(ANN);
   const { ticket } = await a.find("welcome");
   expect(await refusedUpgrade(path(B, ticket))).toContain("403");
   const signalling = await connect(path(A, ticket));
@@ -204,12 +234,12 @@ test("nobody signals without a ticket, with another's, or with one that has ende
 });
 
 /** A host with both its connections. */
-async function host(id: typeof A) {
+async function host(self: Identity) {
   const directory = await connect("/directory");
-  directory.say(hello(id));
+  await directory.join(self);
   const { ticket } = await directory.find("welcome");
   const open = async () => {
-    const signalling = await connect(`/peerjs/peerjs?key=peerjs&id=${id}&token=${ticket}`);
+    const signalling = await connect(`/peerjs/peerjs?key=peerjs&id=${self.id}&token=${ticket}`);
     expect(await signalling.next()).toBe('{"type":"OPEN"}');
     return signalling;
   };
@@ -217,8 +247,8 @@ async function host(id: typeof A) {
 }
 
 test("signalling forwards offers with their true sender, and knows at once who is not there", async () => {
-  const a = await host(A);
-  const b = await host(B);
+  const a = await host(ANN);
+  const b = await host(BOB);
   a.signalling.socket.send(
     JSON.stringify({ type: "OFFER", src: "somebody else", dst: B, payload: { x: 1 } }),
   );
@@ -234,10 +264,10 @@ test("signalling forwards offers with their true sender, and knows at once who i
 });
 
 test("a host that signals anew is greeted, though its older connection is half open", async () => {
-  const a = await host(A);
+  const a = await host(ANN);
   a.signalling.socket.pause(); // answers nothing any more, not even a close
   const anew = await a.open();
-  const b = await host(B);
+  const b = await host(BOB);
   b.signalling.socket.send(JSON.stringify({ type: "OFFER", dst: A, payload: 7 }));
   expect(JSON.parse(String(await anew.next()))).toMatchObject({ type: "OFFER", src: B, payload: 7 });
 });
@@ -245,19 +275,19 @@ test("a host that signals anew is greeted, though its older connection is half o
 test.each(["{", "null", "[]", '"x"', '{"type":5}', '{"type":"OFFER","dst":{}}'])(
   "signalling refuses %s and goes on",
   async (text) => {
-    const a = await host(A);
+    const a = await host(ANN);
     a.signalling.socket.send(text);
     expect(await a.signalling.closed).toBe(1008);
-    await host(B);
+    await host(BOB);
   },
 );
 
 test("signalling has a limit for a frame, and for many", async () => {
-  const a = await host(A);
+  const a = await host(ANN);
   a.signalling.socket.on("error", () => {});
   a.signalling.socket.send("x".repeat(100_000));
   expect([1006, 1009]).toContain(await a.signalling.closed);
-  const b = await host(B);
+  const b = await host(BOB);
   b.signalling.socket.on("error", () => {});
   for (let i = 0; i < 50; i++)
     b.signalling.socket.send(JSON.stringify({ type: "OFFER", dst: A, payload: "x".repeat(60_000) }));
@@ -267,7 +297,7 @@ test("signalling has a limit for a frame, and for many", async () => {
 test("pages of other origins may not connect; the relay's own may", async () => {
   expect(await refusedUpgrade("/directory", "https://evil.example")).toContain("403");
   const own = await connect("/directory", { origin: relay.url });
-  own.say(hello());
+  await own.join(ANN);
   expect(await own.find("welcome")).toBeDefined();
 });
 
@@ -339,7 +369,7 @@ test("of a file that the build has compressed, the smallest form is sent that th
 });
 
 test("closing frees the port and ends every connection", async () => {
-  const a = await host(A);
+  const a = await host(ANN);
   const { port } = relay;
   await relay.close();
   await Promise.all([a.directory.closed, a.signalling.closed]);
@@ -348,8 +378,8 @@ test("closing frees the port and ends every connection", async () => {
 });
 
 test("figures are for the machine's keeper, and hold no names", async () => {
-  const a = await host(A);
-  const b = await host(B);
+  const a = await host(ANN);
+  const b = await host(BOB);
   a.signalling.socket.send(JSON.stringify({ type: "OFFER", dst: B, payload: { x: 1 } }));
   await b.signalling.next();
   await refusedUpgrade("/directory", "https://evil.example");
@@ -363,8 +393,8 @@ test("figures are for the machine's keeper, and hold no names", async () => {
 });
 
 test("a relay that is drained takes nobody new, serves those it has, and tells them to come back", async () => {
-  const a = await host(A);
-  const b = await host(B);
+  const a = await host(ANN);
+  const b = await host(BOB);
   await relay.drain();
   expect((await fetch(`${relay.url}/health`)).status).toBe(503);
   expect(await refusedUpgrade("/directory")).toContain("503");

@@ -1,19 +1,21 @@
 /** A participant without a fabric: only the rendezvous and its links, steered by the test through `window.links`. */
-import { type HostId, hostId, idFromRandom } from "../../../../fabric/base/ids.ts";
+import type { HostId } from "../../../../fabric/base/ids.ts";
 import type { Link } from "../../../../fabric/base/ports.ts";
 import { systemRandom } from "../../../../fabric/io/random.ts";
 import { connectRelay, type Rendezvous } from "../../../../fabric/io/rendezvous.ts";
+import { identityFrom } from "../../../../fabric/wire/identity.ts";
 import { type Exchange, exchange, Mailbox } from "../../exchange.ts";
 
 export class LinkTest {
-  readonly host = hostId(idFromRandom(systemRandom.bytes(26)));
+  readonly #self = identityFrom(systemRandom.bytes(32));
+  readonly host = this.#self.id;
   readonly #rendezvous: Rendezvous;
   readonly #links: Mailbox[] = [];
   readonly #ends: Promise<string>[] = [];
   #wake: (() => void)[] = [];
 
   constructor() {
-    this.#rendezvous = connectRelay({ url: new URL(location.origin), host: this.host });
+    this.#rendezvous = connectRelay({ url: new URL(location.origin), self: this.#self });
     this.#rendezvous.onLink = (link) => this.#keep(link);
     this.#rendezvous.onChange = () => this.#changed();
     addEventListener("pagehide", () => this.#rendezvous.close());

@@ -1,7 +1,8 @@
 /**
  * Who a participant is, and how it shows that it is nobody else: an Ed25519 key pair (RFC 8032) of which its id is made,
  * and a signature over what both ends of a connection see of that very connection (channel binding, RFC 5056). A relay that
- * put itself in the middle would be two connections with other certificates, and could sign for neither.
+ * put itself in the middle would be two connections with other certificates, and could sign for neither. To the relay itself
+ * it signs what that has just drawn at random.
  *
  * Checked in JavaScript rather than by WebCrypto, which pages that came over plain HTTP do not have. The platform may keep
  * the secret half where nobody can read it, and sign by itself (base/ports.ts, Signer).
@@ -14,6 +15,7 @@ import { utf8Encode } from "../base/codec.ts";
 import { RoostError } from "../base/errors.ts";
 import { type HostId, hostId, idFromRandom } from "../base/ids.ts";
 import type { Binding, Signer } from "../base/ports.ts";
+import type { Proof } from "./proof.ts";
 
 hashes.sha512 = (message) => sha512(message) as Uint8Array<ArrayBuffer>;
 
@@ -35,11 +37,6 @@ export const identityFrom = (secret: Uint8Array): Identity =>
 /** 130 bits of the key's hash: as many as nobody finds another key for. */
 const idOf = (key: Uint8Array): HostId => hostId(idFromRandom(sha256(key)));
 
-export interface Proof {
-  readonly key: Uint8Array;
-  readonly signature: Uint8Array;
-}
-
 /** Shows to the other end of this connection, and to nobody else, that this end has the identity's secret half. */
 export const prove = async ({ key, sign }: Identity, binding: Binding): Promise<Proof> => ({
   key,
@@ -47,14 +44,27 @@ export const prove = async ({ key, sign }: Identity, binding: Binding): Promise<
 });
 
 /** Whether the other end is that host. Bytes are hostile. */
-export function proves(host: HostId, { key, signature }: Proof, binding: Binding): boolean {
+export const proves = (host: HostId, proof: Proof, binding: Binding): boolean =>
+  isBy(host, proof, wordsOf("identity", binding.theirs, binding.ours));
+
+function isBy(host: HostId, { key, signature }: Proof, words: Uint8Array): boolean {
   if (idOf(key) !== host) return false;
   try {
-    return verify(signature, wordsOf("identity", binding.theirs, binding.ours), key);
+    return verify(signature, words, key);
   } catch {
     return false; // no point of the curve
   }
 }
+
+/** Shows to a relay that this end has the identity's secret half. `challenge`: what the relay has drawn for this connection. */
+export const proveToRelay = async ({ id, key, sign }: Identity, challenge: Uint8Array): Promise<Proof> => ({
+  key,
+  signature: await sign(wordsOf("relay", bytesToHex(challenge), id)),
+});
+
+/** Whether who answered that challenge is that host. */
+export const provesToRelay = (host: HostId, proof: Proof, challenge: Uint8Array): boolean =>
+  isBy(host, proof, wordsOf("relay", bytesToHex(challenge), host));
 
 /** Shorter secrets could be found by trying: whoever is greeted has something to try against. */
 const SECRET_CHARACTERS = 20;
@@ -95,5 +105,8 @@ export const isSaid = (said: string, secret: string, binding: Binding | undefine
   said === sayable(secret, binding && { ours: binding.theirs, theirs: binding.ours });
 
 /** The signer's end first: what one end shows cannot be thrown back at it. */
-const wordsOf = (what: "identity" | "group" | "control", signers: string, others: string): Uint8Array =>
-  utf8Encode(`roost ${what} 1\n${signers}\n${others}\n`);
+const wordsOf = (
+  what: "identity" | "relay" | "group" | "control",
+  signers: string,
+  others: string,
+): Uint8Array => utf8Encode(`roost ${what} 1\n${signers}\n${others}\n`);
