@@ -25,7 +25,7 @@ export { type Budget, Steward, type StewardView } from "./host/steward.ts";
 export type { DonorView, JobHostView, JobView, ProcessView } from "./host/view.ts";
 export { whyJob, whyProcess } from "./host/why.ts";
 export { MemoryDisk } from "./io/memory-disk.ts";
-export type { Receipt } from "./kernel/kernel.ts";
+export type { Receipt } from "./kernel/state.ts";
 export {
   type JobEnd,
   type JoinOptions,

@@ -23,7 +23,7 @@ import type { Output } from "./host/output-log.ts";
 import { Steward } from "./host/steward.ts";
 import { type JobView, viewOfJob } from "./host/view.ts";
 import { MemoryDisk } from "./io/memory-disk.ts";
-import type { Receipt } from "./kernel/kernel.ts";
+import type { Receipt } from "./kernel/state.ts";
 import type { Sensors } from "./policy/readings.ts";
 import { defaultOwnerSettings, type OwnerSettings } from "./policy/settings.ts";
 import type { SignalName } from "./wire/calls.ts";

@@ -5,7 +5,7 @@ import type { Fabric, FabricView } from "../host/fabric.ts";
 import { Steward, type StewardView } from "../host/steward.ts";
 import { systemClock } from "../io/clock.ts";
 import { NodeSensors } from "../io/node-sensors.ts";
-import type { Receipt } from "../kernel/kernel.ts";
+import type { Receipt } from "../kernel/state.ts";
 import type { Sensors } from "../policy/readings.ts";
 import { defaultOwnerSettings, type Hours, type OwnerSettings, type Person } from "../policy/settings.ts";
 import { isHostId } from "../wire/directory.ts";

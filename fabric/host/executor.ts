@@ -58,6 +58,8 @@ export class Executor {
   #restUntilMs = Number.NEGATIVE_INFINITY; // the clock may begin anywhere
   /** When posted calls left last in the midst of a slice. */
   #crossedMs = Number.NEGATIVE_INFINITY;
+  /** The latest. */
+  #preparing: Command | undefined;
   #cancelDrop = () => {};
 
   constructor(options: ExecutorOptions) {
@@ -139,11 +141,13 @@ export class Executor {
     const { machines, clock, report } = this.#options;
     const image = must(command.chain.at(-1), "image").id;
     this.#cancelDrop(); // of what was prepared before
+    this.#cancelDrop = () => {};
+    this.#preparing = command;
     const done = () => {
-      this.#cancelDrop();
+      report({ type: "prepared", image });
+      if (this.#preparing !== command) return; // given up for another, which is not to be dropped with it
       const waitMs = this.#halted ? 0 : LIMITS.preparedMs; // the machine is its owner's again
       this.#cancelDrop = clock.after(waitMs, () => machines.dropPrepared());
-      report({ type: "prepared", image });
     };
     machines.prepare(command.chain, command, () => this.#nextTask()).then(done, done);
   }

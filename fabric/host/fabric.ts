@@ -13,7 +13,7 @@ import type { JobSpec } from "../home/state.ts";
 import { countedLink, type Traffic } from "../io/counted-link.ts";
 import { linkPair } from "../io/memory-link.ts";
 import type { ExecutorPort } from "../kernel/executor-messages.ts";
-import type { Receipt } from "../kernel/kernel.ts";
+import type { Receipt } from "../kernel/state.ts";
 import type { Terms } from "../kernel/terms.ts";
 import { isControl } from "../wire/control.ts";
 import { groupKey, groupName, type Identity, identityFrom, identityOf } from "../wire/identity.ts";

@@ -3,17 +3,10 @@
  */
 import { LIMITS } from "../base/limits.ts";
 import type { Clock, Link } from "../base/ports.ts";
-import type { ExecutorPort } from "../kernel/executor-messages.ts";
-import {
-  type HomeLink,
-  type KernelEffect,
-  type KernelEvent,
-  type KernelState,
-  newKernel,
-  type Receipt,
-  step,
-  TICK_MS,
-} from "../kernel/kernel.ts";
+import { type KernelEffect, type KernelEvent, TICK_MS } from "../kernel/events.ts";
+import type { ExecutorPort, HomeLink } from "../kernel/executor-messages.ts";
+import { step } from "../kernel/kernel.ts";
+import { type KernelState, newKernel, type Receipt } from "../kernel/state.ts";
 import type { Terms } from "../kernel/terms.ts";
 import { encodeMessage, givesWay } from "../wire/messages.ts";
 import { greet, type Peer, type Self } from "./greeting.ts";

@@ -5,7 +5,7 @@
  * Promise: nothing is taken before `donate`, and from `reclaim` on nothing until the next `donate`.
  */
 import type { Clock } from "../base/ports.ts";
-import type { Receipt } from "../kernel/kernel.ts";
+import type { Receipt } from "../kernel/state.ts";
 import { type Decision, decide, OFF, type Wish } from "../policy/decide.ts";
 import type { Readings, Sensors } from "../policy/readings.ts";
 import { type OwnerSettings, refusalOf } from "../policy/settings.ts";

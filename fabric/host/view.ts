@@ -5,7 +5,7 @@
  */
 import type { HostId, JobId } from "../base/ids.ts";
 import type { HostRecord, Pending, Process, StayRecord } from "../home/state.ts";
-import type { Receipt } from "../kernel/kernel.ts";
+import type { Receipt } from "../kernel/state.ts";
 import type { JobReport } from "../wire/control.ts";
 import type { HostDaemon } from "./host-daemon.ts";
 import type { Job } from "./job.ts";

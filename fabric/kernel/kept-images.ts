@@ -2,7 +2,7 @@
 import type { ImageId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { EncodedImage } from "../wire/messages.ts";
-import type { Home, KernelState } from "./kernel.ts";
+import type { Home, KernelState } from "./state.ts";
 
 /** When there is no more room, it forgets all of a home: that then sends what is missing again. */
 export function keep(state: KernelState, home: Home, images: readonly EncodedImage[]): void {

@@ -1,8 +1,9 @@
 /** What room a host has for others' processes, and what of that each home is told. */
 import { LIMITS } from "../base/limits.ts";
 import type { MessageOf } from "../wire/messages.ts";
+import type { Out } from "./events.ts";
 import type { HomeLink } from "./executor-messages.ts";
-import type { Guest, Home, KernelState } from "./kernel.ts";
+import type { Guest, Home, KernelState } from "./state.ts";
 
 export type Status = MessageOf<"status">;
 
@@ -66,3 +67,30 @@ export const strangers = (state: KernelState): Guest[] =>
 
 export const memoryOf = (state: KernelState): number =>
   strangers(state).reduce((sum, g) => sum + (g.departure ? 0 : g.memoryBytes), 0);
+
+export function tellHomes(state: KernelState, out: Out): void {
+  const load = loadOf(state);
+  for (const [link, home] of state.homes) tell(link, home, statusFor(state, link, home, load), out);
+  out({ type: "changed" });
+}
+
+export function tell(link: HomeLink, home: Home, status: Status, out: Out): void {
+  home.told = status;
+  out({ type: "send", link, message: status });
+}
+
+/** Others' processes came, went or grew: each home hears what that leaves it, if it is something else. */
+export function tellWhatChanged(state: KernelState, out: Out): void {
+  const load = loadOf(state);
+  for (const [link, home] of state.homes) {
+    if (home.own) continue;
+    const status = statusFor(state, link, home, load);
+    const { told } = home;
+    if (
+      told?.slots !== status.slots ||
+      told.memoryBytes !== status.memoryBytes ||
+      told.reason !== status.reason
+    )
+      tell(link, home, status, out);
+  }
+}

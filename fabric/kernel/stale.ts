@@ -1,7 +1,8 @@
 /** Kept answers that a home has called out of date, until no executor of this host holds them any more. */
 import type { CachedId, JobId } from "../base/ids.ts";
+import type { Out } from "./events.ts";
 import type { HomeLink } from "./executor-messages.ts";
-import type { KernelEffect, KernelState } from "./kernel.ts";
+import type { KernelState } from "./state.ts";
 
 /** What a home waits to hear forgotten. */
 export interface Forgetting {
@@ -11,8 +12,6 @@ export interface Forgetting {
   /** Executors that have not said so yet. */
   readonly waiting: Set<number>;
 }
-
-type Out = (effect: KernelEffect) => void;
 
 export function stale(state: KernelState, link: HomeLink, job: JobId, cached: CachedId[], out: Out): void {
   const waiting = new Set(state.executors.keys());

@@ -3,7 +3,7 @@ import { LIMITS } from "../../fabric/base/limits.ts";
 import type { SavedHome } from "../../fabric/home/saved.ts";
 import type { HomeState, Process } from "../../fabric/home/state.ts";
 import { newTally, nextDueMs, settle, type Tally, touch } from "../../fabric/home/tally.ts";
-import type { KernelState } from "../../fabric/kernel/kernel.ts";
+import type { KernelState } from "../../fabric/kernel/state.ts";
 import { Violation } from "./copies.ts";
 
 const hold = (holds: boolean, rule: string) => {

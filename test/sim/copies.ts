@@ -6,7 +6,7 @@ import type { Pid } from "../../fabric/base/ids.ts";
 import type { HomeState } from "../../fabric/home/state.ts";
 import type { Machines, RunningMachine } from "../../fabric/host/machines.ts";
 import type { StayKey } from "../../fabric/kernel/executor-messages.ts";
-import type { KernelState } from "../../fabric/kernel/kernel.ts";
+import type { KernelState } from "../../fabric/kernel/state.ts";
 import type { EncodedImage, Stay as Named } from "../../fabric/wire/messages.ts";
 import type { SimulatedLink } from "./network.ts";
 import type { Party } from "./party.ts";

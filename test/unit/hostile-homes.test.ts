@@ -3,15 +3,10 @@ import { cachedId, callNumber, epoch, hostId, imageId, pid } from "../../fabric/
 import { LIMITS } from "../../fabric/base/limits.ts";
 import { CrossedImages, RememberedImages } from "../../fabric/host/crossed-images.ts";
 import { KeptAnswers } from "../../fabric/host/kept-answers.ts";
-import { type Command, type Report, stayKey } from "../../fabric/kernel/executor-messages.ts";
-import {
-  type HomeLink,
-  type KernelEffect,
-  type KernelEvent,
-  newKernel,
-  step as stepKernel,
-  TICK_MS,
-} from "../../fabric/kernel/kernel.ts";
+import { type KernelEffect, type KernelEvent, TICK_MS } from "../../fabric/kernel/events.ts";
+import { type Command, type HomeLink, type Report, stayKey } from "../../fabric/kernel/executor-messages.ts";
+import { step as stepKernel } from "../../fabric/kernel/kernel.ts";
+import { newKernel } from "../../fabric/kernel/state.ts";
 import { FREELY } from "../../fabric/kernel/terms.ts";
 import type { Message, MessageOf } from "../../fabric/wire/messages.ts";
 

@@ -1,14 +1,10 @@
 /** What an owner allows, carried out by the kernel: on what is here, and on what homes are told. */
 import { expect, test } from "vitest";
 import { hostId, imageId, jobId } from "../../fabric/base/ids.ts";
-import { stayKey } from "../../fabric/kernel/executor-messages.ts";
-import {
-  type HomeLink,
-  type KernelEffect,
-  type KernelEvent,
-  newKernel,
-  step,
-} from "../../fabric/kernel/kernel.ts";
+import type { KernelEffect, KernelEvent } from "../../fabric/kernel/events.ts";
+import { type HomeLink, stayKey } from "../../fabric/kernel/executor-messages.ts";
+import { step } from "../../fabric/kernel/kernel.ts";
+import { newKernel } from "../../fabric/kernel/state.ts";
 import { FREELY, type Terms } from "../../fabric/kernel/terms.ts";
 import { type Message, NOTHING_LEARNED } from "../../fabric/wire/messages.ts";
 import { snapshotOf } from "./home.kit.ts";

@@ -5,14 +5,10 @@ import { LIMITS } from "../../fabric/base/limits.ts";
 import type { HomeEvent } from "../../fabric/home/effects.ts";
 import { step as homeStep, newHome } from "../../fabric/home/home.ts";
 import type { HomeState } from "../../fabric/home/state.ts";
-import type { Report, StayKey } from "../../fabric/kernel/executor-messages.ts";
-import {
-  type HomeLink,
-  type KernelEvent,
-  type KernelState,
-  step as kernelStep,
-  newKernel,
-} from "../../fabric/kernel/kernel.ts";
+import type { KernelEvent } from "../../fabric/kernel/events.ts";
+import type { HomeLink, Report, StayKey } from "../../fabric/kernel/executor-messages.ts";
+import { step as kernelStep } from "../../fabric/kernel/kernel.ts";
+import { type KernelState, newKernel } from "../../fabric/kernel/state.ts";
 import { FREELY } from "../../fabric/kernel/terms.ts";
 import { encodeCall } from "../../fabric/wire/calls.ts";
 import { NOTHING_LEARNED } from "../../fabric/wire/messages.ts";
