@@ -7,19 +7,12 @@ export type { Disk, Signer, Store } from "./base/ports.ts";
 export { decodeValue } from "./guest/value.ts";
 export type { JobEvent } from "./home/effects.ts";
 export { RemoteJob, type RemoteOutput } from "./host/control-client.ts";
-export {
-  type Environment,
-  Fabric,
-  type FabricView,
-  type HomeOptions,
-  type Presence,
-  type RelayState,
-  type Rendezvous,
-  type RunOptions,
-} from "./host/fabric.ts";
+export type { Environment, Presence, RelayState, Rendezvous } from "./host/environment.ts";
+export { Fabric, type FabricView } from "./host/fabric.ts";
 export type { Job, Terminal } from "./host/job.ts";
 export { forgetJob, keptJobs, readKeptJob } from "./host/job-keeper.ts";
 export type { Output } from "./host/output-log.ts";
+export type { HomeOptions, RunOptions } from "./host/run-options.ts";
 export type { JobAtRest } from "./host/saved-job.ts";
 export { type Budget, Steward, type StewardView } from "./host/steward.ts";
 export type { DonorView, JobHostView, JobView, ProcessView } from "./host/view.ts";

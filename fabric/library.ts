@@ -9,17 +9,12 @@ import type { Clock, Disk } from "./base/ports.ts";
 import { decodeValue } from "./guest/value.ts";
 import type { JobEvent } from "./home/effects.ts";
 import type { RemoteJob } from "./host/control-client.ts";
-import {
-  type Environment,
-  Fabric,
-  type FabricView,
-  type Presence,
-  type Rendezvous,
-  type RunOptions,
-} from "./host/fabric.ts";
+import type { Environment, Presence, Rendezvous } from "./host/environment.ts";
+import { Fabric, type FabricView } from "./host/fabric.ts";
 import { Feed } from "./host/feed.ts";
 import type { Job } from "./host/job.ts";
 import type { Output } from "./host/output-log.ts";
+import type { RunOptions } from "./host/run-options.ts";
 import { Steward } from "./host/steward.ts";
 import { type JobView, viewOfJob } from "./host/view.ts";
 import { MemoryDisk } from "./io/memory-disk.ts";

@@ -8,11 +8,12 @@ import { CALL_AGAIN, type Call, encodeAnswer, encodeError } from "../wire/calls.
 import { answer } from "./answers.ts";
 import type { Out } from "./effects.ts";
 import { join, leave, meet, members } from "./groups.ts";
-import { end, recall, settleWait, signal } from "./lives.ts";
+import { end, settleWait, signal } from "./lives.ts";
 import { notify, probe, receive, send } from "./mail.ts";
 import { loads, whyNotThere } from "./placement.ts";
 import { find, put } from "./space.ts";
 import type { HomeState, Process } from "./state.ts";
+import { recall } from "./stays.ts";
 
 const EVERYBODY_ELSE = -1;
 

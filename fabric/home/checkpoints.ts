@@ -8,9 +8,9 @@ import type { MessageOf } from "../wire/messages.ts";
 import { askForSnapshot } from "./answers.ts";
 import type { Out } from "./effects.ts";
 import { bytesOf } from "./images.ts";
-import { recall } from "./lives.ts";
 import { leaveGoal, onItsWay, prepare } from "./preparing.ts";
 import type { Copying, HomeState, Process } from "./state.ts";
+import { recall } from "./stays.ts";
 import { touch } from "./tally.ts";
 
 /** Snapshots take at most one part in this many of what a process computes. */

@@ -10,29 +10,24 @@
 import { keyOf } from "../base/codec.ts";
 import { RoostError } from "../base/errors.ts";
 import { epoch, FIRST_PID, type HostId, pid } from "../base/ids.ts";
-import { LIMITS } from "../base/limits.ts";
 import { decodeCall, encodeAnswer, encodeError } from "../wire/calls.ts";
-import {
-  type Message,
-  type MessageOf,
-  type Snapshot,
-  type Stay,
-  stayOf,
-  type Used,
-} from "../wire/messages.ts";
-import { answer, isLogTooLong, learn, remember, reply, stayIn } from "./answers.ts";
-import { changed, forgotten, hostGone, lend, newCache } from "./cached.ts";
+import { type Message, type MessageOf, type Snapshot, type Stay, stayOf } from "../wire/messages.ts";
+import { answer, isLogTooLong, learn, remember, reply } from "./answers.ts";
+import { changed, forgotten, lend, newCache } from "./cached.ts";
 import { serve } from "./calls.ts";
-import { checkpointIfWorthIt, copied, copiesNoMore, move, saved } from "./checkpoints.ts";
+import { checkpointIfWorthIt, copied, move, saved } from "./checkpoints.ts";
 import type { HomeEffect, HomeEvent, Out } from "./effects.ts";
-import { heardNow, timeOf } from "./host-clock.ts";
-import { bytesOf, imagesFor, noteSent, receive } from "./images.ts";
-import { complain, end, fireTimer, interrupt, leave, newProcess, signal } from "./lives.ts";
+import { timeOf } from "./host-clock.ts";
+import { receive } from "./images.ts";
+import { complain, end, fireTimer, interrupt, newProcess, signal } from "./lives.ts";
+import { hostLost, losePatience, lost } from "./losses.ts";
 import { handedOver } from "./mail.ts";
-import { choose, loads, rebalance, whyNeverThere } from "./placement.ts";
-import { goalGone, settleGoals, waitsForImages } from "./preparing.ts";
-import type { HomeState, JobSpec, Nowhere, Process, StayRecord } from "./state.ts";
-import { newTally, nextDueMs, settle, takeDue, takeFreed, touch, who } from "./tally.ts";
+import { loads, whyNeverThere } from "./placement.ts";
+import { balance, hopeAgain, placeAll } from "./placing.ts";
+import { goalGone, settleGoals } from "./preparing.ts";
+import type { HomeState, HostRecord, JobSpec, Process } from "./state.ts";
+import { began, leave, noteUsage, release, whereIs } from "./stays.ts";
+import { newTally, nextDueMs, settle, takeDue, touch, who } from "./tally.ts";
 
 /** How often the home looks whether a host stands idle while another is crowded. */
 const BALANCE_EVERY_MS = 250;
@@ -136,24 +131,6 @@ function answered(
   if (pending?.for === "line" && pending.call === call) answer(state, p, call, bytes, out, nowMs);
 }
 
-// ---- hosts ----
-
-function hostLost(state: HomeState, host: HostId, reason: string, out: Out, nowMs: number): void {
-  const record = state.hosts.get(host);
-  if (!record) return;
-  state.hosts.delete(host);
-  hostGone(state, host);
-  copiesNoMore(state, host);
-  goalGone(state, host);
-  out({ type: "event", event: { type: "host", host, name: record.name, joined: false, reason } });
-  hopeAgain(state); // what was to go there and nowhere else
-  for (const p of [...who(state, "at", host)]) {
-    // Found to be dead sooner than a death is noticed: it was dead before the process was sent there.
-    const killedIt = p.where.kind === "at" && nowMs - p.where.sinceMs >= LIMITS.silenceMs / 2;
-    lost(state, p, `${record.name}: ${reason}`, killedIt, out, nowMs);
-  }
-}
-
 function doWhatIsDue(state: HomeState, out: Out, nowMs: number): void {
   for (const p of takeDue(state, nowMs)) {
     fireTimer(state, p, out, nowMs);
@@ -161,231 +138,69 @@ function doWhatIsDue(state: HomeState, out: Out, nowMs: number): void {
   }
 }
 
-/** Takes a process away from a host that neither runs it nor sends it back, or does not say that it has what it was sent for it. */
-function losePatience(state: HomeState, p: Process, out: Out, nowMs: number): void {
-  if (p.where.kind === "nowhere" && p.where.goal && p.where.goal.answerByMs <= nowMs) {
-    const record = state.hosts.get(p.where.goal.host);
-    if (record) record.isMute = true;
-    goalGone(state, p.where.goal.host);
-    return hopeAgain(state);
-  }
-  if (p.where.kind !== "at") return;
-  if (p.where.copying && p.where.copying.answerByMs <= nowMs) {
-    p.where.copying = undefined; // it stays
-    touch(state, p);
-  }
-  if (p.where.answerByMs > nowMs) return;
-  release(p.where.host, stayIn(state, p), "elsewhere", out);
-  lost(state, p, "its host neither ran it nor sent it back", true, out, nowMs);
-}
-
-/**
- * Its host is gone, or gave up on it: start it again elsewhere, unless it seems to be the process that kills hosts. One
- * that waits for its home does not run, and kills nobody.
- */
-function lost(
-  state: HomeState,
-  p: Process,
-  reason: string,
-  mayBeItsFault: boolean,
-  out: Out,
-  nowMs: number,
-): void {
-  leave(state, p, reason, out, nowMs);
-  p.frozenSinceMs = nowMs;
-  if (mayBeItsFault && !p.pending) p.hostsLost++;
-  if (p.hostsLost < LIMITS.hostsLostPerProcess) {
-    p.where = { kind: "nowhere", why: "lost", next: undefined };
-    return;
-  }
-  complain(
-    p,
-    `process ${p.pid} was lost with its host ${p.hostsLost} times (last: ${reason}) and is given up`,
-    out,
-  );
-  end(state, p, { status: 1, signal: "SIGKILL", value: new Uint8Array() }, out, nowMs);
-}
-
-// ---- placing and moving ----
-
-function placeAll(state: HomeState, out: Out, nowMs: number): void {
-  if (takeFreed(state)) hopeAgain(state);
-  for (const p of [...who(state, "nowhere", true)]) {
-    if (p.where.kind !== "nowhere") continue; // it ended with another
-    const host = choose(state, p, loads(state));
-    if (host === undefined) {
-      p.where.inVain = true;
-      touch(state, p);
-      continue;
-    }
-    const bytes = bytesOf(imagesFor(state, host, p.snapshot));
-    if (bytes + p.answersBytes > LIMITS.placedBytes)
-      cannotTravel(state, p, bytes + p.answersBytes, out, nowMs);
-    else if (!waitsForImages(state, p, host, bytes, out, nowMs)) place(state, p, p.where, host, out, nowMs);
-  }
-}
-
-/** A host takes something, or has room again: perhaps for what nobody took. */
-function hopeAgain(state: HomeState): void {
-  for (const p of [...who(state, "nowhere", false)]) {
-    if (p.where.kind === "nowhere") p.where.inVain = false;
-    touch(state, p);
-  }
-}
-
-function place(
-  state: HomeState,
-  p: Process,
-  { why, goalBytes = 0 }: Nowhere,
-  host: HostId,
-  out: Out,
-  nowMs: number,
-): void {
-  const { spec } = state;
-  // Wherever it goes, and why: it has moved.
-  if (p.pending?.for === "move")
-    answer(state, p, p.pending.call, encodeAnswer("migrate", undefined), out, nowMs);
-  p.epoch = epoch(p.epoch + 1);
-  p.saveAsked = false;
-  const images = imagesFor(state, host, p.snapshot);
-  noteSent(state, host, images);
-  const imageBytes = goalBytes + bytesOf(images);
-  const sentAll = images.length === (p.snapshot?.chain.length ?? 0);
-  const runs = !p.pending && !p.paused;
-  const answerByMs = runs ? nowMs + LIMITS.patienceMs : Number.POSITIVE_INFINITY;
-  p.where = {
-    kind: "at",
-    host,
-    sinceMs: nowMs,
-    recalledTo: undefined,
-    copying: undefined,
-    ahead: [],
-    sentAll,
-    answerByMs,
-  };
-  touch(state, p);
-  p.stays.push({
-    host,
-    hostName: state.hosts.get(host)?.name ?? host,
-    why,
-    imageBytes,
-    placedMs: nowMs,
-    runningMs: undefined,
-    leftMs: undefined,
-    freezeMs: undefined,
-    cpuMs: 0,
-  });
-  if (p.stays.length > LIMITS.staysKept) p.stays.shift();
-  const message: MessageOf<"place"> = {
-    type: "place",
-    ...stayIn(state, p),
-    program: p.snapshot ? undefined : { ...spec.program },
-    snapshot: p.snapshot,
-    images,
-    seed: p.seed,
-    learned: {
-      answers: Array.from(p.answers, ([call, answer]) => ({ call, answer })),
-      cached: [],
-      letters: [],
-      clock: p.clock,
-    },
-    jobName: spec.name,
-    zone: spec.zone,
-    now: nowMs,
-    memoryBytesMax: spec.memoryBytesMax,
-    preemptEvery: spec.preemptEvery,
-    paused: p.paused,
-  };
-  out({ type: "send", host, message });
-  interrupt(state, p, out, nowMs);
-  out({ type: "event", event: { type: "placed", pid: p.pid, epoch: p.epoch, host, why, imageBytes } });
-}
-
-function cannotTravel(state: HomeState, p: Process, bytes: number, out: Out, nowMs: number): void {
-  const mib = (n: number) => Math.round(n / 2 ** 20);
-  complain(
-    p,
-    `process ${p.pid} is too large to be sent to a host: ${mib(bytes)} MiB, compressed, where ${mib(LIMITS.placedBytes)} are possible; keep less in memory`,
-    out,
-  );
-  end(state, p, { status: 1, signal: "SIGKILL", value: new Uint8Array() }, out, nowMs);
-}
-
-function balance(state: HomeState, out: Out, nowMs: number): void {
-  const better = rebalance(state, loads(state), nowMs);
-  if (better) move(state, better.process, better.to, out, nowMs);
-}
-
-// ---- messages ----
-
 function onMessage(state: HomeState, host: HostId, message: Message, out: Out, nowMs: number): void {
   const record = state.hosts.get(host);
   if (!record) return;
-  if (message.type === "status") {
-    record.slots = message.slots;
-    record.memoryBytes = message.memoryBytes;
-    record.reason = message.reason;
-    if (record.slots === 0) {
-      goalGone(state, host);
-      for (const images of record.onTheirWay.values()) for (const id of images) record.images.delete(id); // it may not keep them
-    }
-    return hopeAgain(state);
+  switch (message.type) {
+    case "status":
+      return onStatus(state, record, message);
+    case "forgotten":
+      return forgotten(state, host, message.cached);
+    case "prepared":
+      settleGoals(state, record, message.image, nowMs);
+      if (record.isMute) {
+        record.isMute = false;
+        hopeAgain(state);
+      }
+      return copied(state, host, message, out, nowMs);
+    default:
+      if ("epoch" in message && message.job === state.spec.id) ofProcess(state, record, message, out, nowMs);
   }
-  if (message.type === "forgotten") return forgotten(state, host, message.cached);
-  if (message.type === "prepared") {
-    settleGoals(state, record, message.image, nowMs);
-    if (record.isMute) {
-      record.isMute = false;
-      hopeAgain(state);
-    }
-    return copied(state, host, message, out, nowMs);
+}
+
+function onStatus(
+  state: HomeState,
+  record: HostRecord,
+  { slots, memoryBytes, reason }: MessageOf<"status">,
+): void {
+  record.slots = slots;
+  record.memoryBytes = memoryBytes;
+  record.reason = reason;
+  if (slots === 0) {
+    goalGone(state, record.id);
+    for (const images of record.onTheirWay.values()) for (const id of images) record.images.delete(id); // it may not keep them
   }
-  if (!("epoch" in message) || message.job !== state.spec.id) return;
+  hopeAgain(state);
+}
+
+function ofProcess(
+  state: HomeState,
+  record: HostRecord,
+  message: Extract<Message, Stay>,
+  out: Out,
+  nowMs: number,
+): void {
+  const { id: host } = record;
   const p = state.processes.get(message.pid);
   if (p?.where.kind !== "at" || p.where.host !== host || p.epoch !== message.epoch) {
     // An old stay, or one that never was: whoever holds it must forget it.
-    release(host, stayOf(message), "elsewhere", out);
-    return;
+    return release(host, stayOf(message), "elsewhere", out);
   }
-  const expelled = (reason: string) => {
-    release(host, stayOf(message), "elsewhere", out);
-    lost(state, p, reason, true, out, nowMs);
-  };
-  if ("learned" in message && !handedOver(state, p, message.learned.letters, out, nowMs)) {
-    release(host, stayOf(message), "its home, to be started again", out);
-    leave(state, p, "it received a letter that was never sent", out, nowMs);
-    p.frozenSinceMs = nowMs;
-    p.where = { kind: "nowhere", why: "lost", next: undefined };
-    return;
+  if (message.type === "call" || message.type === "saved" || message.type === "returned") {
+    if (!handedOver(state, p, message.learned.letters, out, nowMs)) {
+      release(host, stayOf(message), "its home, to be started again", out);
+      return lost(state, p, "it received a letter that was never sent", false, out, nowMs);
+    }
+    const wrong = whatIsWrong(state, record, p, message);
+    if (wrong) {
+      release(host, stayOf(message), "elsewhere", out);
+      return lost(state, p, wrong, true, out, nowMs);
+    }
   }
-  // In this order: what a snapshot contains need not be remembered.
-  if ("learned" in message && !learn(state, host, p, message.learned))
-    return expelled("it gave an answer again that it had never been given");
-  if ("snapshot" in message && message.snapshot) {
-    message.images.unshift(...p.where.ahead); // as if they had come with it
-    p.where.ahead = [];
-    const wrong = receive(state, host, p, message.snapshot, message.images);
-    if (wrong) return expelled(wrong);
-  }
-  if ("learned" in message && isLogTooLong(p))
-    return expelled("it does not send the snapshot it was asked for");
   touch(state, p);
-  const last = p.stays.at(-1);
   switch (message.type) {
     case "running":
-      if (!p.where.recalledTo) p.where.answerByMs = Number.POSITIVE_INFINITY;
-      heardNow(record, message.runningMs, nowMs);
-      if (last) {
-        const saidMs = timeOf(record, message.runningMs);
-        const runningMs = Math.min(nowMs, Math.max(saidMs, last.placedMs, p.frozenSinceMs ?? 0));
-        last.runningMs = runningMs;
-        last.freezeMs = p.frozenSinceMs === undefined ? undefined : runningMs - p.frozenSinceMs;
-        p.frozenSinceMs = undefined;
-        const sincePlacedMs = runningMs - last.placedMs;
-        const { freezeMs } = last;
-        out({ type: "event", event: { type: "running", pid: p.pid, host, sincePlacedMs, freezeMs } });
-      }
-      return;
+      return began(p, record, message.runningMs, out, nowMs);
     case "call":
       return onCall(state, p, message, out, nowMs);
     case "ahead": {
@@ -398,69 +213,69 @@ function onMessage(state: HomeState, host: HostId, message: Message, out: Out, n
       out({ type: "event", event: { type: "saved", pid: p.pid } });
       return saved(state, p, message, out);
     case "returned": {
-      const next = p.where.recalledTo;
-      if (message.used) noteUsage(state, p, last, message.used);
-      leave(state, p, message.why, out, nowMs);
+      const { recalledTo, sinceMs } = p.where;
+      if (message.used) noteUsage(state, p, message.used);
       p.cpuSavedMs = p.cpuMs;
-      p.frozenSinceMs ??= Math.min(Math.max(timeOf(record, message.stoppedMs), p.where.sinceMs), nowMs);
-      const before = stayIn(state, p);
+      p.frozenSinceMs ??= Math.min(Math.max(timeOf(record, message.stoppedMs), sinceMs), nowMs);
       // "recalledTo" its own host means: anywhere.
-      p.where = { kind: "nowhere", why: message.why, next: next === host ? undefined : next };
+      const next = recalledTo === host ? undefined : recalledTo;
+      leave(state, p, message.why, { kind: "nowhere", why: message.why, next }, out, nowMs);
       placeAll(state, out, nowMs);
-      const to = whereIs(state, p);
-      release(host, before, to, out);
-      return;
+      return release(host, stayOf(message), whereIs(state, p), out);
     }
-    case "refuse": {
-      if (message.code === "ENOENT" && !p.where.sentAll) {
-        record.images.clear(); // it has forgotten what it had: send everything again, once
-        leave(state, p, message.reason, out, nowMs);
-        p.where = { kind: "nowhere", why: "refused", next: host, withAll: true };
-        return;
-      }
-      if (message.code === "EIO" || message.code === "ENOENT")
-        return lost(state, p, message.reason, true, out, nowMs);
-      if (last?.runningMs !== undefined) p.frozenSinceMs ??= nowMs; // it ran there
-      record.slots = 0; // until it says that it takes again
-      record.reason = message.reason;
-      goalGone(state, host);
-      leave(state, p, `refused: ${message.reason}`, out, nowMs);
-      p.where = { kind: "nowhere", why: "refused", next: undefined };
-      return;
-    }
+    case "refuse":
+      return refused(state, record, p, message, p.where.sentAll, out, nowMs);
     case "failed":
       complain(p, `process ${p.pid} failed: ${message.code}: ${message.reason}`, out);
       return end(state, p, { status: 1, signal: undefined, value: new Uint8Array() }, out, nowMs);
     case "usage":
-      noteUsage(state, p, last, message);
+      noteUsage(state, p, message);
       return checkpointIfWorthIt(state, p, out);
     default: // what only hosts are sent
       return;
   }
 }
 
-function noteUsage(
+/** Takes what a host says that a process has learned, and become; if that cannot be, says why. */
+function whatIsWrong(
   state: HomeState,
+  { id: host }: HostRecord,
   p: Process,
-  stay: StayRecord | undefined,
-  { cpuMs, memoryBytes }: Used,
-): void {
-  if (stay) {
-    p.cpuMs += cpuMs - stay.cpuMs;
-    stay.cpuMs = cpuMs;
+  message: MessageOf<"call" | "saved" | "returned">,
+): string | undefined {
+  // In this order: what a snapshot contains need not be remembered.
+  if (!learn(state, host, p, message.learned)) return "it gave an answer again that it had never been given";
+  if (message.snapshot && p.where.kind === "at") {
+    message.images.unshift(...p.where.ahead); // as if they had come with it
+    p.where.ahead = [];
+    const wrong = receive(state, host, p, message.snapshot, message.images);
+    if (wrong) return wrong;
   }
-  p.memoryBytes = Math.min(memoryBytes, state.spec.memoryBytesMax); // it is a stranger's word
+  return isLogTooLong(p) ? "it does not send the snapshot it was asked for" : undefined;
 }
 
-const release = (host: HostId, stay: Stay, to: string, out: Out) =>
-  out({ type: "send", host, message: { type: "release", ...stay, to } });
-
-function whereIs(state: HomeState, { where }: Process): string {
-  if (where.kind === "at") return state.hosts.get(where.host)?.name ?? where.host;
-  return (where.kind === "nowhere" && where.goal?.hostName) || "its home, to wait for a host";
+function refused(
+  state: HomeState,
+  record: HostRecord,
+  p: Process,
+  { code, reason }: MessageOf<"refuse">,
+  sentAll: boolean,
+  out: Out,
+  nowMs: number,
+): void {
+  if (code === "ENOENT" && !sentAll) {
+    record.images.clear(); // it has forgotten what it had: send everything again, once
+    const again = { kind: "nowhere", why: "refused", next: record.id, withAll: true } as const;
+    return leave(state, p, reason, again, out, nowMs);
+  }
+  if (code === "EIO" || code === "ENOENT") return lost(state, p, reason, true, out, nowMs);
+  if (p.stays.at(-1)?.runningMs !== undefined) p.frozenSinceMs ??= nowMs; // it ran there
+  record.slots = 0; // until it says that it takes again
+  record.reason = reason;
+  goalGone(state, record.id);
+  const elsewhere = { kind: "nowhere", why: "refused", next: undefined } as const;
+  leave(state, p, `refused: ${reason}`, elsewhere, out, nowMs);
 }
-
-// ---- calls ----
 
 function onCall(state: HomeState, p: Process, message: MessageOf<"call">, out: Out, nowMs: number): void {
   const known = p.answers.get(message.call);

@@ -1,7 +1,7 @@
 /** How processes come and go: born, moved, signalled, ended, waited for. */
 import { utf8Encode } from "../base/codec.ts";
 import { RoostError } from "../base/errors.ts";
-import { type CallNumber, FIRST_PID, type HostId, type Pid, pid } from "../base/ids.ts";
+import { type CallNumber, FIRST_PID, type Pid, pid } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import { CALL_AGAIN, encodeAnswer, encodeError, type SignalName } from "../wire/calls.ts";
 import type { Snapshot } from "../wire/messages.ts";
@@ -10,6 +10,7 @@ import type { Out } from "./effects.ts";
 import { leaveAll } from "./groups.ts";
 import { closeMailbox } from "./mail.ts";
 import type { End, HomeState, PlacedWhy, Process } from "./state.ts";
+import { leave, release } from "./stays.ts";
 import { forgetProcess, touch, who } from "./tally.ts";
 
 export function newProcess(
@@ -68,25 +69,6 @@ function seedOf(job: bigint, pid: Pid): Uint8Array {
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setBigUint64(0, z || 1n);
   return bytes;
-}
-
-export function recall(state: HomeState, p: Process, to: HostId | undefined, out: Out, nowMs: number): void {
-  if (p.where.kind !== "at" || p.where.recalledTo || p.where.host === to) return;
-  p.where.recalledTo = to ?? p.where.host;
-  p.where.answerByMs = nowMs + LIMITS.patienceMs;
-  touch(state, p);
-  out({ type: "send", host: p.where.host, message: { type: "recall", ...stayIn(state, p) } });
-}
-
-/** Ends its stay where it is. The caller says where it is then. */
-export function leave(state: HomeState, p: Process, why: string, out: Out, nowMs: number): void {
-  if (p.where.kind !== "at") return;
-  touch(state, p);
-  const host = state.hosts.get(p.where.host);
-  if (host) host.leftMs = nowMs;
-  const last = p.stays.at(-1);
-  if (last) last.leftMs = nowMs;
-  out({ type: "event", event: { type: "left", pid: p.pid, host: p.where.host, why } });
 }
 
 export const complain = (p: Process, sentence: string, out: Out) =>
@@ -148,12 +130,9 @@ export function interrupt(state: HomeState, p: Process, out: Out, nowMs: number)
 
 export function end(state: HomeState, p: Process, how: End, out: Out, nowMs: number): void {
   if (p.end) return;
-  if (p.where.kind === "at") {
-    leave(state, p, "ended", out, nowMs);
-    const to = how.signal ? `nowhere: ${how.signal}` : "nowhere: it ended";
-    out({ type: "send", host: p.where.host, message: { type: "release", ...stayIn(state, p), to } });
-  }
-  p.where = { kind: "ended" };
+  if (p.where.kind === "at")
+    release(p.where.host, stayIn(state, p), how.signal ? `nowhere: ${how.signal}` : "nowhere: it ended", out);
+  leave(state, p, "ended", { kind: "ended" }, out, nowMs);
   p.end = how;
   p.endedMs = nowMs;
   p.pending = undefined;

@@ -2,120 +2,29 @@
  * One participant of the fabric: it can donate (be a host), launch jobs (be their home), or both. The page and the
  * command are built on exactly this; what differs between a tab and a Node process comes in as `Environment`.
  */
-import { utf8Encode } from "../base/codec.ts";
 import { must, RoostError } from "../base/errors.ts";
-import { type BaseId, FIRST_PID, type HostId, hostId, idFromRandom, jobId } from "../base/ids.ts";
+import { FIRST_PID, type HostId, hostId, idFromRandom, jobId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { Clock, Disk, Link, Random, Signer, Store } from "../base/ports.ts";
-import type { JobEvent } from "../home/effects.ts";
+import type { Link } from "../base/ports.ts";
 import { specOf } from "../home/saved.ts";
 import type { JobSpec } from "../home/state.ts";
 import { countedLink, type Traffic } from "../io/counted-link.ts";
 import { linkPair } from "../io/memory-link.ts";
-import type { ExecutorPort } from "../kernel/executor-messages.ts";
 import type { Receipt } from "../kernel/state.ts";
 import type { Terms } from "../kernel/terms.ts";
 import { isControl } from "../wire/control.ts";
 import { groupKey, groupName, type Identity, identityFrom, identityOf } from "../wire/identity.ts";
 import { RemoteJob } from "./control-client.ts";
 import { type Homes, serveControl } from "./control-server.ts";
+import type { Environment, Presence, RelayState, Rendezvous } from "./environment.ts";
 import { readable, type Self } from "./greeting.ts";
 import { type Admission, HostDaemon } from "./host-daemon.ts";
-import { Job, type Terminal } from "./job.ts";
+import { Job } from "./job.ts";
 import { type JobKeeper, keptJob } from "./job-keeper.ts";
+import { JobLinks } from "./job-links.ts";
+import { checkRun, type HomeOptions, type RunOptions } from "./run-options.ts";
 import type { JobAtRest } from "./saved-job.ts";
 import { type DonorView, type JobView, viewOfDonor, viewOfJob } from "./view.ts";
-
-/** What the directory says of a host that is reachable. */
-export interface Presence {
-  readonly host: HostId;
-  readonly name: string;
-  readonly platform: string;
-  readonly taking: boolean;
-  /** What its group is known by; empty: none. */
-  readonly group: string;
-}
-
-export type RelayState =
-  | { readonly state: "none" }
-  | { readonly state: "online" }
-  /** Links that exist go on working meanwhile. */
-  | { readonly state: "connecting"; readonly sinceMs: number; readonly reason: string };
-
-/** How participants find each other and link up. */
-export interface Rendezvous {
-  readonly relay: RelayState;
-  /** Everybody who announced, this host included. */
-  readonly hosts: readonly Presence[];
-  announce(presence: Presence): void;
-  connect(host: HostId): Promise<Link>;
-  /** Set once. */
-  onLink: (link: Link) => void;
-  onChange: () => void;
-  close(): void;
-}
-
-/** What a participant stands on: a browser, Node, or a test. */
-export interface Environment {
-  readonly name: string;
-  /** Browser or runtime, and system, in words. */
-  readonly platform: string;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** IANA time zone. */
-  readonly zone: string;
-  /** Starts workers; each has booted the engine when this resolves. Their base images are the same. */
-  startExecutors(count: number, hostName: string): Promise<{ executors: ExecutorPort[]; base: BaseId }>;
-  /** Undefined: no network; the hosts of this process are all there are. */
-  rendezvous(self: Identity): Rendezvous | undefined;
-  log(sentence: string): void;
-  /** The secret of a group, of at least 20 characters: then this participant deals with nobody who does not know it. */
-  readonly group?: string | undefined;
-  /** Who it is, also the next time; by nobody else at the same time. Undefined: somebody new. */
-  readonly signer?: Signer | undefined;
-}
-
-/** A program, and what it is given. */
-export interface RunOptions {
-  readonly name: string;
-  /** A bundled ES module; may import from "roost". */
-  readonly source: string;
-  readonly fileName: string;
-  readonly args?: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
-  readonly disk: Disk;
-  /** Without one, output is only kept (`Job.output`), and lines of input are given to `Job.input`. */
-  readonly terminal?: Terminal;
-  /** What becomes of output before anybody sees it: a stack can be put back to its source. */
-  readonly rewriteOutput?: ((fd: number, data: Uint8Array) => Uint8Array) | undefined;
-  /** Bytes of output that are remembered for those who look later; 1 MiB unless given. */
-  readonly outputKeptBytes?: number;
-  /** Ends the job when it is aborted. */
-  readonly signal?: AbortSignal;
-  readonly memoryBytesMax?: number;
-  readonly processesMax?: number;
-  readonly preemptEvery?: number;
-  /**
-   * Whether running processes are checkpointed now and then, so that a lost host costs seconds at most (the default).
-   * Without, a lost process begins again where it last moved or forked; its effects are there once all the same.
-   */
-  readonly durable?: boolean;
-  readonly onEvent?: (event: JobEvent, atMs: number) => void;
-  /**
-   * Keeps the job there while it runs, so that `revive` can go on with it when this home has ended. A `durable` job whose files
-   * are on a disk that outlives the home changes none of them before what led to it is kept; without, what it changed in its last
-   * moments may be done again.
-   */
-  readonly keepIn?: Store;
-  /** What is kept of it is there when it has ended, as it was before, until `Fabric.forget`. */
-  readonly keepEnded?: boolean;
-}
-
-/** What a job needs of where it is launched or revived, beside what it is. */
-export type HomeOptions = Pick<
-  RunOptions,
-  "disk" | "terminal" | "rewriteOutput" | "outputKeptBytes" | "signal" | "onEvent" | "keepIn" | "keepEnded"
->;
 
 /** All that is to be seen of a participant. */
 export interface FabricView {
@@ -130,9 +39,6 @@ export interface FabricView {
   /** With all other participants, since this one began. */
   readonly traffic: Readonly<Traffic>;
 }
-
-/** A host whose link was lost is tried again after this; one that cannot be reached, or refuses, less and less often. */
-const RETRY_MS = { first: 2_000, most: 60_000 };
 
 const READERS_LOOK_MS = 20;
 
@@ -154,8 +60,7 @@ export class Fabric {
   readonly #keepers = new WeakMap<Job, JobKeeper>();
   /** Who knows a job's may look at it and steer it. */
   readonly #secrets = new Map<Job, string>();
-  /** By job and host: not to be tried before, by the monotonic clock, and how long the next wait is. */
-  readonly #connecting = new Map<string, { notBeforeMs: number; waitMs: number }>();
+  readonly #links: JobLinks | undefined;
   readonly #listeners = new Set<() => void>();
   readonly #readers = new Set<Link>();
   #daemon: HostDaemon | undefined;
@@ -177,12 +82,22 @@ export class Fabric {
     this.id = this.#identity.id;
     this.name = readable(env.name);
     this.#rendezvous = env.rendezvous(this.#identity);
-    if (!this.#rendezvous) return;
-    this.#rendezvous.onChange = () => {
-      this.#linkJobs();
+    const rendezvous = this.#rendezvous;
+    if (!rendezvous) return;
+    const links = new JobLinks({
+      self: this.id,
+      clock: env.clock,
+      log: env.log,
+      jobs: () => this.#jobs,
+      peers: () => this.#peers(),
+      connect: async (host) => countedLink(await rendezvous.connect(host), this.#traffic),
+    });
+    this.#links = links;
+    rendezvous.onChange = () => {
+      links.link();
       this.#changed();
     };
-    this.#rendezvous.onLink = (link) => this.accept(countedLink(link, this.#traffic));
+    rendezvous.onLink = (link) => this.accept(countedLink(link, this.#traffic));
   }
 
   /** Calls back after every change; `view` has it. Returns what ends that. */
@@ -330,7 +245,7 @@ export class Fabric {
 
   /** Launches a job whose home is here; its first process runs here too. */
   async run(options: RunOptions): Promise<Job> {
-    check(options);
+    checkRun(options);
     options.signal?.throwIfAborted();
     const { random, zone } = this.#env;
     const seed = new DataView(random.bytes(8).slice().buffer).getBigUint64(0);
@@ -398,7 +313,7 @@ export class Fabric {
     const [ours, theirs] = linkPair();
     daemon.serve(theirs, true);
     job.addHost(ours, true);
-    this.#linkJobs();
+    this.#links?.link();
     this.#changed();
     const { signal } = options;
     const abort = () => job.kill(FIRST_PID, "SIGKILL");
@@ -406,7 +321,7 @@ export class Fabric {
     signal?.addEventListener("abort", abort);
     job.ended.then(() => {
       signal?.removeEventListener("abort", abort);
-      for (const key of this.#connecting.keys()) if (key.startsWith(job.id)) this.#connecting.delete(key);
+      this.#links?.forget(job);
     });
     return job;
   }
@@ -510,44 +425,6 @@ export class Fabric {
     this.#changed();
   }
 
-  /** Links every running job to every host that takes work. */
-  #linkJobs(): void {
-    const rendezvous = this.#rendezvous;
-    if (!rendezvous) return;
-    const now = this.#env.clock.monotonic();
-    for (const job of this.#jobs) {
-      if (job.endedMs !== undefined) continue;
-      for (const { host, taking } of this.#peers()) {
-        const key = `${job.id} ${host}`;
-        const { notBeforeMs, waitMs } = this.#connecting.get(key) ?? {
-          notBeforeMs: now,
-          waitMs: RETRY_MS.first,
-        };
-        if (!taking || host === this.id || job.has(host) || notBeforeMs > now) continue;
-        this.#connecting.set(key, { notBeforeMs: Number.POSITIVE_INFINITY, waitMs });
-        /** `known`: who was greeted. */
-        const again = (known?: HostId) => {
-          if (job.endedMs !== undefined) return void this.#connecting.delete(key);
-          const restMs = known ? RETRY_MS.first : waitMs;
-          this.#connecting.set(key, {
-            notBeforeMs: this.#env.clock.monotonic() + restMs,
-            waitMs: Math.min(2 * restMs, RETRY_MS.most),
-          });
-          this.#env.clock.after(restMs + 1, () => this.#linkJobs());
-        };
-        rendezvous.connect(host).then(
-          (link) => job.addHost(countedLink(link, this.#traffic), false, again, host),
-          (error) => {
-            this.#env.log(
-              `could not link to ${host}: ${error instanceof Error ? error.message : String(error)}`,
-            );
-            again();
-          },
-        );
-      }
-    }
-  }
-
   #changed(): void {
     for (const listener of this.#listeners) listener();
   }
@@ -562,44 +439,4 @@ export function parseAddress(address: string): { host: HostId; secret: string } 
       `${address} is no job's address: those are two words of 26 letters and digits, with a dot between them`,
     );
   return { host: hostId(host), secret };
-}
-
-/** Holds what a job begins with to what the wire carries, here, where somebody can still be told. */
-function check({
-  source,
-  fileName,
-  name,
-  args = [],
-  env = {},
-  memoryBytesMax = 0,
-  processesMax = 0,
-}: RunOptions): void {
-  const hold = (what: string, text: string, bytesMax: number) => {
-    const { length } = utf8Encode(text);
-    if (length > bytesMax)
-      throw new RoostError(
-        "EINVAL",
-        `${what} has ${length} bytes, where ${bytesMax} are allowed; shorten it`,
-      );
-  };
-  hold("the program", source, LIMITS.programBytes);
-  hold("the program's name", fileName, LIMITS.nameBytes);
-  hold("the job's name", name, LIMITS.nameBytes);
-  for (const arg of args) hold("an argument", arg, LIMITS.pathBytes);
-  for (const [name, value] of Object.entries(env)) {
-    hold("the name of an environment variable", name, LIMITS.nameBytes);
-    hold(`the environment variable ${name}`, value, LIMITS.pathBytes);
-  }
-  if (args.length > LIMITS.args)
-    throw new RoostError("EINVAL", `${args.length} arguments, where ${LIMITS.args} are allowed; use a file`);
-  if (memoryBytesMax > LIMITS.guestMemoryBytesMost)
-    throw new RoostError(
-      "EINVAL",
-      `${memoryBytesMax / 2 ** 20} MiB of memory, where a process can have ${LIMITS.guestMemoryBytesMost / 2 ** 20}`,
-    );
-  if (processesMax > LIMITS.processesPerJobMost)
-    throw new RoostError(
-      "EINVAL",
-      `${processesMax} processes, where a job can have ${LIMITS.processesPerJobMost}`,
-    );
 }

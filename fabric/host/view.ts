@@ -128,7 +128,9 @@ export function reportOf(job: Job, nowMs: number): JobReport {
 }
 
 const viewOfHost = (host: HostRecord): JobHostView => {
-  const { id, name, platform, local, slots, memoryBytes, reason } = host;
+  const { id, name, platform, local, memoryBytes, isMute } = host;
+  const slots = isMute ? 0 : host.slots;
+  const reason = isMute ? "it does not answer" : host.reason;
   return latest(host, { id, name, platform, local, slots, memoryBytes, reason });
 };
 

@@ -40,7 +40,7 @@ export function giveUp(guest: Guest, reason: string, out: Out, code: "EIO" | "EA
 export function giveUpOverdue(state: KernelState, out: Out, nowMs: number): void {
   const answers = ({ executor }: Guest) => (state.executors.get(executor)?.silentMs ?? 0) < LIMITS.haltMs;
   const late = [...state.guests.values()].filter(
-    (guest) => guest.departure && overdue(guest.departure, nowMs, LIMITS.evictionMs) && answers(guest),
+    (guest) => guest.departure && overdue(guest.departure, nowMs) && answers(guest),
   );
   for (const guest of late) {
     const offered = guest.departure?.stage === "offered";

@@ -5,6 +5,7 @@
  * link to the home, or LIMITS.evictionMs after it was stopped: then the host says that it gives up. The last two mean
  * the same: the home starts it elsewhere.
  */
+import { LIMITS } from "../base/limits.ts";
 
 export type DepartureReason = "reclaimed" | "recalled" | "preempted";
 
@@ -28,5 +29,5 @@ export const offer = (before: Departure | undefined, why: DepartureReason, nowMs
 });
 
 /** Whether the host may forget it on its own: it has had its time, and the home has older images. */
-export const overdue = (departure: Departure, nowMs: number, limitMs: number): boolean =>
-  nowMs - departure.sinceMs >= limitMs;
+export const overdue = ({ sinceMs }: Departure, nowMs: number): boolean =>
+  nowMs - sinceMs >= LIMITS.evictionMs;

@@ -33,11 +33,11 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     to: "",
   },
   "a placement without what was learned": {
-    file: "home/home.ts",
+    file: "home/placing.ts",
     from: "answers: Array.from(p.answers, ([call, answer]) => ({ call, answer })),",
     to: "answers: [],",
   },
-  "a restart reads the clock anew": { file: "home/home.ts", from: "clock: p.clock,", to: "clock: []," },
+  "a restart reads the clock anew": { file: "home/placing.ts", from: "clock: p.clock,", to: "clock: []," },
   "the clock is behind after a move": {
     file: "host/executor.ts",
     from: "place.snapshot?.clockMs ?? 0",
@@ -131,15 +131,15 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     to: "  p.snapshot ??= snapshot;\n",
   },
   "who waits for a host is not told that it is gone": {
-    file: "home/home.ts",
+    file: "home/losses.ts",
     from: "  goalGone(state, host);\n  out(",
     to: "  out(",
     near: 265,
   },
   "poison is never given up": {
-    file: "home/home.ts",
-    from: "if (p.hostsLost < LIMITS.hostsLostPerProcess) {",
-    to: "if (p.hostsLost >= 0) {",
+    file: "home/losses.ts",
+    from: "if (p.hostsLost < LIMITS.hostsLostPerProcess) return;",
+    to: "if (p.hostsLost >= 0) return;",
   },
   "images are never forgotten": {
     file: "home/tally.ts",
