@@ -14,10 +14,9 @@ import { CALLS, type Call, decodeCall, encodeAnswer, encodeError } from "../wire
 import { type EncodedImage, NOTHING_LEARNED } from "../wire/messages.ts";
 import { HandedLetters } from "./handed-letters.ts";
 import { KeptAnswers } from "./kept-answers.ts";
-import { Learnings } from "./learnings.ts";
+import { LocalCalls } from "./local-calls.ts";
 import type { Machines, RunningMachine, Stop } from "./machines.ts";
-import { ProcessClock } from "./process-clock.ts";
-import { momentOf, NOT_NEEDED, type Resident, type Taken, usedBy } from "./resident.ts";
+import { NOT_NEEDED, newResident, type Resident, type Taken, usedBy } from "./resident.ts";
 import { Snapshots } from "./snapshots.ts";
 
 export interface ExecutorOptions {
@@ -44,6 +43,7 @@ export class Executor {
   readonly #queue: Resident[] = [];
   readonly #kept: KeptAnswers;
   readonly #letters: HandedLetters;
+  readonly #local: LocalCalls;
   /** Commands for a process wait for the one before, where that takes time (an image is being read or written). */
   readonly #unfinished = new Map<StayKey, Promise<void>>();
   readonly #snapshots: Snapshots;
@@ -66,6 +66,7 @@ export class Executor {
     this.#options = options;
     this.#kept = new KeptAnswers(options.clock);
     this.#letters = new HandedLetters(options.clock);
+    this.#local = new LocalCalls(options, this.#kept, this.#letters);
     this.#snapshots = new Snapshots({
       clock: options.clock,
       report: options.report,
@@ -236,8 +237,8 @@ export class Executor {
     this.#options.report({ type: "snapshot", key, why, ...NOT_NEEDED, learned: NOTHING_LEARNED, tookMs: 0 });
   }
 
-  #place({ key, home, place }: Placing, machine: RunningMachine | Invalid): void {
-    const { clock: hostClock, commandWaits = () => false } = this.#options;
+  #place(command: Placing, machine: RunningMachine | Invalid): void {
+    const { key, place } = command;
     if (machine instanceof Invalid)
       return this.#options.report({
         type: "failed",
@@ -245,58 +246,13 @@ export class Executor {
         code: "EINVAL",
         reason: `unusable image: ${machine.reason}`,
       });
-    if (place.seed)
-      machine.seedRandom(new DataView(place.seed.buffer, place.seed.byteOffset, 8).getBigUint64(0));
-
-    const clock = new ProcessClock(hostClock, place.now, place.snapshot?.clockMs ?? 0, place.learned.clock);
-    // What outlives this must hold on to nothing of `place`, which has images in it.
-    const { preemptEvery, zone } = place;
-    let pollsHere = 0;
-    let sliceBeganMs = 0;
-    const p: Resident = {
-      key,
-      home,
-      machine,
+    const { clock, commandWaits } = this.#options;
+    const p = newResident(command, machine, {
       clock,
-      world: {
-        zone,
-        now: () => clock.read(momentOf(p)),
-        poll: () => {
-          if (++pollsHere === preemptEvery) return true;
-          const ranMs = hostClock.monotonic() - sliceBeganMs;
-          const sliceMs = this.#snapshots.isUnderWay ? LIMITS.sliceSavingMs : LIMITS.sliceMs;
-          return ranMs >= sliceMs || (ranMs >= LIMITS.sliceLeastMs && commandWaits());
-        },
-        answer: (request) => this.#serve(p, request),
-        beginSlice: () => {
-          sliceBeganMs = hostClock.monotonic();
-        },
-      },
-      preemptEvery,
-      isDue: () => pollsHere === preemptEvery,
-      preemptSoon: () => {
-        pollsHere = preemptEvery - 1;
-      },
-      replay: new Map(place.learned.answers.map((x) => [x.call, x.answer.slice()])),
-      posted: new Map(),
-      postedBytes: 0,
-      program: place.program,
-      state: place.snapshot?.waiting ? { kind: "waiting" } : { kind: "ready", answer: undefined },
-      paused: place.paused,
-      interrupted: false,
-      held: false,
-      queued: false,
-      announced: false,
-      calls: place.snapshot?.calls ?? 0,
-      learned: new Learnings(clock),
-      untold: undefined,
-      wentAhead: undefined,
-      asked: undefined,
-      sliceBeganMs: 0,
-      cpuMs: 0,
-      cpuReportedMs: 0,
-      memoryReportedBytes: machine.memoryBytes,
-    };
+      commandWaits,
+      sliceMs: () => (this.#snapshots.isUnderWay ? LIMITS.sliceSavingMs : LIMITS.sliceMs),
+      answer: (p, request) => this.#serve(p, request),
+    });
     this.#residents.set(key, p);
     const last = callNumber(p.calls - 1);
     const answer = p.replay.get(last);
@@ -382,8 +338,7 @@ export class Executor {
       this.#queue.unshift(p);
       return;
     }
-    p.sliceBeganMs = this.#options.clock.monotonic();
-    p.world.beginSlice();
+    p.sliceBeganMs = p.countedMs = this.#options.clock.monotonic();
     const stop = this.#run(p, answer);
     if (stop.kind === "fault") {
       this.#options.report({ type: "failed", key: p.key, code: stop.code, reason: stop.message });
@@ -392,8 +347,9 @@ export class Executor {
     }
     const preempted = stop.kind === "preempted"; // otherwise it waits, in a call that has been served
     if (preempted) p.state = { kind: "ready", answer: undefined };
-    const ranMs = this.#countCpu(p);
-    this.#restUntilMs = p.sliceBeganMs + ranMs * (1 / this.#share - 1);
+    this.#countCpu(p);
+    const ranMs = p.countedMs - p.sliceBeganMs;
+    this.#restUntilMs = p.countedMs + ranMs * (1 / this.#share - 1);
     if (preempted && p.isDue())
       this.#inOrder(p.key, async () => {
         await this.#holdUntilWritten(p);
@@ -427,64 +383,50 @@ export class Executor {
     });
   }
 
-  /** What it ran since the last count, in milliseconds. */
-  #countCpu(p: Resident): number {
+  #countCpu(p: Resident): void {
     const now = this.#options.clock.monotonic();
-    const ranMs = now - p.sliceBeganMs;
-    p.cpuMs += ranMs;
-    p.sliceBeganMs = now;
-    return ranMs;
+    p.cpuMs += now - p.countedMs;
+    p.countedMs = now;
   }
 
-  /**
-   * The answer where it can be given without waiting: the process does not stop for it, so that no answer the home does not know is
-   * ever pending at a snapshot. Undefined: it stops, and waits for the home.
-   */
+  /** A process's call: the answer, where that need not be waited for. Undefined: it stops, and waits for the home. */
   #serve(p: Resident, request: Uint8Array): Uint8Array | undefined {
     const number = callNumber(p.calls++);
     const before = p.replay.get(number);
     if (before) return before;
     const call = decodeCall(request);
     if (call instanceof RoostError) return encodeError(call);
-
-    const where = CALLS[call.name].where;
-    if (where === "here" && !p.interrupted) {
-      if (p.preemptEvery > 0) p.preemptSoon();
-      const answer = this.#answerHere(call);
-      p.learned.answered(number, answer);
-      return answer;
-    }
     const asksHome = p.preemptEvery > 0 || p.interrupted;
-    p.asked = undefined;
-    if (call.name === "receive") {
-      const letter = this.#letters.receive(p.key, number, call.args, !asksHome);
-      if (letter) {
-        p.learned.received(letter.learned);
-        return letter.answer;
-      }
-    }
-    if (where === "cached") {
-      const kept = asksHome ? undefined : this.#kept.find(p.home, request);
-      if (kept) {
-        p.learned.answeredAgain(number, kept.id);
-        return kept.answer;
-      }
-      p.asked = request;
-    }
-    if (where === "posted") {
-      p.posted.set(number, request.length);
-      p.postedBytes += request.length;
-      const goesOn = p.postedBytes <= LIMITS.postedBytes && !asksHome;
-      if (call.name === "post") this.#letters.sent(p.key, number, call.args, goesOn);
-      if (goesOn) {
-        // A process that prints where it is may hold its worker from there on.
-        this.#reportCall(p, number, request, {
-          waits: false,
-          atOnce: call.name === "print" || this.#isTime(),
-        });
-        return POSTED;
-      }
-    }
+    return (
+      this.#local.answer(p, number, call, request, asksHome) ??
+      this.#post(p, number, call, request, asksHome) ??
+      this.#ask(p, number, call, request)
+    );
+  }
+
+  /** What the home is told and need not be waited for, up to so many bytes. */
+  #post(
+    p: Resident,
+    number: CallNumber,
+    call: Call,
+    request: Uint8Array,
+    asksHome: boolean,
+  ): Uint8Array | undefined {
+    if (CALLS[call.name].where !== "posted") return undefined;
+    p.posted.set(number, request.length);
+    p.postedBytes += request.length;
+    const goesOn = p.postedBytes <= LIMITS.postedBytes && !asksHome;
+    if (call.name === "post") this.#letters.sent(p.key, number, call.args, goesOn);
+    if (!goesOn) return undefined;
+    // A process that prints where it is may hold its worker from there on.
+    const atOnce = call.name === "print" || this.#isTime();
+    this.#reportCall(p, number, request, { waits: false, atOnce });
+    return POSTED;
+  }
+
+  /** It stops at the call: no answer that the home does not know is ever pending at a snapshot. */
+  #ask(p: Resident, number: CallNumber, call: Call, request: Uint8Array): undefined {
+    p.asked = CALLS[call.name].where === "cached" ? request : undefined;
     if (call.name === "send") this.#letters.sent(p.key, number, call.args, false);
     p.interrupted = false;
     p.state = { kind: "waiting" };
@@ -517,19 +459,6 @@ export class Executor {
     if (now - this.#crossedMs < LIMITS.crossingEveryMs) return false;
     this.#crossedMs = now;
     return true;
-  }
-
-  #answerHere(call: Call): Uint8Array {
-    switch (call.name) {
-      case "hostname":
-        return encodeAnswer("hostname", { name: this.#options.hostName });
-      case "random":
-        return call.args.length > 65_536
-          ? encodeError(new RoostError("EINVAL", "at most 65,536 random bytes a call; ask several times"))
-          : encodeAnswer("random", { bytes: this.#options.random.bytes(call.args.length) });
-      default:
-        throw new Error(`bug: ${call.name} is not served here`);
-    }
   }
 
   #reportCall(

@@ -1,10 +1,12 @@
 /** A process on an executor, with all that only that knows of it. */
 import { type CallNumber, callNumber, type ImageId } from "../base/ids.ts";
-import type { HomeLink, StayKey } from "../kernel/executor-messages.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { Clock } from "../base/ports.ts";
+import type { Command, HomeLink, StayKey } from "../kernel/executor-messages.ts";
 import type { EncodedImage, Snapshot, Used } from "../wire/messages.ts";
-import type { Learnings } from "./learnings.ts";
+import { Learnings } from "./learnings.ts";
 import type { RunningMachine, World } from "./machines.ts";
-import type { ProcessClock } from "./process-clock.ts";
+import { ProcessClock } from "./process-clock.ts";
 
 /** A snapshot, and those of its images that nobody has yet. */
 export interface Taken {
@@ -42,7 +44,7 @@ export interface Resident {
   readonly key: StayKey;
   readonly home: HomeLink;
   readonly machine: RunningMachine;
-  readonly world: World & { beginSlice(): void };
+  readonly world: World;
   readonly clock: ProcessClock;
   readonly preemptEvery: number;
   /** Whether it has stopped at the poll at which it is to move. */
@@ -71,9 +73,76 @@ export interface Resident {
   /** The request it waits with, if its answer may be kept. */
   asked: Uint8Array | undefined;
   sliceBeganMs: number;
+  /** Up to when what it has run is in `cpuMs`. */
+  countedMs: number;
   cpuMs: number;
   cpuReportedMs: number;
   memoryReportedBytes: number;
+}
+
+interface Surroundings {
+  readonly clock: Clock;
+  /** Whether a command waits to be heard. */
+  readonly commandWaits: (() => boolean) | undefined;
+  /** For how long it may run now, in milliseconds. */
+  readonly sliceMs: () => number;
+  readonly answer: (p: Resident, request: Uint8Array) => Uint8Array | undefined;
+}
+
+/** As it comes here, with a machine that has been made for it. */
+export function newResident(
+  { key, home, place }: Extract<Command, { type: "place" }>,
+  machine: RunningMachine,
+  { clock: hostClock, commandWaits = () => false, sliceMs, answer }: Surroundings,
+): Resident {
+  if (place.seed)
+    machine.seedRandom(new DataView(place.seed.buffer, place.seed.byteOffset, 8).getBigUint64(0));
+  const clock = new ProcessClock(hostClock, place.now, place.snapshot?.clockMs ?? 0, place.learned.clock);
+  // What outlives this must hold on to nothing of `place`, which has images in it.
+  const { preemptEvery, zone } = place;
+  let pollsHere = 0;
+  const p: Resident = {
+    key,
+    home,
+    machine,
+    clock,
+    world: {
+      zone,
+      now: () => clock.read(momentOf(p)),
+      poll: () => {
+        if (++pollsHere === preemptEvery) return true;
+        const ranMs = hostClock.monotonic() - p.sliceBeganMs;
+        return ranMs >= sliceMs() || (ranMs >= LIMITS.sliceLeastMs && commandWaits());
+      },
+      answer: (request) => answer(p, request),
+    },
+    preemptEvery,
+    isDue: () => pollsHere === preemptEvery,
+    preemptSoon: () => {
+      pollsHere = preemptEvery - 1;
+    },
+    replay: new Map(place.learned.answers.map((x) => [x.call, x.answer.slice()])),
+    posted: new Map(),
+    postedBytes: 0,
+    program: place.program,
+    state: place.snapshot?.waiting ? { kind: "waiting" } : { kind: "ready", answer: undefined },
+    paused: place.paused,
+    interrupted: false,
+    held: false,
+    queued: false,
+    announced: false,
+    calls: place.snapshot?.calls ?? 0,
+    learned: new Learnings(clock),
+    untold: undefined,
+    wentAhead: undefined,
+    asked: undefined,
+    sliceBeganMs: 0,
+    countedMs: 0,
+    cpuMs: 0,
+    cpuReportedMs: 0,
+    memoryReportedBytes: machine.memoryBytes,
+  };
+  return p;
 }
 
 /** Where in its life a process is, for what it learns of the clock: a poll and a call are each a moment of their own. */

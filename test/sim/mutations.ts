@@ -39,7 +39,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   "a restart reads the clock anew": { file: "home/placing.ts", from: "clock: p.clock,", to: "clock: []," },
   "the clock is behind after a move": {
-    file: "host/executor.ts",
+    file: "host/resident.ts",
     from: "place.snapshot?.clockMs ?? 0",
     to: "0",
     near: 75,
