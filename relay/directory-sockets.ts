@@ -132,6 +132,10 @@ export function directorySockets(
   };
 }
 
+/** Says why not, and waits for nothing: a connection that is to be upgraded has no timeouts any more. */
+export const refuseUpgrade = (socket: Duplex, status: string): void =>
+  void socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`, () => socket.destroy());
+
 /** Says that the relay restarts (RFC 6455: 1012), so that everybody comes back soon; does not wait long for an answer. */
 export function farewell(socket: WebSocket): void {
   socket.close(1012, "the relay restarts");

@@ -18,6 +18,7 @@ import { Allowance, RELAY_LIMITS } from "./limits.ts";
 export type ConnectionId = number;
 
 interface Connection {
+  readonly openedMs: number;
   heardMs: number;
   askedMs: number;
   readonly allowance: Allowance;
@@ -27,6 +28,10 @@ interface Connection {
   host?: HostId;
   /** Since `announce`; only with `host`. */
   entry?: Entry;
+  /** The entry is that of the connection before this one, since then: until the host has said something itself. */
+  inheritedMs?: number | undefined;
+  /** Changes of the entry that everybody is told. */
+  changes: Allowance;
 }
 
 export interface Directory {
@@ -68,6 +73,12 @@ export const newDirectory = (): Directory => ({
 });
 
 export function step(state: Directory, event: Event, nowMs: number): Effect[] {
+  const effects = decide(state, event, nowMs);
+  const isMuch = state.changed.size >= 2 * DIRECTORY_LIMITS.hosts; // many come and go between two ticks
+  return isMuch ? [...effects, ...tellChanges(state, nowMs)] : effects;
+}
+
+function decide(state: Directory, event: Event, nowMs: number): Effect[] {
   switch (event.type) {
     case "open":
       return open(state, event.connection, nowMs);
@@ -84,7 +95,7 @@ export function step(state: Directory, event: Event, nowMs: number): Effect[] {
         return refuse(state, event.connection, "EAGAIN", "too many messages; send fewer");
       if (event.type === "message") return receive(state, event.connection, connection, event.message);
       return event.rightly
-        ? admit(state, event.connection, connection)
+        ? admit(state, event.connection, connection, nowMs)
         : refuse(state, event.connection, "EPERM", "it has not proved that it is the host it says it is");
     }
     case "tick":
@@ -98,10 +109,11 @@ export const listOf = (state: Directory): Entry[] =>
   [...state.connections.values()].flatMap(({ entry }) => entry ?? []);
 
 function open(state: Directory, id: ConnectionId, nowMs: number): Effect[] {
-  const { messagesAtOnce, messagesPerSecond, connections } = RELAY_LIMITS;
-  const allowance = new Allowance(messagesAtOnce, messagesPerSecond, nowMs);
-  state.connections.set(id, { heardMs: nowMs, askedMs: nowMs, allowance });
-  return state.connections.size > connections
+  const limits = RELAY_LIMITS;
+  const allowance = new Allowance(limits.messagesAtOnce, limits.messagesPerSecond, nowMs);
+  const changes = new Allowance(limits.changesAtOnce, limits.changesPerSecond, nowMs);
+  state.connections.set(id, { openedMs: nowMs, heardMs: nowMs, askedMs: nowMs, allowance, changes });
+  return state.connections.size > limits.connections
     ? refuse(state, id, "EAGAIN", "this relay is full; try another, or later")
     : [];
 }
@@ -115,6 +127,7 @@ function receive(state: Directory, id: ConnectionId, connection: Connection, mes
     case "announce": {
       const { host, entry: before } = connection;
       if (!host) return refuse(state, id, "EINVAL", '"announce" before "welcome"');
+      connection.inheritedMs = undefined;
       const { name, platform, taking, group } = message;
       const same =
         before?.name === name &&
@@ -150,7 +163,7 @@ function hello(
 }
 
 /** The host has proved who it is: it is known from now on, on this connection only. */
-function admit(state: Directory, id: ConnectionId, connection: Connection): Effect[] {
+function admit(state: Directory, id: ConnectionId, connection: Connection, nowMs: number): Effect[] {
   const { claims: host } = connection;
   if (!host || connection.host) return refuse(state, id, "EINVAL", "an answer to no challenge");
   const effects: Effect[] = [];
@@ -160,7 +173,11 @@ function admit(state: Directory, id: ConnectionId, connection: Connection): Effe
       return refuse(state, id, "EAGAIN", "this relay has all the hosts it can take; try another, or later");
   } else {
     const older = state.connections.get(olderId);
-    if (older?.entry) connection.entry = older.entry; // nobody sees it leave and come back
+    if (older?.entry) {
+      connection.entry = older.entry; // nobody sees it leave and come back
+      connection.inheritedMs = nowMs;
+    }
+    if (older) connection.changes = older.changes;
     state.connections.delete(olderId);
     effects.push({ type: "refuse", to: olderId, code: "EEXIST", reason: "this host has connected anew" });
   }
@@ -175,8 +192,14 @@ function tick(state: Directory, nowMs: number): Effect[] {
   const effects: Effect[] = [];
   const toAsk: ConnectionId[] = [];
   for (const [id, connection] of state.connections) {
+    const { host, openedMs, inheritedMs } = connection;
     const silentMs = nowMs - connection.heardMs;
-    if (silentMs >= DIRECTORY_LIMITS.leaseMs)
+    if (host && inheritedMs !== undefined && nowMs - inheritedMs >= DIRECTORY_LIMITS.askMs) {
+      connection.inheritedMs = undefined;
+      delete connection.entry; // a page that was reloaded, and offers nothing any more
+      state.changed.add(host);
+    }
+    if (silentMs >= DIRECTORY_LIMITS.leaseMs || (!host && nowMs - openedMs >= DIRECTORY_LIMITS.leaseMs))
       effects.push({ type: "cut", connection: id }, ...forget(state, id));
     else if (Math.min(silentMs, nowMs - connection.askedMs) >= DIRECTORY_LIMITS.askMs) {
       connection.askedMs = nowMs;
@@ -184,21 +207,22 @@ function tick(state: Directory, nowMs: number): Effect[] {
     }
   }
   if (toAsk.length > 0) effects.push({ type: "send", to: toAsk, message: { type: "ask" } });
-  if (state.changed.size > 0) effects.push(tellChanges(state));
-  return effects;
+  return [...effects, ...tellChanges(state, nowMs)];
 }
 
-function tellChanges(state: Directory): Effect {
+/** What a host changes again and again waits for the next time: everybody is told of it. */
+function tellChanges(state: Directory, nowMs: number): Effect[] {
   const entries: Entry[] = [];
   const left: HostId[] = [];
   for (const host of state.changed) {
-    const connection = state.hosts.get(host);
-    const entry = connection === undefined ? undefined : state.connections.get(connection)?.entry;
-    if (entry) entries.push(entry);
+    const connection = state.connections.get(state.hosts.get(host) ?? Number.NaN);
+    if (connection?.entry && !connection.changes.take(1, nowMs)) continue;
+    state.changed.delete(host);
+    if (connection?.entry) entries.push(connection.entry);
     else left.push(host);
   }
-  state.changed.clear();
-  return { type: "send", to: [...state.hosts.values()], message: { type: "changes", entries, left } };
+  if (entries.length === 0 && left.length === 0) return [];
+  return [{ type: "send", to: [...state.hosts.values()], message: { type: "changes", entries, left } }];
 }
 
 function refuse(state: Directory, id: ConnectionId, code: Refusal, reason: string): Effect[] {
@@ -213,9 +237,6 @@ function forget(state: Directory, id: ConnectionId): Effect[] {
   const { host } = connection;
   if (!host) return [];
   state.hosts.delete(host);
-  const effects: Effect[] = [{ type: "gone", host }];
-  if (!connection.entry) return effects;
-  state.changed.add(host);
-  if (state.changed.size >= 2 * DIRECTORY_LIMITS.hosts) effects.push(tellChanges(state)); // many come and go between two ticks
-  return effects;
+  if (connection.entry) state.changed.add(host);
+  return [{ type: "gone", host }];
 }

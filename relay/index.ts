@@ -9,14 +9,14 @@ import type { Duplex } from "node:stream";
 import { setTimeout } from "node:timers/promises";
 import express, { type RequestHandler } from "express";
 import { type Logger, pino } from "pino";
-import sirv from "sirv";
 import { RoostError } from "../fabric/base/errors.ts";
 import { DIRECTORY_PATH, DIRECTORY_VERSION, SIGNALLING_PATH } from "../fabric/wire/directory.ts";
 import { Addresses, addressOf, isLocal } from "./addresses.ts";
-import { directorySockets } from "./directory-sockets.ts";
+import { directorySockets, refuseUpgrade } from "./directory-sockets.ts";
 import { iceServers } from "./ice.ts";
 import { RELAY_LIMITS } from "./limits.ts";
 import { relayMetrics } from "./metrics.ts";
+import { page } from "./page.ts";
 import { signalling } from "./signalling.ts";
 
 export interface RelayOptions {
@@ -28,7 +28,7 @@ export interface RelayOptions {
   readonly pageDirectory?: string;
   /** Origins of pages served elsewhere that may connect too, like `http://localhost:5173`. */
   readonly origins?: readonly string[];
-  /** A proxy stands before it, and says in `x-forwarded-for` for whom it speaks. */
+  /** A proxy stands before it, and says in `x-forwarded-for` for whom it speaks, in `x-forwarded-host` what that one asked for. */
   readonly behindProxy?: boolean;
   /** STUN and TURN servers (`stun:HOST:PORT`, `turn:HOST:PORT?transport=udp`) for hosts that do not reach each other. */
   readonly ice?: readonly string[];
@@ -70,16 +70,21 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     [DIRECTORY_PATH, directory.upgrade],
     [`${SIGNALLING_PATH}/peerjs`, signals.upgrade],
   ]);
+  /** Connections that were upgraded, or are to be: the server itself forgets them. */
+  const open = new Set<Duplex>();
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy());
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
     const refuse = (status: string, reason: string) => {
       log.warn(`refused: ${reason}`);
       metrics.refused("upgrade", status.slice(0, 3));
-      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
+      refuseUpgrade(socket, status);
     };
     const upgrade = upgrades.get(request.url?.split("?")[0] ?? "");
     if (!upgrade) return refuse("404 Not Found", "nothing to connect to there");
-    if (!mayConnect(request, origins)) return refuse("403 Forbidden", "a page of another origin");
+    const stranger = strangerIn(request, origins, behindProxy);
+    if (stranger) return refuse("403 Forbidden", stranger);
     if (draining) return refuse("503 Service Unavailable", "this relay is about to end");
     const address = addressOf(request, behindProxy);
     if (!addresses.admit(address, performance.now()))
@@ -114,7 +119,11 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     directory.close();
     signals.close();
     server.closeAllConnections();
+    const goodbyes = globalThis.setTimeout(() => {
+      for (const socket of open) socket.destroy();
+    }, RELAY_LIMITS.goodbyeMs);
     if (server.listening) await new Promise((resolve) => server.close(resolve));
+    clearTimeout(goodbyes);
   };
   try {
     await listen(options, server);
@@ -126,11 +135,21 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   return { url: `http://localhost:${port}`, port, drain, close, [Symbol.asyncDispose]: close };
 }
 
-/** A page of any other site could else use its visitors' relay, one inside a firewall too. Node sends no origin. */
-function mayConnect({ headers }: IncomingMessage, origins: readonly string[]): boolean {
+/**
+ * Why a page may not connect, in words: one of any other site could else use its visitors' relay, one inside a firewall
+ * too. Node sends no origin.
+ */
+function strangerIn(
+  { headers }: IncomingMessage,
+  origins: readonly string[],
+  behindProxy: boolean,
+): string | undefined {
   const { origin, host } = headers;
-  if (origin === undefined || origins.includes(origin)) return true;
-  return URL.canParse(origin) && new URL(origin).host === host;
+  const hosts = [host, behindProxy ? headers["x-forwarded-host"] : undefined];
+  if (origin === undefined || origins.includes(origin)) return undefined;
+  if (URL.canParse(origin) && hosts.includes(new URL(origin).host)) return undefined;
+  const hint = behindProxy ? "" : "; if that is this relay's own, let the proxy pass `Host` on";
+  return `a page of another origin: it came from ${origin}, and asks ${host}${hint}`;
 }
 
 /** The page may run what came with it, WebAssembly included, and speak to this relay only; nobody may embed it. */
@@ -155,17 +174,6 @@ const secure: RequestHandler = (_, response, next) => {
   });
   next();
 };
-
-const page = (directory: string): RequestHandler =>
-  sirv(directory, {
-    etag: true,
-    brotli: true,
-    gzip: true,
-    setHeaders(response, path) {
-      const hashed = path.startsWith("/assets/"); // the build puts a hash into these names
-      response.setHeader("cache-control", hashed ? "public, max-age=31536000, immutable" : "no-cache");
-    },
-  });
 
 function listen({ port, host }: RelayOptions, server: ReturnType<typeof createServer>): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -10,6 +10,9 @@ export const RELAY_LIMITS = {
   /** Messages to the directory: a host answers one question a second and announces a few changes. */
   messagesPerSecond: 20,
   messagesAtOnce: 40,
+  /** Changes of one host that everybody is told at once; and a second, after that, with what it said last. */
+  changesAtOnce: 5,
+  changesPerSecond: 1,
   /** The list is sent this often at most; as often, leases are looked at. */
   tickMs: 100,
   /** A connection that takes its messages this slowly is closed; it may come back. */
@@ -19,13 +22,16 @@ export const RELAY_LIMITS = {
   /** Signalling of one host: a home that links to fifty hosts at once sends 300 KB. */
   signalBytesPerSecond: 128 * 1024,
   signalBytesAtOnce: 1024 * 1024,
+  /** Signalling that a host has not taken yet. */
+  unsentSignalBytes: 1024 * 1024,
   /** A relay that is to end lets those who are connecting finish: until nothing was forwarded for a while, or so long. */
   drainQuietMs: 500,
   drainMs: 5_000,
   /** Credentials of TURN servers are good for an hour. */
   renewIceMs: 1_800_000,
-  /** From its goodbye to the end of a connection that does not answer it. */
+  /** From its goodbye to the end of a connection that does not answer it; and to that of all that is left, when the relay ends. */
   farewellMs: 500,
+  goodbyeMs: 1_000,
 } as const;
 
 /** So much at once, and so much a second in the long run. */

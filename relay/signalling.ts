@@ -11,7 +11,7 @@ import type { Logger } from "pino";
 import { WebSocket, WebSocketServer } from "ws";
 import type { HostId } from "../fabric/base/ids.ts";
 import { DIRECTORY_LIMITS, SIGNALLING_PATH } from "../fabric/wire/directory.ts";
-import { farewell, type Tickets } from "./directory-sockets.ts";
+import { farewell, refuseUpgrade, type Tickets } from "./directory-sockets.ts";
 import { Allowance, RELAY_LIMITS } from "./limits.ts";
 
 export interface Signalling extends Tickets {
@@ -32,31 +32,35 @@ export function signalling(
 ): Signalling {
   const tickets = new Map<string, string>();
   const sockets = new Map<string, HostSocket>();
+  /** By host, on whichever connection it says it. */
+  const allowances = new Map<string, Allowance>();
   let closed = false;
   let forwardedMs = Number.NEGATIVE_INFINITY;
 
   /** PeerServer reads no message that this class does not emit. */
   class HostSocket extends WebSocket {
     host = "";
-    readonly #allowance = new Allowance(
-      RELAY_LIMITS.signalBytesAtOnce,
-      RELAY_LIMITS.signalBytesPerSecond,
-      performance.now(),
-    );
 
     override emit(event: string | symbol, ...args: unknown[]): boolean {
-      if (event === "message" && !this.#forwards(args[0])) return false;
+      // What it still says after it was refused is nothing.
+      if (event === "message" && (this.readyState !== WebSocket.OPEN || !this.#forwards(args[0])))
+        return false;
       return super.emit(event, ...args);
     }
 
     #forwards(data: unknown): boolean {
       const text = data instanceof Uint8Array ? data.toString() : "";
-      if (!this.#allowance.take(text.length, performance.now())) return this.#refuse("too much signalling");
+      if (!allowances.get(this.host)?.take(text.length, performance.now()))
+        return this.#refuse("too much signalling");
       const message = parse(text);
       if (!message) return this.#refuse("not a signalling message");
       if (message.type === "HEARTBEAT") return true;
       if (!FORWARDED.has(message.type)) return false;
-      if (sockets.has(message.dst)) {
+      const to = sockets.get(message.dst);
+      if (to && to.bufferedAmount > RELAY_LIMITS.unsentSignalBytes) {
+        log.warn({ host: message.dst }, "takes its signalling too slowly");
+        to.terminate();
+      } else if (to) {
         forwardedMs = performance.now();
         seen.forwarded(message.type, data instanceof Uint8Array ? data.length : 0);
         return true;
@@ -104,12 +108,14 @@ export function signalling(
     upgrade(request, socket, head) {
       const query = new URL(request.url ?? "", "http://relay").searchParams;
       const host = query.get("id") ?? "";
-      if (!host || tickets.get(host) !== query.get("token")) {
+      const token = query.get("token") ?? "";
+      if (!host || tickets.get(host) !== token) {
         log.warn("refused: signalling without a ticket");
         seen.refused();
-        socket.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n");
-        return;
+        return refuseUpgrade(socket, "403 Forbidden");
       }
+      // What PeerServer reads of it is what was looked at: of a name that comes twice it would take the other.
+      request.url = `${SIGNALLING_PATH}/peerjs?${new URLSearchParams({ key: "peerjs", id: host, token })}`;
       // PeerServer would give the new socket to the old client, half open as it may be, and never greet it.
       const older = sockets.get(host);
       if (!older) return admit(host, request, socket, head);
@@ -119,10 +125,14 @@ export function signalling(
     issue(host: HostId) {
       const ticket = randomBytes(16).toString("hex");
       tickets.set(host, ticket);
+      const { signalBytesAtOnce, signalBytesPerSecond } = RELAY_LIMITS;
+      if (!allowances.has(host))
+        allowances.set(host, new Allowance(signalBytesAtOnce, signalBytesPerSecond, performance.now()));
       return ticket;
     },
     revoke(host) {
       tickets.delete(host);
+      allowances.delete(host);
       sockets.get(host)?.terminate();
     },
     quietMs: () => performance.now() - forwardedMs,

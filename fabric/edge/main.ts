@@ -162,7 +162,7 @@ function takingPart(roost: Command): void {
     )
     .addOption(portOption())
     .option("--origin <origins...>", "pages served elsewhere that may connect too, like https://example.org")
-    .option("--behind-proxy", "a proxy stands before it: believe its x-forwarded-for")
+    .option("--behind-proxy", "a proxy stands before it: believe its x-forwarded-for and -host")
     .option(
       "--ice <urls...>",
       "STUN and TURN servers for hosts that do not reach each other, like turn:turn.example.org:3478 (Node needs one over UDP); for TURN, ROOST_TURN_SECRET is coturn's static-auth-secret",

@@ -204,10 +204,58 @@ test("however many come and go between two ticks, a change is of a bounded size,
     [i % 26, Math.floor(i / 26) % 26, Math.floor(i / 676)].map((n) => String.fromCharCode(97 + n)).join(""),
   );
   for (const [i, name] of passing.entries()) {
-    hello(10 + i, `z${name}`);
-    announce(10 + i, name);
+    note(hello(10 + i, `z${name}`));
+    note(announce(10 + i, name));
     note(close(10 + i));
   }
   note(tick());
   expect(new Set(left)).toEqual(new Set(passing.map((name) => id(`z${name}`))));
+});
+
+test("who connects anew and offers nothing any more leaves the list, though the older connection seemed alive", () => {
+  hello(1, "b");
+  announce(1, "bee");
+  hello(2, "c");
+  tick();
+  hello(3, "b");
+  expect(names()).toEqual(["bee"]);
+  tick(DIRECTORY_LIMITS.askMs);
+  expect(names()).toEqual([]);
+  hello(4, "b");
+  announce(4, "bee again");
+  hello(5, "b");
+  announce(5, "bee again");
+  tick(DIRECTORY_LIMITS.askMs);
+  expect(names()).toEqual(["bee again"]);
+});
+
+test("who never proves to be anybody is cut off, however alive", () => {
+  open(1);
+  claim(2, "b");
+  const cut: Effect[] = [];
+  for (let ms = 0; ms <= DIRECTORY_LIMITS.leaseMs; ms += 1_000) {
+    cut.push(...tick(1_000).filter(({ type }) => type === "cut"));
+    for (const connection of [1, 2]) say(connection, { type: "alive" });
+  }
+  expect(cut).toEqual([
+    { type: "cut", connection: 1 },
+    { type: "cut", connection: 2 },
+  ]);
+});
+
+test("what one host changes again and again everybody is told seldom, and the last of it in the end", () => {
+  hello(1, "b");
+  hello(2, "c");
+  const told: unknown[] = [];
+  for (let n = 0; n < 50; n++) {
+    announce(1, "bee", n % 2 === 0);
+    if (n % 10 === 0) say(2, { type: "alive" });
+    told.push(...changes(tick()));
+  }
+  expect(told.length).toBeLessThanOrEqual(RELAY_LIMITS.changesAtOnce + 5 * RELAY_LIMITS.changesPerSecond);
+  announce(2, "cat"); // nobody else waits for that
+  expect(changes(tick())[0]?.names).toContain("cat");
+  announce(1, "the last");
+  const after = Array.from({ length: 12 }, () => changes(tick())).flat();
+  expect(after.at(-1)?.names).toEqual(["the last"]);
 });

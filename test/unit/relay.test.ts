@@ -2,7 +2,8 @@
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import type { IncomingMessage } from "node:http";
+import { get, type IncomingMessage } from "node:http";
+import { createConnection, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
@@ -228,8 +229,17 @@ test("nobody signals without a ticket, with another's, or with one that has ende
   expect(await refusedUpgrade(path(B, ticket))).toContain("403");
   const signalling = await connect(path(A, ticket));
   expect(await signalling.next()).toBe('{"type":"OPEN"}');
+  const b = await connect("/directory");
+  await b.join(BOB);
+  const { ticket: other } = await b.find("welcome");
+  const twice = await connect(`${path(A, ticket)}&id=${B}&token=x`); // whichever of them PeerServer reads
+  expect(await twice.next()).toBe('{"type":"OPEN"}');
+  const bob = await connect(path(B, other));
+  expect(await bob.next()).toBe('{"type":"OPEN"}');
+  twice.socket.send(JSON.stringify({ type: "OFFER", dst: B, payload: 1 }));
+  expect(JSON.parse(String(await bob.next()))).toMatchObject({ type: "OFFER", src: A });
   a.socket.close();
-  await signalling.closed; // ends with the ticket
+  await twice.closed; // ends with the ticket
   expect(await refusedUpgrade(path(A, ticket))).toContain("403");
 });
 
@@ -292,6 +302,44 @@ test("signalling has a limit for a frame, and for many", async () => {
   for (let i = 0; i < 50; i++)
     b.signalling.socket.send(JSON.stringify({ type: "OFFER", dst: A, payload: "x".repeat(60_000) }));
   expect(await b.signalling.closed).toBe(1008);
+  expect(lines.filter((line) => line.includes("too much signalling"))).toHaveLength(1);
+  // The limit is the host's, and not the connection's.
+  const anew = await b.open();
+  for (let i = 0; i < 8; i++)
+    anew.socket.send(JSON.stringify({ type: "OFFER", dst: A, payload: "x".repeat(60_000) }));
+  expect(await anew.closed).toBe(1008);
+});
+
+test("a host that does not take its signalling is cut off, rather than kept for", async () => {
+  const a = await host(ANN);
+  (a.signalling.socket as unknown as { _socket: Socket })._socket.pause();
+  const senders = Array.from({ length: 16 }, (_, n) => identityFrom(new Uint8Array(32).fill(10 + n)));
+  for (const sender of senders) {
+    const { signalling } = await host(sender);
+    for (let i = 0; i < 16; i++)
+      signalling.socket.send(JSON.stringify({ type: "OFFER", dst: A, payload: "x".repeat(60_000) }));
+    signalling.socket.ping();
+    await once(signalling.socket, "pong"); // all of it has arrived
+  }
+  expect(lines.join("")).toContain("takes its signalling too slowly");
+  await a.open(); // and may come back
+});
+
+test("who is refused and does not hang up is hung up on, and keeps no relay from its end", async () => {
+  const refused = async () => {
+    const socket = createConnection({ port: relay.port, allowHalfOpen: true });
+    socket.on("error", () => {}); // it is reset
+    socket.write("GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    const [answer] = (await once(socket, "data")) as [Buffer];
+    expect(answer.toString()).toContain("404");
+    return socket;
+  };
+  const socket = await refused();
+  const writing = setInterval(() => socket.write("still here"), 10);
+  await new Promise((resolve) => socket.once("close", resolve));
+  clearInterval(writing);
+  await refused();
+  await relay.close();
 });
 
 test("pages of other origins may not connect; the relay's own may", async () => {
@@ -299,6 +347,22 @@ test("pages of other origins may not connect; the relay's own may", async () => 
   const own = await connect("/directory", { origin: relay.url });
   await own.join(ANN);
   expect(await own.find("welcome")).toBeDefined();
+});
+
+test("behind a proxy, the page's own origin is the host that the proxy was asked for", async () => {
+  const asked = { origin: "https://roost.example", headers: { "x-forwarded-host": "roost.example" } };
+  const opens = async (url: string) => {
+    const socket = new WebSocket(`${url.replace("http", "ws")}/directory`, asked);
+    const [event] = await Promise.race([once(socket, "open").then(() => ["open"]), once(socket, "error")]);
+    socket.terminate();
+    return event instanceof Error ? event.message : event;
+  };
+  expect(await opens(relay.url)).toContain("403");
+  expect(lines.join("")).toMatch(
+    /it came from https:\/\/roost.example, and asks localhost:\d+; .*let the proxy/,
+  );
+  await using other = await startRelay({ port: 0, behindProxy: true, log: log() });
+  expect(await opens(other.url)).toBe("open");
 });
 
 test("unknown paths are 404, for sockets too", async () => {
@@ -341,6 +405,27 @@ test("the page is served so that nobody can embed it, and what has a hash in its
   }
 });
 
+test("a page that is built anew under its relay is served as it was, and what is gone ends nothing", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "roost-page-"));
+  try {
+    await mkdir(join(directory, "assets"));
+    await writeFile(join(directory, "index.html"), "<p>before");
+    await writeFile(join(directory, "assets", "index-abc123.js"), "let before;");
+    await using other = await startRelay({ port: 0, pageDirectory: directory, log: log() });
+    await rm(join(directory, "assets"), { recursive: true });
+    await writeFile(join(directory, "index.html"), "<p>after, and longer");
+    expect(await (await fetch(other.url)).text()).toBe("<p>before");
+    expect(await (await fetch(`${other.url}/assets/index-abc123.js`)).text()).toBe("let before;");
+    const { etag } = Object.fromEntries((await fetch(other.url)).headers);
+    const again = get(other.url, { headers: { "if-none-match": etag } });
+    const [answer] = (await once(again, "response")) as [IncomingMessage];
+    expect(answer.statusCode).toBe(304);
+    answer.resume();
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
 test("of a file that the build has compressed, the smallest form is sent that the browser takes", async () => {
   const directory = await mkdtemp(join(tmpdir(), "roost-page-"));
   const name = "index-abc123.js";
@@ -359,7 +444,7 @@ test("of a file that the build has compressed, the smallest form is sent that th
     ] as const) {
       const answer = await fetch(`${other.url}/assets/${name}`, { headers: { "accept-encoding": taken } });
       expect(answer.headers.get("content-encoding")).toBe(sent);
-      expect(answer.headers.get("content-type")).toMatch(/^text\/javascript/);
+      expect(answer.headers.get("content-type")).toMatch(/javascript/);
       expect(answer.headers.get("cache-control")).toContain("immutable");
       expect(await answer.text()).toBe(text);
     }
