@@ -108,24 +108,28 @@ function online(fabric: Fabric, url: URL, signal: AbortSignal | undefined): Prom
       if (relay.state === "online") settle(resolve);
       if (relay.state !== "connecting") return;
       // To ask again would not help.
-      const code = (["EVERSION", "EPERM"] as const).find((known) => relay.reason.startsWith(`${known}: `));
+      turnedAway(["EVERSION", "EPERM"]);
+    };
+    const turnedAway = (codes: readonly ErrorCode[]) => {
+      const { relay } = fabric.view;
+      const reason = relay.state === "connecting" ? relay.reason : "";
+      const code = codes.find((known) => reason.startsWith(`${known}: `));
       if (code)
         refuse(
           code,
-          `the relay at ${url.origin} turns this participant away: ${relay.reason.slice(code.length + 2)}`,
+          `the relay at ${url.origin} turns this participant away: ${reason.slice(code.length + 2)}`,
         );
     };
     const refuse = (code: ErrorCode, sentence: string) =>
       settle(() => reject(new RoostError(code, sentence)));
     const abort = () => settle(() => reject(signal?.reason));
-    const timer = setTimeout(
-      () =>
-        refuse(
-          "ENOHOST",
-          `no relay answers at ${url.origin}; start one with \`npx roost relay\`, or look at the address`,
-        ),
-      ANSWER_MS,
-    );
+    const timer = setTimeout(() => {
+      turnedAway(["EAGAIN", "EEXIST", "EINVAL"]);
+      refuse(
+        "ENOHOST",
+        `no relay answers at ${url.origin}; start one with \`npx roost relay\`, or look at the address`,
+      );
+    }, ANSWER_MS);
     const stop = fabric.onChange(look);
     signal?.addEventListener("abort", abort);
     look();

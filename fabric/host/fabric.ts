@@ -90,6 +90,7 @@ export class Fabric {
       log: env.log,
       jobs: () => this.#jobs,
       peers: () => this.#peers(),
+      isOnline: () => rendezvous.relay.state === "online",
       connect: async (host) => countedLink(await rendezvous.connect(host), this.#traffic),
     });
     this.#links = links;

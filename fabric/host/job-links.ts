@@ -4,15 +4,23 @@ import type { Clock, Link } from "../base/ports.ts";
 import type { Presence } from "./environment.ts";
 import type { Job } from "./job.ts";
 
-/** A host whose link was lost is tried again after this; one that cannot be reached, or refuses, less and less often. */
+/**
+ * A host whose link was lost is tried again after the first. One that cannot be reached, or whose link ends sooner than it was
+ * waited for, because it refuses, less and less often.
+ */
 const RETRY_MS = { first: 2_000, most: 60_000 };
+
+/** A job, as far as it is to be linked. */
+export type LinkedJob = Pick<Job, "endedMs" | "has" | "addHost">;
 
 interface JobLinksOptions {
   readonly self: HostId;
   readonly clock: Clock;
   readonly log: (sentence: string) => void;
-  readonly jobs: () => readonly Job[];
+  readonly jobs: () => readonly LinkedJob[];
   readonly peers: () => readonly Presence[];
+  /** Whether new links can be made. */
+  readonly isOnline: () => boolean;
   readonly connect: (host: HostId) => Promise<Link>;
 }
 
@@ -25,7 +33,7 @@ interface Attempt {
 
 export class JobLinks {
   readonly #options: JobLinksOptions;
-  readonly #attempts = new Map<Job, Map<HostId, Attempt>>();
+  readonly #attempts = new Map<LinkedJob, Map<HostId, Attempt>>();
 
   constructor(options: JobLinksOptions) {
     this.#options = options;
@@ -33,27 +41,28 @@ export class JobLinks {
 
   /** Links every running job to every host that takes work and is not linked to it. */
   link(): void {
-    const { self, jobs, peers } = this.#options;
+    const { self, jobs, peers, isOnline } = this.#options;
+    if (!isOnline()) return;
     const hosts = peers().filter(({ host, taking }) => taking && host !== self);
     for (const job of jobs())
       if (job.endedMs === undefined) for (const { host } of hosts) if (!job.has(host)) this.#try(job, host);
   }
 
-  forget(job: Job): void {
+  forget(job: LinkedJob): void {
     this.#attempts.delete(job);
   }
 
-  #try(job: Job, host: HostId): void {
+  #try(job: LinkedJob, host: HostId): void {
     const { clock, connect, log } = this.#options;
     const attempts = this.#attempts.get(job) ?? new Map<HostId, Attempt>();
     this.#attempts.set(job, attempts);
     const { notBeforeMs = 0, waitMs = RETRY_MS.first } = attempts.get(host) ?? {};
     if (notBeforeMs > clock.monotonic()) return;
     attempts.set(host, { notBeforeMs: Number.POSITIVE_INFINITY, waitMs });
-    /** `known`: who was greeted. */
-    const again = (known?: HostId) => {
+    let linkedMs = Number.POSITIVE_INFINITY;
+    const again = () => {
       if (job.endedMs !== undefined) return;
-      const restMs = known ? RETRY_MS.first : waitMs;
+      const restMs = clock.monotonic() - linkedMs > waitMs ? RETRY_MS.first : waitMs;
       attempts.set(host, {
         notBeforeMs: clock.monotonic() + restMs,
         waitMs: Math.min(2 * restMs, RETRY_MS.most),
@@ -61,7 +70,10 @@ export class JobLinks {
       clock.after(restMs + 1, () => this.link());
     };
     connect(host).then(
-      (link) => job.addHost(link, false, again, host),
+      (link) => {
+        linkedMs = clock.monotonic();
+        job.addHost(link, false, again, host);
+      },
       (error) => {
         log(`could not link to ${host}: ${error instanceof Error ? error.message : String(error)}`);
         again();

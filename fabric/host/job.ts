@@ -151,24 +151,19 @@ export class Job {
    * Takes a host into service. `local`: the launcher's own. `onEnd` is called when it is lost or the job is over; `expects`
    * is who was called.
    */
-  addHost(
-    link: Link,
-    local: boolean,
-    onEnd: (host: HostId | undefined) => void = () => {},
-    expects?: HostId,
-  ): void {
+  addHost(link: Link, local: boolean, onEnd: () => void = () => {}, expects?: HostId): void {
     greet(
       link,
       this.#options.self,
       (peer) => {
         if (this.endedMs !== undefined) {
           link.close("the job is over");
-          return { onMessage: () => {}, onEnd: () => onEnd(undefined) };
+          return { onMessage: () => {}, onEnd };
         }
         // Whoever is linked already cannot be pushed aside by somebody who only says that he is the same.
         if (this.#links.has(peer.id)) {
           link.close("a host of this id is linked to this job already");
-          return { onMessage: () => {}, onEnd: () => onEnd(undefined) };
+          return { onMessage: () => {}, onEnd };
         }
         this.#links.set(peer.id, link);
         this.#step({ type: "hostLinked", host: peer.id, name: peer.name, platform: peer.platform, local });
@@ -177,7 +172,7 @@ export class Job {
           onEnd: (reason) => {
             this.#links.delete(peer.id);
             this.#step({ type: "hostLost", host: peer.id, reason });
-            onEnd(peer.id);
+            onEnd();
           },
         };
       },
@@ -186,7 +181,7 @@ export class Job {
         expects,
         log: (sentence) => {
           this.#options.log(sentence);
-          onEnd(undefined);
+          onEnd();
         },
       },
     );

@@ -193,6 +193,24 @@ describe("bad input", () => {
     server.close();
   });
 
+  test("a relay that turns everybody away for now is not taken for none", async () => {
+    const server = createServer();
+    const sockets = new WebSocketServer({ server });
+    sockets.on("connection", (socket) => {
+      const reason = "this relay is full; try another, or later";
+      socket.send(encodeFromRelay({ type: "refused", code: "EAGAIN", reason }));
+      socket.close();
+    });
+    await new Promise<void>((resolve) => server.listen(0, resolve));
+    const { port } = server.address() as AddressInfo;
+    program("fine.js", "1");
+    const outcome = await roost(["run", "fine.js", "--relay", `http://localhost:${port}`]);
+    expect(outcome).toMatchObject({ code: 1, stdout: "" });
+    expect(outcome.stderr).toMatch(/EAGAIN: the relay at .* this relay is full; try another, or later/);
+    sockets.close();
+    server.close();
+  });
+
   test("a state directory that cannot be used: the job runs all the same, but cannot be detached", async () => {
     program("fine.js", 'console.log("ran")');
     const env = { ROOST_STATE: join(directory, "fine.js") };
