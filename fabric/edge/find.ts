@@ -28,7 +28,7 @@ export type JobHandle = Pick<
   };
 
 export interface Where {
-  /** An id or its beginning, or an address; without it, the one job that runs on this machine. */
+  /** An id or its beginning, or an address; without it, the one job that runs on this machine, or whose home here has died. */
   readonly job?: string | undefined;
   /** Where an address is looked up. */
   readonly relay: URL;
@@ -59,18 +59,25 @@ export async function findJob(where: Where): Promise<JobHandle> {
     if (job) return job;
     throw new RoostError("ESRCH", `the home of job ${wanted} has died, and the job with it`);
   }
-  const open_ = await openAll(records, { ended: false });
-  const [only, ...others] = open_;
+  const running = await openAll(records, { ended: false });
+  const waiting = await homeless();
+  const [only, ...others] = [...running.map(({ record }) => record), ...waiting];
   if (!only)
     throw new RoostError(
       "ESRCH",
       "no job of yours runs on this machine; name one that has ended (`roost ps --all`), or one elsewhere by its address",
     );
-  for (const { job } of others) await job[Symbol.asyncDispose]();
-  if (others.length === 0) return only.job;
-  await only.job[Symbol.asyncDispose]();
-  const list = open_.map(({ record }) => `  ${record.id.slice(0, SHOWN)}  ${record.name}`).join("\n");
-  throw new RoostError("EINVAL", `more than one job runs; say which:\n${list}`);
+  if (others.length === 0) {
+    const job = running[0]?.job ?? (await openOrRevive(only));
+    if (job) return job;
+    throw new RoostError(
+      "ESRCH",
+      `job ${only.id.slice(0, SHOWN)} has just ended; \`roost ps --all\` lists it`,
+    );
+  }
+  for (const { job } of running) await job[Symbol.asyncDispose]();
+  const list = [only, ...others].map(({ id, name }) => `  ${id.slice(0, SHOWN)}  ${name}`).join("\n");
+  throw new RoostError("EINVAL", `there is more than one job; say which:\n${list}`);
 }
 
 /** Every job of this machine, with `ended` also those that have left a recording. */
@@ -95,6 +102,16 @@ async function open(record: JobRecord, ended = true): Promise<JobHandle | undefi
   if (recording) return ended ? new EndedJob(recording) : undefined;
   if (gone) await forget(record);
   return undefined;
+}
+
+/** Detached jobs whose home has died: they go on when somebody asks for them. */
+export async function homeless(): Promise<JobRecord[]> {
+  const kept: readonly string[] = await keptJobs(keptJobsStore());
+  const jobs: JobRecord[] = [];
+  for (const record of readRecords())
+    if (kept.includes(record.id) && holderOf(record.id) === undefined && !(await readEnded(record.id)))
+      jobs.push(record);
+  return jobs;
 }
 
 const isKept = async ({ id }: JobRecord) => (await keptJobs(keptJobsStore())).includes(id as JobId);

@@ -3,8 +3,8 @@ import { RoostError } from "../base/errors.ts";
 import { whyJob, whyProcess } from "../host/why.ts";
 import type { JobReport } from "../wire/control.ts";
 import { out } from "./colors.ts";
-import { findJob, openAll, type Where } from "./find.ts";
-import { endOf, facts, hostTable, jobLine, processTable, stayTable } from "./pictures.ts";
+import { findJob, homeless, openAll, type Where } from "./find.ts";
+import { endOf, facts, homelessLine, hostTable, jobLine, processTable, stayTable } from "./pictures.ts";
 import { readRecords } from "./state.ts";
 import { table } from "./table.ts";
 import { mib, movesOf, plain, span } from "./words.ts";
@@ -37,9 +37,11 @@ function processOf(job: JobReport, pid: number) {
 
 export async function ps(options: LookOptions & { readonly all?: boolean }): Promise<void> {
   const { all = false } = options;
-  const reports = options.job || process.env.ROOST_JOB ? [await look(options)] : await lookAtAll(all);
+  const one = options.job ?? process.env.ROOST_JOB;
+  const reports = one ? [await look(options)] : await lookAtAll(all);
   if (options.json) return printJson(reports);
-  if (reports.length === 0)
+  const waiting = one ? [] : (await homeless()).map((record) => homelessLine(record));
+  if (reports.length + waiting.length === 0)
     return void process.stderr.write(
       `No job of yours runs on this machine.${all ? "" : " `roost ps --all` lists ended ones too."}\n`,
     );
@@ -47,6 +49,7 @@ export async function ps(options: LookOptions & { readonly all?: boolean }): Pro
     const processes = job.endedMs === undefined || options.job ? processTable(job, { all }) : "";
     return [jobLine(job), ...(processes ? [processes] : [])].join("\n");
   });
+  pictures.push(...waiting);
   print(pictures.join(pictures.some((picture) => picture.includes("\n")) ? "\n\n" : "\n"));
 }
 

@@ -2,6 +2,7 @@
 import stringWidth from "string-width";
 import type { HostReport, JobReport, ProcessReport } from "../wire/control.ts";
 import { out } from "./colors.ts";
+import type { JobRecord } from "./state.ts";
 import { type Column, table, widthOfOutput } from "./table.ts";
 import { mib, movesOf, plain, shortId, span } from "./words.ts";
 
@@ -35,6 +36,15 @@ export function jobLine(job: JobReport, width = widthOfOutput()): string {
   const file = plain([job.name.replace(/^.*[\\/]/, ""), ...job.args].join(" "));
   const said = cut(program.length <= room(facts) ? program : file, Math.max(room(facts), PROGRAM_LEAST));
   return out.bold(id) + cut(`  ${said}  ${facts}`, width - id.length);
+}
+
+/** Of a job that nobody's home has. */
+export function homelessLine({ id, name, args }: JobRecord, width = widthOfOutput()): string {
+  const short = shortId(id);
+  const facts = `its home has died; \`roost attach ${short}\` goes on`;
+  const program = plain([name.replace(/^.*[\\/]/, ""), ...args].join(" "));
+  const said = cut(program, Math.max(width - short.length - facts.length - 4, PROGRAM_LEAST));
+  return out.bold(short) + cut(`  ${said}  ${out.yellow(facts)}`, width - short.length);
 }
 
 /** Of a program's name this much is shown before anything else of its line. */

@@ -113,13 +113,21 @@ describe("a job that outlives its home", () => {
     program("count.js", counting);
     const { job } = await json(["run", "count.js", "--detach", "--local=2"]);
     await eventually(async () => readFileSync(file("log"), "utf8")).toBe("0\n1\n2\n");
-    process.kill(homeOf(job), "SIGKILL");
+    const home = homeOf(job);
+    expect((await roost(["ps"])).stdout).toMatch(/count.js .* running/);
+    process.kill(home, "SIGKILL");
+    await eventually(async () => isAlive(home)).toBe(false);
+    const id = job.slice(0, 8);
+    const waits = `${id}  count.js  its home has died; \`roost attach ${id}\` goes on\n`;
+    expect(await roost(["ps"])).toEqual({ code: 0, stderr: "", stdout: waits });
     writeFileSync(file("go"), "");
-    expect(await roost(["attach", job])).toEqual({
+    // It is the only one.
+    expect(await roost(["attach"])).toEqual({
       code: 0,
       stderr: "",
       stdout: "1\n2\n3\n4\n5\n6\nchild 6\n",
     });
+    expect((await roost(["ps"])).stdout).toBe("");
     expect(readFileSync(file("log"), "utf8")).toBe("0\n1\n2\n3\n4\n5\n");
   });
 
