@@ -27,6 +27,10 @@ export interface Listeners {
   end(launch: Launch): void;
 }
 
+interface Kept {
+  trouble: string | undefined;
+}
+
 /** What was given carries this time, so that whatever is newer was written by the job. */
 const GIVEN_AT_MS = 0;
 
@@ -41,6 +45,7 @@ export class Launch implements Run {
   readonly #terminal: TerminalLines;
   readonly #input: Input;
   readonly #disk: MemoryDisk;
+  readonly #kept: Kept;
   #value: unknown;
 
   private constructor(
@@ -52,6 +57,7 @@ export class Launch implements Run {
       terminal: TerminalLines;
       input: Input;
       disk: MemoryDisk;
+      kept: Kept;
       onEnd: (launch: Launch) => void;
     },
   ) {
@@ -61,6 +67,7 @@ export class Launch implements Run {
     this.#terminal = io.terminal;
     this.#input = io.input;
     this.#disk = io.disk;
+    this.#kept = io.kept;
     this.trace = io.trace;
     void job.ended.then((end) => {
       this.#value = valueIn(end.value);
@@ -106,8 +113,13 @@ export class Launch implements Run {
     const trace = new Trace();
     const timeForks = forkTimer();
     const input = new Input(on.output);
+    const kept: Kept = { trouble: undefined };
     const job = await begin({
       ...(jobsOutliveTabs() ? { keepIn: store } : {}),
+      onKept: (trouble) => {
+        kept.trouble = trouble;
+        on.output();
+      },
       onEvent: (event, atMs) => {
         timeForks(event);
         trace.happened(event, atMs);
@@ -122,7 +134,7 @@ export class Launch implements Run {
         readLine: () => input.readLine(),
       },
     });
-    return new Launch(order, fabric, job, { trace, terminal, input, disk, onEnd: on.end });
+    return new Launch(order, fabric, job, { trace, terminal, input, disk, kept, onEnd: on.end });
   }
 
   get id() {
@@ -131,6 +143,10 @@ export class Launch implements Run {
   /** Where it can be steered from elsewhere, by whoever knows it. */
   get address(): string {
     return this.fabric.addressOf(this.job);
+  }
+  /** Why this browser does not keep the job, so that it would end with its tab; undefined: it does, or keeps nothing at all. */
+  get notKept(): string | undefined {
+    return this.job.endedMs === undefined ? this.#kept.trouble : undefined;
   }
   get value(): unknown {
     return this.#value;

@@ -9,7 +9,6 @@ import { jobInAddress } from "./address.ts";
 import { App } from "./components/app.tsx";
 import { DoesNotOpen } from "./components/does-not-open.tsx";
 import { tabEnvironment } from "./environment.ts";
-import { jobsOutliveTabs } from "./home-lock.ts";
 import { keptIdentity } from "./kept-identity.ts";
 import { Model } from "./model.ts";
 import { birdName } from "./names.ts";
@@ -71,9 +70,7 @@ addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload(); // what was closed does not come back by itself
 });
 addEventListener("beforeunload", (event) => {
-  const jobs = model.view.value.jobs.filter((job) => job.endedMs === undefined);
-  // A job is kept, and goes on when the page is opened again; but not where tabs cannot tell whose it is.
-  if (jobs.length > 0 && !jobsOutliveTabs()) event.preventDefault();
+  if (model.losesJobs) event.preventDefault(); // others are kept, and go on when the page is opened again
 });
 
 addEventListener("hashchange", () => location.reload()); // another group is another participant; or a job is to be shown

@@ -22,7 +22,7 @@ import {
   readKeptJob,
   type Store,
 } from "../fabric/index.ts";
-import { holdAsHome, whereHomeIsGone } from "./home-lock.ts";
+import { holdAsHome, jobsOutliveTabs, whereHomeIsGone } from "./home-lock.ts";
 import { Launch, type Listeners } from "./launch.ts";
 import { OwnerModel, type OwnerOptions } from "./owner.ts";
 import { loadOwnerSettings } from "./owner-settings.ts";
@@ -285,6 +285,13 @@ export class Model {
     this.#runs.value = this.#runs.value.filter((other) => other !== run);
     this.#keep(forgetRecord(store, run.id));
     this.#keep(whereHomeIsGone(run.id, () => forgetJob(store, run.id)));
+  }
+
+  /** Whether a job that runs would end with this tab: this browser does not keep it, or tabs cannot tell whose it is. */
+  get losesJobs(): boolean {
+    return this.#runs.value.some(
+      (run) => run instanceof Launch && this.#isRunning(run) && (run.notKept || !jobsOutliveTabs()),
+    );
   }
 
   /** Shows its program in the editor, to be changed and run again. */

@@ -307,7 +307,7 @@ export class Fabric {
       ? keptJob(keepIn, jobOptions, options)
       : { job: new Job(jobOptions), keeper: undefined, kept: Promise.resolve() };
     if (keeper) this.#keepers.set(job, keeper);
-    await kept.catch((error) => log(`the job cannot be kept: ${String(error)}`));
+    await kept;
     this.#jobs.push(job);
     this.#forgetOldest();
     this.#secrets.set(job, idFromRandom(random.bytes(26)));

@@ -29,6 +29,13 @@ const imageOf = (job: JobId, image: ImageId) => `${prefix(job)}image/${image}`;
 const contentOf = (job: JobId, revision: number) => `${prefix(job)}content/${revision}`;
 const outputOf = (job: JobId, { begin, end }: OutputPart) => `${prefix(job)}output/${begin}-${end}`;
 
+interface KeepOptions {
+  /** It is there until `drop`; else until the job ends. */
+  readonly keepEnded?: boolean | undefined;
+  /** Why it cannot be kept; undefined: it is again. */
+  readonly onKept?: ((trouble: string | undefined) => void) | undefined;
+}
+
 /**
  * A job that is kept in the store until it ends. It is to be given no host before it was `kept` once: what the store has is then
  * never older than what a host was told, and a home that is revived numbers its epochs above its own.
@@ -36,7 +43,7 @@ const outputOf = (job: JobId, { begin, end }: OutputPart) => `${prefix(job)}outp
 export function keptJob(
   store: Store,
   options: Omit<JobOptions, "onProgress" | "whenKept">,
-  { keepEnded = false }: { readonly keepEnded?: boolean | undefined } = {},
+  how: KeepOptions = {},
 ): { readonly job: Job; readonly keeper: JobKeeper; readonly kept: Promise<void> } {
   const { spec, disk, clock, log } = options;
   let keeper: JobKeeper | undefined;
@@ -46,8 +53,8 @@ export function keptJob(
     onProgress: () => keeper?.progress(),
     whenKept: spec.durable && outlivesHome ? async () => keeper?.keep() : undefined,
   });
-  keeper = new JobKeeper(store, job, clock, log, keepEnded);
-  return { job, keeper, kept: keeper.keep() };
+  keeper = new JobKeeper(store, job, clock, log, how);
+  return { job, keeper, kept: keeper.begin() };
 }
 
 export class JobKeeper {
@@ -55,6 +62,7 @@ export class JobKeeper {
   readonly #job: Job;
   readonly #clock: Clock;
   readonly #log: (sentence: string) => void;
+  readonly #onKept: (trouble: string | undefined) => void;
   /** Keys of images, contents and output that the store has. */
   #kept = new Set<string>();
   readonly #output = new KeptOutput();
@@ -68,18 +76,29 @@ export class JobKeeper {
   /** Why it could not be kept, as it was said last. */
   #said = "";
 
-  /** `keepEnded`: it is there until `drop`; else until the job ends. */
-  constructor(store: Store, job: Job, clock: Clock, log: (sentence: string) => void, keepEnded = false) {
+  constructor(
+    store: Store,
+    job: Job,
+    clock: Clock,
+    log: (sentence: string) => void,
+    { keepEnded = false, onKept = () => {} }: KeepOptions = {},
+  ) {
     this.#store = store;
     this.#job = job;
     this.#clock = clock;
     this.#log = log;
+    this.#onKept = onKept;
     job.ended
       .then(() => {
         this.#over = true;
         if (!keepEnded) return this.drop();
       })
       .catch((error) => log(`what was kept of the job that has ended stays there: ${String(error)}`));
+  }
+
+  /** Resolves when it was kept once, or could not be. */
+  begin(): Promise<void> {
+    return this.keep().catch((error) => this.#failed(error));
   }
 
   /** The job has gone on: it is kept again before long. */
@@ -111,6 +130,7 @@ export class JobKeeper {
     this.#log(
       `the job is not kept, and would end with this home, until that is possible again: ${this.#said}`,
     );
+    this.#onKept(error instanceof Error ? error.message : this.#said);
   }
 
   /** Resolves when the job as it is now, or was later, is in the store. */
@@ -147,6 +167,7 @@ export class JobKeeper {
     const old = [...this.#kept].filter((key) => !parts.has(key));
     if (old.length > 0) await this.#store.deleteAll(old);
     for (const key of old) this.#kept.delete(key);
+    if (this.#said) this.#onKept(undefined);
     this.#said = "";
     this.#waitMs = Math.max(EVERY_MS, SHARE * (this.#clock.monotonic() - began));
   }

@@ -38,6 +38,8 @@ export interface RunOptions {
    * moments may be done again.
    */
   readonly keepIn?: Store;
+  /** Called when it cannot be kept there, with the reason, and without when it is again. */
+  readonly onKept?: ((trouble: string | undefined) => void) | undefined;
   /** What is kept of it is there when it has ended, as it was before, until `Fabric.forget`. */
   readonly keepEnded?: boolean;
 }
@@ -45,7 +47,15 @@ export interface RunOptions {
 /** What a job needs of where it is launched or revived, beside what it is. */
 export type HomeOptions = Pick<
   RunOptions,
-  "disk" | "terminal" | "rewriteOutput" | "outputKeptBytes" | "signal" | "onEvent" | "keepIn" | "keepEnded"
+  | "disk"
+  | "terminal"
+  | "rewriteOutput"
+  | "outputKeptBytes"
+  | "signal"
+  | "onEvent"
+  | "keepIn"
+  | "onKept"
+  | "keepEnded"
 >;
 
 /** Holds what a job begins with to what the wire carries, here, where somebody can still be told. */

@@ -55,6 +55,38 @@ test("storage denied: the page works, forgets, and says what would keep it", asy
   await page.context().close();
 });
 
+test("a job that there is no room to keep: the page says so, asks before it goes, and keeps it when there is", async () => {
+  const page = await openWithout(() => {
+    const { put } = IDBObjectStore.prototype;
+    Object.assign(window, { isFull: true });
+    IDBObjectStore.prototype.put = function (this: IDBObjectStore, ...what: Parameters<typeof put>) {
+      if ("isFull" in window && window.isFull && String(what[1]).startsWith("job/"))
+        throw new DOMException("The quota has been exceeded.", "QuotaExceededError");
+      return put.apply(this, what);
+    };
+  });
+  await page.getByTestId("example").selectOption("own");
+  await writeProgram(page, 'import { readline } from "roost";\nwhile (readline()) console.log("and?");\n');
+  await page.getByTestId("run").click();
+  const notKept = page.getByTestId("not-kept");
+  await expect
+    .poll(() => notKept.innerText())
+    .toMatch(/does not keep the job \(The quota has been exceeded\):/);
+  expect(await barriers(page)).toEqual([]);
+  const asks = page.waitForEvent("dialog");
+  await page.evaluate(() => setTimeout(() => location.reload()));
+  const dialog = await asks;
+  expect(dialog.type()).toBe("beforeunload");
+  await dialog.dismiss();
+  await page.evaluate(() => Object.assign(window, { isFull: false }));
+  await page.getByTestId("input").fill("go on");
+  await page.getByTestId("input").press("Enter");
+  await expect.poll(() => notKept.count(), { timeout: 30_000 }).toBe(0);
+  await page.reload();
+  await expect.poll(() => page.getByTestId("output").innerText()).toContain("and?");
+  await page.context().close();
+});
+
 test("without WebRTC a program runs here, and the page says what is missing", async () => {
   const page = await openWithout(() => {
     Object.assign(window, { RTCPeerConnection: undefined, webkitRTCPeerConnection: undefined });

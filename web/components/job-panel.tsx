@@ -68,6 +68,12 @@ function JobShown({ model, run, job, open }: { model: Model; run: Run; job: JobV
           )}
         </span>
       </div>
+      {run instanceof Launch && run.notKept && (
+        <p class="trouble" role="alert" data-testid="not-kept">
+          This browser does not keep the job ({run.notKept.replace(/[.?]$/, "")}): it ends when you close the
+          tab.
+        </p>
+      )}
       <Why job={job} nowMs={model.nowMs.value} />
       <Output model={model} run={run} />
       <ResultPanel model={model} run={run} />
