@@ -22,14 +22,15 @@ export async function installNodeRtc(): Promise<() => void> {
       this.on("error", () => {});
     }
   }
-  /** Puts credentials into URLs as they are, where they mean something else. */
+  /** Puts addresses and credentials into URLs as they are, where they mean something else. */
   class EscapedPeerConnection extends RTCPeerConnection {
     constructor(config: RTCConfiguration = {}) {
-      const iceServers = config.iceServers?.map(({ urls, username = "", credential = "" }) =>
-        username
+      const iceServers = config.iceServers?.map(({ urls: url, username = "", credential = "" }) => {
+        const urls = [url].flat().map(withEscapedAddress);
+        return username
           ? { urls, username: encodeURIComponent(username), credential: encodeURIComponent(credential) }
-          : { urls },
-      );
+          : { urls };
+      });
       super({ ...config, iceServers } as ConstructorParameters<typeof RTCPeerConnection>[0]);
     }
   }
@@ -44,3 +45,7 @@ export async function installNodeRtc(): Promise<() => void> {
     if (users.delete(user) && users.size === 0) native.cleanup();
   };
 }
+
+/** Of an IPv6 address, libdatachannel takes the first colon for what a port is behind, and the brackets for a part of it. */
+const withEscapedAddress = (url: string) =>
+  url.replace(/\[(.*)\]/, (_, address: string) => encodeURIComponent(address));

@@ -11,6 +11,7 @@ const STRAYS_MAX = 256;
 
 interface Inside {
   _handleMessage(message: unknown): void;
+  emitError(type: "webrtc", sentence: string): void;
   readonly _lostMessages: Map<string, unknown[]>;
   readonly _connections: Map<string, unknown[]>;
 }
@@ -27,7 +28,12 @@ export async function newPeer(id: string, options: PeerOptions): Promise<Peer> {
     if (!wellFormed(message)) return;
     if (message.type === "OFFER" && total(inside._connections) >= CONNECTIONS_MAX) return;
     if (total(inside._lostMessages) > STRAYS_MAX) inside._lostMessages.clear();
-    handle(message);
+    try {
+      handle(message);
+    } catch (error) {
+      // An offer may ask for one connection more than a browser makes; those that there are go on.
+      inside.emitError("webrtc", String(error));
+    }
   };
   return peer;
 }

@@ -124,10 +124,12 @@ class RelayRendezvous implements Rendezvous {
     if (!peer?.open)
       throw new RoostError("ENOHOST", "the relay is out of reach; new links have to wait until it is back");
     // PeerJS answers `undefined` when it is not connected, whatever its types say.
-    const connection: DataConnection | undefined = peer.connect(host, {
-      reliable: true,
-      serialization: "raw",
-    });
+    let connection: DataConnection | undefined;
+    try {
+      connection = peer.connect(host, { reliable: true, serialization: "raw" });
+    } catch (error) {
+      throw new RoostError("ENOHOST", `no connection can be made here (${String(error)})`);
+    }
     if (!connection) throw new RoostError("ENOHOST", "the relay has just gone; try again when it is back");
     return this.#opened(connection, true);
   }

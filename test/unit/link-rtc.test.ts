@@ -1,7 +1,10 @@
 /** The rendezvous and its links in Node, through a real relay and real WebRTC. */
 
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { networkInterfaces } from "node:os";
 import { pino } from "pino";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { must } from "../../fabric/base/errors.ts";
 import type { Link } from "../../fabric/base/ports.ts";
 import { bindingOf, whenDescribed } from "../../fabric/io/binding.ts";
@@ -28,14 +31,15 @@ beforeEach(async () => {
   here = [];
 });
 afterEach(async () => {
+  vi.unstubAllGlobals();
   for (const rendezvous of here) rendezvous.close();
   await relay.close();
 });
 
 const newIdentity = () => identityFrom(systemRandom.bytes(32));
 
-function join(self = newIdentity()) {
-  const rendezvous = connectRelay({ url: new URL(relay.url), self });
+function join(self = newIdentity(), log: (sentence: string) => void = () => {}) {
+  const rendezvous = connectRelay({ url: new URL(relay.url), self, log });
   here.push(rendezvous);
   const waiting = new Set<() => void>();
   rendezvous.onChange = () => {
@@ -198,6 +202,52 @@ test("a relay out of reach: connecting, with a reason; new links fail with a sen
     () => a.rendezvous.relay.state === "connecting" && /does not answer/.test(a.rendezvous.relay.reason),
   );
   await expect(a.rendezvous.connect(newIdentity().id)).rejects.toThrow(/ENOHOST: the relay is out of reach/);
+});
+
+async function relayNames(...ice: string[]) {
+  await relay.close();
+  relay = await startRelay({ port: 0, log, ice });
+}
+
+test("a STUN server at an IPv6 address keeps nobody from linking up", async () => {
+  await relayNames("stun:[::1]:3478", "stun:[2001:db8::1]");
+  const { ours, theirs } = await linked();
+  const message = received(theirs);
+  ours.send(new TextEncoder().encode("hello"));
+  expect(new TextDecoder().decode(await message)).toBe("hello");
+});
+
+const addresses = Object.values(networkInterfaces()).flatMap((of = []) => of.map(({ address }) => address));
+test.runIf(addresses.includes("::1"))("a STUN server at an IPv6 address is asked", async () => {
+  const server = createSocket("udp6").bind(0, "::1");
+  await once(server, "listening");
+  const asked = once(server, "message");
+  await relayNames(`stun:[::1]:${server.address().port}`);
+  await linked();
+  await asked;
+  server.close();
+});
+
+test("an offer for which no connection can be made costs that link only", async () => {
+  let sayFailed = (_sentence: string) => {};
+  const failed = new Promise<string>((resolve) => (sayFailed = resolve));
+  const [a, b] = [join(), join(newIdentity(), (sentence) => sayFailed(sentence))];
+  await Promise.all([a.online(), b.online()]);
+  let made = 0;
+  class FewConnections extends RTCPeerConnection {
+    constructor(config?: RTCConfiguration) {
+      if (made++ > 0) throw new Error("Cannot create so many PeerConnections");
+      super(config);
+    }
+  }
+  vi.stubGlobal("RTCPeerConnection", FewConnections);
+  const first = a.rendezvous.connect(b.id).catch(String);
+  expect(await failed).toMatch(/Cannot create so many PeerConnections/);
+  await expect(a.rendezvous.connect(b.id)).rejects.toThrow(/ENOHOST: .*Cannot create so many/);
+  vi.unstubAllGlobals();
+  await Promise.all([a.rendezvous.connect(b.id), b.nextLink()]);
+  a.rendezvous.close();
+  expect(await first).toMatch(/this host has left/);
 });
 
 /** A link whose other end is a bare data channel in the hands of the test; `calls`: the link's side made the channel. */
