@@ -14,7 +14,7 @@ import {
   encodeRequest,
   type JobReport,
 } from "../wire/control.ts";
-import { sayable } from "../wire/identity.ts";
+import { isSaid, sayable } from "../wire/identity.ts";
 
 /** Something a process of the job wrote; see host/output-log.ts. */
 export type RemoteOutput = Omit<Extract<ControlAnswer, { type: "output" }>, "type" | "id">;
@@ -37,7 +37,7 @@ export class RemoteJob implements Disposable {
   #nextId = 1;
   #ended: RoostError | undefined;
 
-  /** Greets the home of a job; throws RoostError when it does not know the secret, or speaks another version. */
+  /** Greets the home of a job; throws RoostError when either does not know the secret, or it speaks another version. */
   static open(link: Link, secret: string): Promise<RemoteJob> {
     return new Promise((resolve, reject) => {
       link.onEnd = ({ reason }) => reject(new RoostError("EPERM", `the job's home hung up: ${reason}`));
@@ -46,11 +46,18 @@ export class RemoteJob implements Disposable {
         if (welcome instanceof Invalid || welcome.type !== "welcome") {
           link.close("that was no welcome");
           reject(new RoostError("EVERSION", "the job's home speaks another language; update the older one"));
+        } else if (!isSaid(welcome.secret, secret, link.binding, "home")) {
+          link.close("that did not show that it knows the secret");
+          reject(
+            new RoostError(
+              "EPERM",
+              "who answered does not know the job's secret: it is not the job's home, and the relay may not be honest",
+            ),
+          );
         } else resolve(new RemoteJob(link));
       };
-      link.send(
-        encodeRequest({ type: "greet", version: CONTROL_VERSION, secret: sayable(secret, link.binding) }),
-      );
+      const said = sayable(secret, link.binding, "control");
+      link.send(encodeRequest({ type: "greet", version: CONTROL_VERSION, secret: said }));
     });
   }
 

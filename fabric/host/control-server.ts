@@ -15,7 +15,7 @@ import {
   decodeRequest,
   encodeAnswer,
 } from "../wire/control.ts";
-import { isSaid } from "../wire/identity.ts";
+import { isSaid, sayable } from "../wire/identity.ts";
 import type { Job } from "./job.ts";
 import { encodeCheckpoint } from "./saved-job.ts";
 import { reportOf } from "./view.ts";
@@ -23,8 +23,8 @@ import { reportOf } from "./view.ts";
 /** What is asked of the participant whose jobs these are. */
 export interface Homes {
   readonly clock: Clock;
-  /** The job of whose secret that holds. */
-  jobWith(holds: (secret: string) => boolean): Job | undefined;
+  /** The job of whose secret that holds, and the secret. */
+  jobWith(holds: (secret: string) => boolean): { readonly job: Job; readonly secret: string } | undefined;
   onChange(listener: () => void): () => void;
   /** Links over which output is read, until they end. */
   readonly readers: Set<Link>;
@@ -52,9 +52,11 @@ export function serveControl(link: Link, first: Uint8Array, homes: Homes): void 
         `it speaks version ${request.version} of control, this home ${CONTROL_VERSION}: update the older one`,
       );
     const { secret: said } = request;
-    const job = homes.jobWith((secret) => isSaid(said, secret, link.binding));
-    if (!job) return link.close("no job here has this secret; did it end, or is its address incomplete?");
-    visit = new Visit(link, job, homes);
+    const known = homes.jobWith((secret) => isSaid(said, secret, link.binding, "control"));
+    if (!known) return link.close("no job here has this secret; did it end, or is its address incomplete?");
+    const secret = sayable(known.secret, link.binding, "home");
+    link.send(encodeAnswer({ type: "welcome", version: CONTROL_VERSION, secret }));
+    visit = new Visit(link, known.job, homes);
   };
   link.onMessage(first);
 }
@@ -75,7 +77,6 @@ class Visit {
     this.#link = link;
     this.#job = job;
     this.#homes = homes;
-    this.#say({ type: "welcome", version: CONTROL_VERSION });
   }
 
   close(): void {

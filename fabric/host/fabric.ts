@@ -181,11 +181,13 @@ export class Fabric {
     return {
       readers: this.#readers,
       clock: this.#env.clock,
-      jobWith: (holds) =>
-        this.#jobs.find((job) => {
+      jobWith: (holds) => {
+        for (const job of this.#jobs) {
           const secret = this.#secrets.get(job);
-          return secret !== undefined && holds(secret);
-        }),
+          if (secret !== undefined && holds(secret)) return { job, secret };
+        }
+        return undefined;
+      },
       onChange: (listener) => this.onChange(listener),
     };
   }

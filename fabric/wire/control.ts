@@ -24,7 +24,7 @@ import { LIMITS } from "../base/limits.ts";
 import { SIGNALS } from "./calls.ts";
 
 /** Raised whenever a message changes its form or meaning. */
-export const CONTROL_VERSION = 3;
+export const CONTROL_VERSION = 4;
 
 export const CONTROL_LIMITS = {
   /** One request: the longest is a line typed by a person, or piped. */
@@ -116,9 +116,12 @@ export type HostReport = JobReport["hosts"][number];
 /** Something a process wrote. `position` counts the bytes that the job wrote before. */
 const output = { position: varint, pid: varint, fd: varint, atMs: finite };
 
+/** `secret` is the job's, as each side says it on this connection (CONTROL.md). */
+const greeting = struct({ version: varint, secret: text(64) });
+
 const request = union({
-  /** First. `secret` is the job's, as it is said on this connection (CONTROL.md). */
-  greet: [FIRST_TAG, struct({ version: varint, secret: text(64) })],
+  /** First. */
+  greet: [FIRST_TAG, greeting],
   look: [FIRST_TAG + 1, struct({ id: varint })],
   output: [FIRST_TAG + 2, struct({ id: varint, follow: bool })],
   /** No more of that output. */
@@ -131,7 +134,7 @@ const request = union({
 });
 
 const answer = union({
-  welcome: [FIRST_TAG + 30, struct({ version: varint })],
+  welcome: [FIRST_TAG + 30, greeting],
   report: [FIRST_TAG + 31, struct({ id: varint, job })],
   output: [FIRST_TAG + 32, struct({ id: varint, ...output, data: bytes(CONTROL_LIMITS.outputBytes) })],
   done: [FIRST_TAG + 33, struct({ id: varint })],

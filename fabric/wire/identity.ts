@@ -94,19 +94,20 @@ export function provesMember(group: Uint8Array, proof: Uint8Array, { ours, their
   return differs === 0;
 }
 
-/** How a secret is said to the other end: where somebody could be in between, so that it is of use on this connection only. */
-export const sayable = (secret: string, binding: Binding | undefined): string =>
-  binding
-    ? bytesToHex(hmac(sha256, utf8Encode(secret), wordsOf("control", binding.ours, binding.theirs)))
-    : secret;
+/** Who knows a job's secret: who steers it, and its home. */
+type Knower = "control" | "home";
 
-/** Whether that is how the other end says the secret. */
-export const isSaid = (said: string, secret: string, binding: Binding | undefined): boolean =>
-  said === sayable(secret, binding && { ours: binding.theirs, theirs: binding.ours });
+/** How a secret is said to the other end: where somebody could be in between, so that it is of use on this connection only. */
+export const sayable = (secret: string, binding: Binding | undefined, by: Knower): string =>
+  binding ? bytesToHex(hmac(sha256, utf8Encode(secret), wordsOf(by, binding.ours, binding.theirs))) : secret;
+
+/** Whether that is how the other end, being that one, says the secret. */
+export const isSaid = (said: string, secret: string, binding: Binding | undefined, by: Knower): boolean =>
+  said === sayable(secret, binding && { ours: binding.theirs, theirs: binding.ours }, by);
 
 /** The signer's end first: what one end shows cannot be thrown back at it. */
 const wordsOf = (
-  what: "identity" | "relay" | "group" | "control",
+  what: "identity" | "relay" | "group" | Knower,
   signers: string,
   others: string,
 ): Uint8Array => utf8Encode(`roost ${what} 1\n${signers}\n${others}\n`);

@@ -16,10 +16,13 @@ import {
   CONTROL_VERSION,
   type ControlRequest,
   decodeAnswer,
+  decodeRequest,
+  encodeAnswer,
   encodeRequest,
   isControl,
   type JobReport,
 } from "../../fabric/wire/control.ts";
+import { sayable } from "../../fabric/wire/identity.ts";
 import { encodeMessage } from "../../fabric/wire/messages.ts";
 
 const SECRET = "s".repeat(26);
@@ -53,21 +56,29 @@ function home() {
   });
   const homes = {
     clock: systemClock,
-    jobWith: (holds: (secret: string) => boolean) => (holds(SECRET) ? job : undefined),
+    jobWith: (holds: (secret: string) => boolean) => (holds(SECRET) ? { job, secret: SECRET } : undefined),
     readers: new Set<Link>(),
     onChange: (listener: () => void) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
   };
-  const link = () => {
-    const [theirs, ours] = linkPair();
+  const link = ([theirs, ours] = linkPair()) => {
     ours.onMessage = (first) => serveControl(ours, first, homes);
     return theirs;
   };
   const write = (text: string, fd = 1) =>
     job.output.add(pid(1), fd, new TextEncoder().encode(text), systemClock.now());
   return { job, link, write };
+}
+
+/** As over a network; `between`: somebody is in between, so that the ends see other certificates. */
+function boundPair(between = false): [Link, Link] {
+  const [a, b] = linkPair();
+  return [
+    Object.assign(a, { binding: { ours: "cert a", theirs: between ? "cert x" : "cert b" } }),
+    Object.assign(b, { binding: { ours: "cert b", theirs: between ? "cert y" : "cert a" } }),
+  ];
 }
 
 const ended = (link: Link) =>
@@ -165,6 +176,44 @@ describe("a controller", () => {
     enough.abort(new Error("enough"));
     await expect(next).rejects.toThrow("enough");
     await remote.look();
+  });
+});
+
+describe("over a network", () => {
+  test("home and controller show each other that they know the secret", async () => {
+    const { link, write } = home();
+    const remote = await RemoteJob.open(link(boundPair()), SECRET);
+    write("one\n");
+    expect(await read(remote, { follow: false })).toMatchObject({ text: "one\n" });
+  });
+
+  test("what is said through somebody in between is of no use", async () => {
+    const { link } = home();
+    await expect(RemoteJob.open(link(boundPair(true)), SECRET)).rejects.toThrow(/no job here/);
+  });
+
+  const [{ binding }, { binding: ofHome }] = boundPair();
+  test.each<[string, (heard: string) => string]>([
+    ["knows no secret", () => "0".repeat(64)],
+    ["says nothing", () => ""],
+    ["throws the controller's words back", (heard) => heard],
+    ["knows another secret", () => sayable("x".repeat(26), ofHome, "home")],
+    ["says it as a controller would", () => sayable(SECRET, ofHome, "control")],
+    ["has it from the controller's side", () => sayable(SECRET, binding, "home")],
+    ["has it from another connection", () => sayable(SECRET, { ours: "cert b", theirs: "c" }, "home")],
+    ["says it as within a machine", () => SECRET],
+  ])("a welcome from somebody who %s is not believed", async (_, saying) => {
+    const [link, impostor] = boundPair();
+    impostor.onMessage = (bytes) => {
+      const greeting = decodeRequest(bytes);
+      if (greeting instanceof Invalid || greeting.type !== "greet") throw new Error("no greeting");
+      impostor.send(
+        encodeAnswer({ type: "welcome", version: CONTROL_VERSION, secret: saying(greeting.secret) }),
+      );
+    };
+    const end = ended(impostor);
+    await expect(RemoteJob.open(link, SECRET)).rejects.toThrow(/EPERM: .*does not know the job's secret/);
+    expect(await end).toMatch(/did not show/);
   });
 });
 

@@ -204,14 +204,15 @@ test("who asks for a group deals with its members only", async () => {
 test("a secret is said so that it is of use on this connection only, and not when it is thrown back", () => {
   const ours = { ours: "cert a", theirs: "cert b" };
   const theirs = { ours: "cert b", theirs: "cert a" };
-  const said = sayable(SECRET, ours);
+  const said = sayable(SECRET, ours, "control");
   expect(said).not.toContain(SECRET);
-  expect(isSaid(said, SECRET, theirs)).toBe(true);
-  expect(isSaid(said, "another secret", theirs)).toBe(false);
-  expect(isSaid(said, SECRET, ours)).toBe(false);
-  expect(isSaid(said, SECRET, { ours: "cert c", theirs: "cert a" })).toBe(false);
-  expect(isSaid(SECRET, SECRET, theirs)).toBe(false);
-  expect(isSaid(sayable(SECRET, undefined), SECRET, undefined)).toBe(true); // within a machine
+  expect(isSaid(said, SECRET, theirs, "control")).toBe(true);
+  expect(isSaid(said, "another secret", theirs, "control")).toBe(false);
+  expect(isSaid(said, SECRET, ours, "control")).toBe(false);
+  expect(isSaid(said, SECRET, theirs, "home")).toBe(false);
+  expect(isSaid(said, SECRET, { ours: "cert c", theirs: "cert a" }, "control")).toBe(false);
+  expect(isSaid(SECRET, SECRET, theirs, "control")).toBe(false);
+  expect(isSaid(sayable(SECRET, undefined, "control"), SECRET, undefined, "control")).toBe(true); // within a machine
 });
 
 test("another version is told so, whatever its greeting looks like", async () => {
