@@ -18,6 +18,13 @@ export const LIMITS = {
   programBytes: 16 * MIB,
   /** One message on a link, images included: a full guest memory, hardly compressible, and its log. */
   messageBytes: 192 * MIB,
+  /** A link's first message: who somebody says to be, and his proof of it. */
+  firstMessageBytes: 64 * KIB,
+  /**
+   * What one participant holds of messages of which a part is missing, on all links together: room for eight of the usual memory at once that
+   * cannot be compressed, half there on average, and a fraction of what ends a tab. Strangers could leave one of the largest at each link.
+   */
+  unfinishedBytes: 512 * MIB,
   /** What a process may be when it is placed, images and log: leaves room in a message for its program and the rest. */
   placedBytes: 160 * MIB,
   /** All images of a chain, most of which is sent seldom: where the largest possible could be too much, it is begun anew. A host that sends more does not mean well. */

@@ -3,7 +3,8 @@
  *
  * A frame is a byte that says what it is, and what it carries. A message that does not fit into one goes as
  * `first` (with the whole length, 4 bytes, little-endian) and `more` frames, all full but the last: so the memory a
- * hostile sender can make us hold is what it really sent, and no more than LIMITS.messageBytes.
+ * hostile sender can make us hold is what it really sent, and no more than LIMITS.messageBytes; and all of them together, no
+ * more than LIMITS.unfinishedBytes.
  *
  * How much a frame holds goes by the message's length. WebRTC's transport sends at most four packets for each call, and the rest
  * when those are confirmed (dcsctp's `max_burst`; RFC 9260, 6.1 D): 17 KB in one call take four ways there and back. So a
@@ -89,13 +90,56 @@ export type Received =
   | { readonly type: "part" | "alive" | "ask" | "took" }
   | { readonly type: "goodbye"; readonly reason: string };
 
+/** What is held of messages of which a part is missing, by all who share this. */
+export class Unfinished {
+  #bytes = 0;
+  /** With its bytes, each; that first of which nothing has come for longest. */
+  readonly #messages = new Map<{ giveUp(): void }, number>();
+  readonly #bytesMax: number;
+
+  constructor(bytesMax: number = LIMITS.unfinishedBytes) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** So much of it is there now; 0: it is whole, or nobody waits for it. Gives messages up where it is too much. */
+  count(message: { giveUp(): void }, bytes: number): void {
+    this.#bytes += bytes - (this.#messages.get(message) ?? 0);
+    this.#messages.delete(message);
+    if (bytes === 0) return;
+    this.#messages.set(message, bytes);
+    for (const longest of this.#messages.keys()) {
+      if (this.#bytes <= this.#bytesMax) return;
+      longest.giveUp();
+    }
+  }
+}
+
 /** Puts frames together again. After an Invalid the sender is not to be listened to any more. */
 export class Reassembler {
-  readonly #message = new UnderWay(false);
-  readonly #yielding = new UnderWay(true);
+  readonly #message: UnderWay;
+  readonly #yielding: UnderWay;
+  #bytesMax: number = LIMITS.firstMessageBytes;
+
+  /** `onGivenUp`: others' messages came instead of one of this sender's, who is not to be listened to any more either. */
+  constructor(unfinished = new Unfinished(), onGivenUp: () => void = () => {}) {
+    this.#message = new UnderWay(false, unfinished, onGivenUp);
+    this.#yielding = new UnderWay(true, unfinished, onGivenUp);
+  }
 
   /** Keeps `frame`, which must not be changed afterwards. */
   take(frame: Uint8Array): Received | Invalid {
+    const received = this.#take(frame);
+    if (!(received instanceof Invalid) && received.type === "message") this.#bytesMax = LIMITS.messageBytes;
+    return received;
+  }
+
+  /** Forgets what is unfinished. */
+  clear(): void {
+    this.#message.clear();
+    this.#yielding.clear();
+  }
+
+  #take(frame: Uint8Array): Received | Invalid {
     if (frame.length > FRAME_BYTES) return new Invalid(`a frame of ${frame.length} bytes`);
     switch (frame[0]) {
       case ALIVE:
@@ -111,11 +155,11 @@ export class Reassembler {
         if (this.#message.isBegun) return new Invalid("a message inside another");
         return { type: "message", bytes: frame.subarray(1) };
       case FIRST:
-        return this.#message.first(frame);
+        return this.#message.first(frame, this.#bytesMax);
       case MORE:
         return this.#message.more(frame);
       case YIELDING_FIRST:
-        return this.#yielding.first(frame);
+        return this.#yielding.first(frame, this.#bytesMax);
       case YIELDING_MORE:
         return this.#yielding.more(frame);
       default:
@@ -131,16 +175,20 @@ class UnderWay {
   #length = 0;
   #missing = 0;
   readonly #givesWay: boolean;
+  readonly #unfinished: Unfinished;
+  readonly #onGivenUp: () => void;
 
-  constructor(givesWay: boolean) {
+  constructor(givesWay: boolean, unfinished: Unfinished, onGivenUp: () => void) {
     this.#givesWay = givesWay;
+    this.#unfinished = unfinished;
+    this.#onGivenUp = onGivenUp;
   }
 
   get isBegun(): boolean {
     return this.#missing > 0;
   }
 
-  first(frame: Uint8Array): Received | Invalid {
+  first(frame: Uint8Array, bytesMax: number): Received | Invalid {
     if (this.isBegun) return new Invalid("a message inside another");
     if (frame.length < FIRST_HEADER_BYTES) return new Invalid("a first frame that is cut short");
     const length = new DataView(frame.buffer, frame.byteOffset).getUint32(1, true);
@@ -148,8 +196,10 @@ class UnderWay {
       return new Invalid("parts of a message that needs none");
     if (frame.length !== frameBytesFor(length, this.#givesWay))
       return new Invalid("a first frame that is not full");
-    if (length > LIMITS.messageBytes)
-      return new Invalid(`a message of ${length} bytes, where ${LIMITS.messageBytes} are allowed`);
+    if (length > bytesMax) {
+      const which = bytesMax === LIMITS.messageBytes ? "message" : "first message";
+      return new Invalid(`a ${which} of ${length} bytes, where ${bytesMax} are allowed`);
+    }
     this.#length = this.#missing = length;
     return this.#add(frame.subarray(FIRST_HEADER_BYTES));
   }
@@ -164,14 +214,28 @@ class UnderWay {
   #add(part: Uint8Array): Received {
     this.#parts.push(part);
     this.#missing -= part.length;
-    if (this.isBegun) return { type: "part" };
+    if (this.isBegun) {
+      this.#unfinished.count(this, this.#length - this.#missing);
+      return { type: "part" };
+    }
     const bytes = new Uint8Array(this.#length);
     let at = 0;
     for (const part of this.#parts) {
       bytes.set(part, at);
       at += part.length;
     }
-    this.#parts = [];
+    this.clear();
     return { type: "message", bytes };
+  }
+
+  giveUp(): void {
+    this.clear();
+    this.#onGivenUp();
+  }
+
+  clear(): void {
+    this.#parts = [];
+    this.#length = this.#missing = 0;
+    this.#unfinished.count(this, 0);
   }
 }

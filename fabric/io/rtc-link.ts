@@ -24,6 +24,7 @@ import {
   payloadBytes,
   Reassembler,
   took,
+  Unfinished,
 } from "./framing.ts";
 import { Silence } from "./silence.ts";
 
@@ -49,12 +50,17 @@ export interface RtcParts {
   readonly calls: boolean;
   /** Frames that came before the channel said that it was open. */
   readonly early?: readonly unknown[];
+  /** Shared with other links; usually with all. */
+  readonly unfinished?: Unfinished | undefined;
   readonly clock: Clock;
   /** Called once, when the other side has been heard: from then on the link carries messages both ways. */
   readonly onHeard?: () => void;
   /** Called once, when the connection can be taken down. */
   readonly release: () => void;
 }
+
+/** The whole process's. */
+const unfinishedOfAll = new Unfinished();
 
 export function rtcLink(parts: RtcParts): Link {
   return new RtcLink(parts);
@@ -74,7 +80,7 @@ class RtcLink implements Link {
   /** Until the other side has been heard. */
   #onHeard: (() => void) | undefined;
   #mayTalk: boolean;
-  readonly #incoming = new Reassembler();
+  readonly #incoming: Reassembler;
   /** Of the other program, and of the network beneath it: a page that is busy says nothing, but its browser does. */
   readonly #mute: Silence;
   readonly #silence: Silence;
@@ -94,7 +100,7 @@ class RtcLink implements Link {
   #receivedBytes: number | undefined;
 
   constructor(parts: RtcParts) {
-    const { channel, connection, calls, early = [], clock } = parts;
+    const { channel, connection, calls, early = [], unfinished = unfinishedOfAll, clock } = parts;
     this.binding = parts.binding;
     this.#channel = channel;
     this.#connection = connection;
@@ -102,6 +108,11 @@ class RtcLink implements Link {
     this.#release = parts.release;
     this.#onHeard = parts.onHeard ?? (() => {});
     this.#mayTalk = calls;
+    this.#incoming = new Reassembler(unfinished, () =>
+      this.close(
+        "of a message that it left unfinished nothing came for longest, and together there was too much of such",
+      ),
+    );
     this.#mute = new Silence(LIMITS.heartbeatMs, LIMITS.muteMs, clock.monotonic());
     this.#silence = new Silence(LIMITS.heartbeatMs, LIMITS.silenceMs, clock.monotonic());
     channel.binaryType = "arraybuffer";
@@ -278,6 +289,7 @@ class RtcLink implements Link {
   #shut(): void {
     this.#ended = true;
     this.#cancelTick();
+    this.#incoming.clear();
     this.#prompt.clear();
     this.#yielding.clear();
     this.#clock.after(FAREWELL_MS, () => this.#letGo());

@@ -19,7 +19,7 @@ export interface Exchange {
 
 /** Message number `n` of the side with that seed. */
 function message(n: number, seed: number): Uint8Array<ArrayBuffer> {
-  const bulk = n % (SHORT_PER_BULK + 1) === 0;
+  const bulk = n % (SHORT_PER_BULK + 1) === SHORT_PER_BULK;
   const bytes = new Uint8Array(bulk ? BULK_BYTES + n : 8);
   let state = (seed * 1_000_003 + n) >>> 0;
   for (let i = 0; i < bytes.length; i++) {

@@ -1,5 +1,5 @@
 /** Frames: what was sent comes out, whatever its size; what nobody of ours would send is refused. */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Invalid } from "../../fabric/base/codec.ts";
 import { LIMITS } from "../../fabric/base/limits.ts";
 import {
@@ -13,6 +13,7 @@ import {
   payloadBytes,
   Reassembler,
   took,
+  Unfinished,
   YIELDING_BYTES,
 } from "../../fabric/io/framing.ts";
 
@@ -26,6 +27,13 @@ function pattern(length: number): Uint8Array {
 /** Vitest's own comparison takes seconds for a megabyte. */
 const same = (received: unknown, message: Uint8Array) =>
   Buffer.compare((received as { bytes: Uint8Array }).bytes, message) === 0;
+
+/** Of a link on which a first message has come. */
+function greeted(unfinished = new Unfinished(), onGivenUp = () => {}): Reassembler {
+  const incoming = new Reassembler(unfinished, onGivenUp);
+  for (const frame of framesOf(pattern(10))) incoming.take(frame);
+  return incoming;
+}
 
 const reasonOf = (result: unknown) => (result instanceof Invalid ? result.reason : result);
 
@@ -49,7 +57,7 @@ test.each([
   const frames = [...framesOf(message)];
   expect(Math.max(...frames.map((frame) => frame.length))).toBeLessThanOrEqual(FRAME_BYTES);
   expect(frames.reduce((sum, frame) => sum + payloadBytes(frame), 0)).toBe(length);
-  const incoming = new Reassembler();
+  const incoming = greeted();
   const received = frames.map((frame) => incoming.take(frame));
   expect(received.slice(0, -1).every((r) => !(r instanceof Invalid) && r.type === "part")).toBe(true);
   expect(same(received.at(-1), message)).toBe(true);
@@ -69,7 +77,7 @@ test("messages of random sizes come out in order, with signs of life in between"
     seed = (seed * 1103515245 + 12345) & 0x7fffffff;
     return seed % below;
   };
-  const incoming = new Reassembler();
+  const incoming = greeted();
   for (let i = 0; i < 100; i++) {
     const message = pattern(random(i % 2 ? 300 : 5 * FRAME_BYTES));
     const out: unknown[] = [];
@@ -93,7 +101,7 @@ test("what gives way lets whole messages, and others in parts, pass between its 
   expect(yielding.every(isYielding)).toBe(true);
   const overtaking = [...framesOf(other), ...framesOf(small)];
   expect(overtaking.some(isYielding)).toBe(false);
-  const incoming = new Reassembler();
+  const incoming = greeted();
   const out: unknown[] = [];
   for (const frame of yielding.flatMap((frame, n) => [overtaking[n] ?? took(), frame])) {
     const received = incoming.take(frame);
@@ -103,7 +111,7 @@ test("what gives way lets whole messages, and others in parts, pass between its 
 });
 
 test("a goodbye carries its reason, in the middle of a message too", () => {
-  const incoming = new Reassembler();
+  const incoming = greeted();
   const [first] = framesOf(pattern(200_000));
   incoming.take(first ?? alive());
   expect(incoming.take(goodbye("the tab was closed"))).toEqual({
@@ -118,16 +126,16 @@ test("a message over the limit is neither sent nor begun to be received", () => 
   const first = new Uint8Array(FRAME_BYTES);
   first[0] = 1;
   new DataView(first.buffer).setUint32(1, LIMITS.messageBytes + 1, true);
-  expect(reasonOf(new Reassembler().take(first))).toMatch(/where 201326592 are allowed/);
+  expect(reasonOf(greeted().take(first))).toMatch(/where 201326592 are allowed/);
   new DataView(first.buffer).setUint32(1, 0xffffffff, true);
-  expect(reasonOf(new Reassembler().take(first))).toMatch(/where 201326592 are allowed/);
+  expect(reasonOf(greeted().take(first))).toMatch(/where 201326592 are allowed/);
 });
 
 test("hostile frames are refused", () => {
   const frames = [...framesOf(pattern(3 * FRAME_BYTES))];
   const [first, more, another, last] = frames;
   const fresh = (...before: (Uint8Array | undefined)[]) => {
-    const incoming = new Reassembler();
+    const incoming = greeted();
     for (const frame of before) if (frame) expect(incoming.take(frame)).toEqual({ type: "part" });
     return (frame: Uint8Array = new Uint8Array()) => reasonOf(incoming.take(frame));
   };
@@ -160,4 +168,60 @@ test("hostile frames are refused", () => {
   small[1] = 10;
   expect(fresh()(small)).toMatch(/needs none/);
   expect(last).toBeDefined();
+});
+
+test("a link's first message is short: nothing long is begun before it", () => {
+  const long = pattern(LIMITS.firstMessageBytes + 1);
+  for (const givesWay of [false, true]) {
+    const [first = alive()] = framesOf(long, givesWay);
+    expect(reasonOf(new Reassembler().take(first))).toMatch(/a first message of 65537 bytes/);
+    expect(greeted().take(first)).toEqual({ type: "part" });
+  }
+  const incoming = new Reassembler();
+  const received = [...framesOf(pattern(LIMITS.firstMessageBytes))].map((frame) => incoming.take(frame));
+  expect(same(received.at(-1), pattern(LIMITS.firstMessageBytes))).toBe(true);
+});
+
+describe("what all links hold of unfinished messages", () => {
+  /** Three links, to each of which 300 KB are sent; `givenUp` says whose were, in this order. */
+  function three(bytesMax: number) {
+    const unfinished = new Unfinished(bytesMax);
+    const givenUp: string[] = [];
+    const link = (name: string, givesWay = false) => {
+      const frames = framesOf(pattern(300_000), givesWay);
+      const incoming = greeted(unfinished, () => givenUp.push(name));
+      /** Takes so many frames of it. */
+      const take = (count: number) => {
+        const received = Array.from({ length: count }, () => incoming.take(frames.next().value ?? alive()));
+        return received.at(-1);
+      };
+      return { incoming, take };
+    };
+    return { a: link("a"), b: link("b", true), c: link("c"), givenUp };
+  }
+
+  test("over the limit, that is given up of which nothing has come for longest", () => {
+    const { a, b, c, givenUp } = three(5 * FRAME_BYTES);
+    a.take(1);
+    b.take(4);
+    a.take(1);
+    c.take(2);
+    expect(givenUp).toEqual([]);
+    c.take(1);
+    expect(givenUp).toEqual(["b"]);
+    c.take(1);
+    expect(givenUp).toEqual(["b", "a"]);
+    expect(same(c.take(1), pattern(300_000))).toBe(true);
+    expect(reasonOf(a.take(1))).toMatch(/middle of no message/);
+  });
+
+  test("what has become whole, or was ended, counts no more", () => {
+    const { a, b, c, givenUp } = three(5 * FRAME_BYTES);
+    for (let n = 0; n < 20; n++)
+      for (const frame of framesOf(pattern(300_000), n % 2 === 0)) c.incoming.take(frame);
+    a.take(4);
+    a.incoming.clear();
+    b.take(19);
+    expect(givenUp).toEqual([]);
+  });
 });

@@ -9,7 +9,7 @@ import { must } from "../../fabric/base/errors.ts";
 import type { Link } from "../../fabric/base/ports.ts";
 import { bindingOf, whenDescribed } from "../../fabric/io/binding.ts";
 import { systemClock } from "../../fabric/io/clock.ts";
-import { alive, ask, framesOf } from "../../fabric/io/framing.ts";
+import { alive, ask, framesOf, took, Unfinished } from "../../fabric/io/framing.ts";
 import { installNodeRtc } from "../../fabric/io/node-rtc.ts";
 import { systemRandom } from "../../fabric/io/random.ts";
 import { connectRelay, type Rendezvous } from "../../fabric/io/rendezvous.ts";
@@ -156,15 +156,16 @@ test("a large message that gives way is overtaken by all that is sent after it, 
   const arrived: Uint8Array[] = [];
   const all = new Promise<void>((resolve) => {
     theirs.onMessage = (message) => {
-      if (arrived.push(message) === 4) resolve();
+      if (arrived.push(message) === 5) resolve();
     };
   });
+  ours.send(new Uint8Array(2));
   ours.send(large, true);
   for (const n of [1, 2]) ours.send(new Uint8Array([n]));
   ours.send(large.subarray(0, 100_000));
   await all;
-  expect(arrived.map(({ length }) => length)).toEqual([1, 1, 100_000, large.length]);
-  expect(Buffer.compare(arrived[3] as Uint8Array, large)).toBe(0);
+  expect(arrived.map(({ length }) => length)).toEqual([2, 1, 1, 100_000, large.length]);
+  expect(Buffer.compare(arrived[4] as Uint8Array, large)).toBe(0);
 });
 
 test("when one participant of a program is done with WebRTC, the others go on", async () => {
@@ -251,7 +252,7 @@ test("an offer for which no connection can be made costs that link only", async 
 });
 
 /** A link whose other end is a bare data channel in the hands of the test; `calls`: the link's side made the channel. */
-async function linkToStranger(calls = true, early: readonly ArrayBuffer[] = []) {
+async function linkToStranger(calls = true, early: readonly ArrayBuffer[] = [], unfinished?: Unfinished) {
   const [a, b] = [new RTCPeerConnection({ iceServers: [] }), new RTCPeerConnection({ iceServers: [] })];
   a.onicecandidate = ({ candidate }) => candidate && b.addIceCandidate(candidate);
   b.onicecandidate = ({ candidate }) => candidate && a.addIceCandidate(candidate);
@@ -275,6 +276,7 @@ async function linkToStranger(calls = true, early: readonly ArrayBuffer[] = []) 
     binding: { ours: "", theirs: "" },
     calls,
     early,
+    unfinished,
     clock: systemClock,
     onHeard: () => heard.push(link),
     release: () => {
@@ -345,4 +347,40 @@ test("a called side says nothing before it has heard the caller: its channel may
   link.close("done");
   stranger.close();
   await released;
+});
+
+test("who leaves a message unfinished is cut off when others' would be too much, and those arrive", async () => {
+  const unfinished = new Unfinished(300_000);
+  const [idle, busy] = await Promise.all([
+    linkToStranger(true, [], unfinished),
+    linkToStranger(true, [], unfinished),
+  ]);
+  const large = new Uint8Array(250_000).fill(7);
+  const begin = async ({ link, stranger }: typeof idle, frames: Iterable<Uint8Array<ArrayBuffer>>) => {
+    const greeting = received(link);
+    for (const frame of framesOf(new Uint8Array(1))) stranger.send(frame);
+    await greeting;
+    for (const frame of frames) stranger.send(frame);
+  };
+  const end = ended(idle.link);
+  const part = [...framesOf(large, true)].slice(0, 12);
+  let left = part.length;
+  const taken = new Promise<void>((resolve) => {
+    idle.stranger.binaryType = "arraybuffer";
+    idle.stranger.onmessage = ({ data }) => {
+      if (new Uint8Array(data as ArrayBuffer)[0] === took()[0] && --left === 0) resolve();
+    };
+  });
+  await begin(idle, part);
+  await taken;
+  await begin(busy, [...framesOf(large)].slice(0, -1));
+  expect(await end).toMatch(/unfinished/);
+  const message = received(busy.link);
+  for (const frame of [...framesOf(large)].slice(-1)) busy.stranger.send(frame);
+  expect((await message).length).toBe(large.length);
+  busy.link.close("enough");
+  for (const { stranger, released } of [idle, busy]) {
+    stranger.close();
+    await released;
+  }
 });
