@@ -78,6 +78,8 @@ export class OwnerModel {
   readonly #settings: Signal<OwnerSettings>;
   readonly #receipts = signal<readonly DatedReceipt[]>([]);
   readonly #history = signal<readonly Day[]>([]);
+  /** Since the last view. */
+  #hasReceipt = false;
   readonly #sinceMs = signal<number | undefined>(undefined);
   readonly #canAskForIdleness = signal(false);
   readonly #tellOtherTabs: (settings: OwnerSettings) => void;
@@ -161,6 +163,8 @@ export class OwnerModel {
   follow(view: FabricView): void {
     this.#steward.noticed();
     this.#unwritten = add(this.#unwritten, this.#meter.look(view, Date.now()));
+    if (this.#hasReceipt) this.#write(); // the owner looks now
+    this.#hasReceipt = false;
     this.#takeOver();
   }
 
@@ -190,6 +194,7 @@ export class OwnerModel {
   #received(receipt: Receipt, reason: string): void {
     timeReclaim(receipt);
     this.#unwritten = add(this.#unwritten, sentAwayBy(receipt));
+    this.#hasReceipt = true;
     batch(() => {
       this.#options.onReceipt();
       this.#receipts.value = [{ receipt, reason, atMs: Date.now() }, ...this.#receipts.value];
