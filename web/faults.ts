@@ -13,7 +13,7 @@ export function faultIn(lines: readonly Line[], fileName: string): Fault | undef
   const place = new RegExp(`(?:^|[\\s(])${escaped}:(\\d+)`);
   const errors = lines.filter((line) => line.stream === "err").map((line) => line.text);
   for (let n = errors.length - 1; n >= 0; n--) {
-    if (!/^(?:Uncaught )?[\w$]*(?:Error|Exception)\b/.test(errors[n] ?? "")) continue;
+    if (!/^(?:Uncaught (?:\(in a promise\) )?)?[\w$]*(?:Error|Exception)\b/.test(errors[n] ?? "")) continue;
     for (const text of errors.slice(n, n + 50)) {
       const found = place.exec(text);
       if (found)

@@ -12,6 +12,7 @@ import { Instance } from "./instance.ts";
 import { Instances } from "./instances.ts";
 import { FRAMES_BYTES, FRAMES_HEADER, JS_STACK_BYTES } from "./memory-map.ts";
 import { type Page, pagesOf } from "./pages.ts";
+import { REJECTIONS_BYTES } from "./rejections.ts";
 
 /** An ES module, evaluated at boot under the name "roost": programs can import from it. SNAPSHOT.md has its contract. */
 export interface Prelude {
@@ -30,6 +31,8 @@ export interface BaseAddresses {
   readonly stackLimit: number;
   /** Where the allocator keeps the end of the heap: above it, memory has never been written to. */
   readonly heapEnd: number;
+  /** The list of rejected promises (rejections.ts). */
+  readonly rejections: number;
   /** Three words for the arguments of calls. */
   readonly scratch: number;
   readonly started: Value;
@@ -74,6 +77,7 @@ export async function bootBase(engine: Engine, prelude: Prelude): Promise<BaseIm
     zone: () => "UTC",
     pollInterrupt: () => {},
     stackLow: () => {},
+    promiseRejection: () => {},
     callHost: () => {
       throw new Halt("EINVAL", "the prelude made a system call while it was loaded");
     },
@@ -125,6 +129,8 @@ function boot(instance: Instance, prelude: Prelude): BaseAddresses {
   instance.words[(frames + FRAMES_HEADER.stackLimitAt) >> 2] = stackLimit;
   instance.words[(frames + FRAMES_HEADER.limit) >> 2] = instance.words[stackLimit >> 2] ?? 0;
   const scratch = exports.malloc(12);
+  const rejections = exports.malloc(REJECTIONS_BYTES);
+  instance.bytes.fill(0, rejections, rejections + REJECTIONS_BYTES);
   return {
     runtime,
     context,
@@ -132,6 +138,7 @@ function boot(instance: Instance, prelude: Prelude): BaseAddresses {
     frames,
     stackLimit,
     heapEnd,
+    rejections,
     scratch,
     started,
     tick,

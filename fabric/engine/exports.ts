@@ -60,6 +60,8 @@ export interface EngineExports {
   /** A C string for the caller to `free`. */
   QTS_Typeof(context: number, value: Borrowed): number;
   QTS_FreeValuePointer(context: number, value: Value): void;
+  /** 0 when there is no memory. */
+  QTS_DupValuePointer(context: number, value: Borrowed): Value;
   /** Throws a copy of `error`: what it returns is what a host function must return then. */
   QTS_Throw(context: number, error: Borrowed): Value;
   /** The exception, when the value stands for one; else 0. */
@@ -107,6 +109,7 @@ export const KEPT_EXPORTS = [
   "QTS_SetProp",
   "QTS_Typeof",
   "QTS_FreeValuePointer",
+  "QTS_DupValuePointer",
   "QTS_Throw",
   "QTS_ResolveException",
   "QTS_Eval",

@@ -20,6 +20,8 @@ export interface Host {
   callHost(count: number, values: Borrowed): Value;
   /** The interrupt poll; true would end the program, so it is for suspending only, and always false. */
   pollInterrupt(): void;
+  /** A promise was rejected that nobody handles; or, if it `isHandled`, somebody does after all. Both are values, as they are in memory. */
+  promiseRejection(promise: bigint, reason: bigint, isHandled: boolean): void;
   /** The current segment of the stack is nearly used up. `checks`: the function that says so throws where the stack ends. */
   stackLow(checks: boolean): void;
 }
@@ -54,6 +56,8 @@ export function createImports(self: Instance): WebAssembly.Imports {
       self.host.pollInterrupt();
       return 0;
     },
+    promise_rejection: (_context: number, promise: bigint, reason: bigint, isHandled: number) =>
+      self.host.promiseRejection(promise, reason, isHandled !== 0),
     stack_low: (checks: number) => self.host.stackLow(checks !== 0),
     free_host_ref: () => {}, // there is one host function, and it is never freed
     load_module: () => 0, // programs are bundled; "roost" is loaded before they start

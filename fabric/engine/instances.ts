@@ -24,6 +24,7 @@ const NOBODY: Host = {
   callHost: nobody,
   pollInterrupt: nobody,
   stackLow: nobody,
+  promiseRejection: nobody,
 };
 
 /** An instance that nobody has. */

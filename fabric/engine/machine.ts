@@ -12,6 +12,7 @@ import { Halt, type Host } from "./imports.ts";
 import type { Instance } from "./instance.ts";
 import { FRAMES_BYTES, FRAMES_HEADER } from "./memory-map.ts";
 import { PAGE_BYTES, type Page, UNKNOWN } from "./pages.ts";
+import { Rejections } from "./rejections.ts";
 import { Segments } from "./segments.ts";
 import { fault, type MachineOptions, type Program, type Stop, type World } from "./stop.ts";
 
@@ -52,6 +53,12 @@ export class Machine implements Disposable {
       callHost: (count, values) => this.#callHost(count, values),
       pollInterrupt: () => this.#pollInterrupt(),
       stackLow: (checks) => this.#stackLow(checks),
+      promiseRejection: (promise, reason, isHandled) => {
+        const rejections = this.#rejections;
+        this.#segments.inOneGo(() =>
+          isHandled ? rejections.remove(promise) : rejections.add(promise, reason),
+        );
+      },
     };
   }
 
@@ -255,6 +262,10 @@ export class Machine implements Disposable {
     return new Segments(this.#instance, this.#base.addresses);
   }
 
+  get #rejections(): Rejections {
+    return new Rejections(this.#instance, this.#base.addresses);
+  }
+
   /** Writes the words in front of the frames for what is pending. */
   #writeFramesHeader(): void {
     const { frames } = this.#base.addresses;
@@ -304,8 +315,11 @@ export class Machine implements Disposable {
       }
       case "jobs":
         return exports.QTS_ExecutePendingJob(runtime, -1, scratch + 8);
-      case "tick":
-        return exports.QTS_Call(context, tick, exports.QTS_GetUndefined(), 0, scratch);
+      case "tick": {
+        const reason = this.#rejections.first;
+        this.#instance.words.set([reason && exports.QTS_GetTrue(), reason], scratch >> 2);
+        return exports.QTS_Call(context, tick, exports.QTS_GetUndefined(), reason ? 2 : 0, scratch);
+      }
     }
   }
 

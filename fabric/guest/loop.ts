@@ -96,11 +96,12 @@ export const hooks = {
     const ended = () => {
       moduleEnded = true;
     };
-    if (value instanceof Promise) Reflect.apply(then, value, [ended, endUncaught]);
+    if (value instanceof Promise) Reflect.apply(then, value, [ended, (error: unknown) => endUncaught(error)]);
     else ended();
   },
-  /** No promise job is left. */
-  tick() {
+  /** No promise job is left. `rejected`: there is a promise that was rejected, and that nobody handles. */
+  tick(rejected = false, reason?: unknown) {
+    if (rejected) endUncaught(reason, "Uncaught (in a promise)");
     const next = timers[0];
     if (next) {
       if (next.dueMs > now()) call("sleep", { dueMs: next.dueMs });
@@ -125,13 +126,13 @@ function runTimer(timer: Timer) {
   guarded(() => timer.run(...timer.args));
 }
 
-function endUncaught(error: unknown): never {
-  print(2, utf8Encode(`${uncaughtText(error)}\n`));
+function endUncaught(error: unknown, what = "Uncaught"): never {
+  print(2, utf8Encode(`${uncaughtText(error, what)}\n`));
   return exit(1);
 }
 
-function uncaughtText(error: unknown): string {
-  if (!(error instanceof Error)) return `Uncaught ${inspect(error)}`;
+function uncaughtText(error: unknown, what: string): string {
+  if (!(error instanceof Error)) return `${what} ${inspect(error)}`;
   if (error.name === "InternalError" && error.message === "out of memory") {
     reserve.length = 0;
     const mib = LIMITS.guestMemoryBytes / 2 ** 20;
@@ -139,5 +140,5 @@ function uncaughtText(error: unknown): string {
   }
   // Its further properties and causes too, but an error that only has its text is not put in brackets.
   const text = inspect(error);
-  return `Uncaught ${text.startsWith("[") ? errorText(error) : text}`;
+  return `${what} ${text.startsWith("[") ? errorText(error) : text}`;
 }

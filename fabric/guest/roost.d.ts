@@ -94,7 +94,8 @@ declare module "roost" {
   export function waitpid(pid: number, options: { timeout?: number }): ChildEnd | null;
 
   /**
-   * Ends this process. Its open files are closed, its children go to the job's first process.
+   * Ends this process. Its open files are closed, its children go to the job's first process. A program that is through ends
+   * with 0; one with an error that nobody catches, or a promise that is rejected and that nobody handles, says so and ends with 1.
    * @param status A whole number, of which the lowest 8 bits count; 0 is success.
    * @param value For the parent's `wait`: JSON's types, undefined, bigint, Date, RegExp, Map, Set, typed arrays,
    *   errors, shared references, cycles. Other objects arrive as plain ones.

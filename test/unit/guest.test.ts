@@ -41,6 +41,51 @@ describe("the life of a program", () => {
     expect((await runJob(`throw { code: 7 }`)).stderr).toBe("Uncaught { code: 7 }\n");
   });
 
+  test("a promise that is rejected and that nobody handles is an uncaught error", async () => {
+    for (const [source, stack] of [
+      [
+        `async function main() {\n  await null;\n  throw new RangeError("late");\n}\nmain();`,
+        "at main (job.js:3:",
+      ],
+      [`function no() { throw new RangeError("late"); }\nPromise.resolve().then(no);`, "at no (job.js:1:"],
+      [`setTimeout(() => Promise.reject(new RangeError("late")), 5);`, "at <anonymous> (job.js:1:"],
+      [
+        `new Promise((_, reject) => reject(new RangeError("late"))).finally(() => {});`,
+        "at <anonymous> (job.js:1:",
+      ],
+      [
+        `const many = Array.from({ length: 3_000 }, (_, i) => Promise.reject(new RangeError("late")));
+        for (const one of many.slice(1)) one.catch(() => {});`,
+        "at <anonymous> (job.js:1:",
+      ],
+    ] as const) {
+      const { stdout, stderr, status } = await runJob(
+        `${source}\nsetTimeout(() => console.log("no further"), 50);`,
+      );
+      expect({ stdout, status }).toEqual({ stdout: "", status: 1 });
+      expect(stderr).toMatch(/^Uncaught \(in a promise\) RangeError: late\n {4}at /);
+      expect(stderr).toContain(stack);
+    }
+    expect((await runJob(`Promise.reject()`)).stderr).toBe("Uncaught (in a promise) undefined\n");
+  });
+
+  test("a promise that is rejected and handled before nothing else is left to do is none", async () => {
+    const job = await runJob(`
+      import { fork, wait } from "roost";
+      const fail = async () => { throw new Error("handled"); };
+      const first = fail();
+      await null;
+      first.catch(() => {});
+      for (let n = 0; n < 3_000; n++) try { await fail(); } catch {}
+      const many = Array.from({ length: 3_000 }, fail);
+      console.log((await Promise.allSettled(many)).length, await Promise.any([fail(), 7]));
+      const waiting = fail();
+      if (fork() > 0) wait(); // a call is not the end of what is left to do
+      waiting.catch(() => console.log("handled"));
+    `);
+    expect(job).toMatchObject({ stdout: "3000 7\nhandled\nhandled\n", stderr: "", status: 0 });
+  });
+
   test("a program that does not parse is shown its file and line", async () => {
     const { stderr, status, stdout } = await runJob(`console.log("no");\nlet x = +*;`);
     expect({ stdout, status }).toEqual({ stdout: "", status: 1 });

@@ -127,6 +127,9 @@ test("the line of the program an error comes from", () => {
       "my program.js",
     ),
   ).toMatchObject({ line: 3, message: "TypeError: a" });
+  expect(
+    faultIn(lines("Uncaught (in a promise) Error: b\n    at main (program.js:4:1)\n"), "program.js"),
+  ).toMatchObject({ line: 4 });
   expect(faultIn(lines("a warning about program.js:2\n"), "program.js")).toBeUndefined();
   expect(faultIn(lines("RangeError: x\n    at other.js:1:1\n"), "program.js")).toBeUndefined();
 });

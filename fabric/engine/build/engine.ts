@@ -14,6 +14,7 @@ import { type Names, readNames } from "./names.ts";
 import { checkNestedFunctions } from "./nesting.ts";
 import { forms, head, type List, list, parse, print, unquote, word } from "./parse.ts";
 import { assertClosed, maySuspend } from "./reach.ts";
+import { PROMISE_REJECTION, reportRejections } from "./rejections.ts";
 import { FEATURES, markSites } from "./sites.ts";
 import { askBeforeOverflow, STACK_LOW } from "./stack.ts";
 
@@ -22,6 +23,9 @@ const STOCK_SHA256 = "105c3bed22d457e43e3d1c3c1c6959fda62a8fe06f0fc8a985303c3a2b
 
 /** The imports during which a machine may be suspended. */
 const SUSPENDING = ["call_host", "poll_interrupt"];
+
+/** Imports that the stock module does not have. */
+const OURS = new Set([STACK_LOW, PROMISE_REJECTION].map((x) => x[2]));
 
 /** They leave locals alone: copies of a function stay alike. */
 const FINISH = [
@@ -75,6 +79,7 @@ export function buildEngine({ wasm, glue }: StockFiles): BuiltEngine {
   const minified = (name: string) => [...names.exports].find(([, x]) => x === name)?.[0] ?? "";
   const setMaxStackSize = minified("QTS_RuntimeSetMaxStackSize");
   checkNestedFunctions(module, setMaxStackSize);
+  reportRejections(module);
   const functions = maySuspend(module, imports);
   const free = forms(module, "export").find((x) => unquote(x[1]) === minified("free"));
   askBeforeOverflow(module, functions, setMaxStackSize);
@@ -109,7 +114,7 @@ function rename(module: List, names: Names): List {
   const memory = forms(module, "import").find((x) => head(x[3]) === "memory");
   const kept = module.filter((x) => {
     if (x === memory) return false;
-    if (head(x) === "import" && list(x)[2] !== STACK_LOW[2]) {
+    if (head(x) === "import" && !OURS.has(list(x)[2])) {
       const form = list(x);
       const name = names.imports.get(unquote(form[2]));
       form[1] = '"env"';
