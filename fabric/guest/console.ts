@@ -2,6 +2,7 @@
 import { utf8Encode } from "../base/codec.ts";
 import { format, type InspectOptions, inspect, programFrames } from "./inspect.ts";
 import { print } from "./system.ts";
+import { tableOf } from "./table.ts";
 
 const now = Date.now;
 let indentation = "";
@@ -34,6 +35,9 @@ export const console = {
   },
   dir(value: unknown, options?: InspectOptions) {
     out(inspect(value, options));
+  },
+  table(data: unknown, columns?: readonly string[]) {
+    out(tableOf(data, columns) ?? data);
   },
   assert(condition?: unknown, ...args: unknown[]) {
     if (condition) return;

@@ -364,6 +364,8 @@ declare const console: {
   error(...args: unknown[]): void;
   trace(...args: unknown[]): void;
   dir(value: unknown, options?: { depth?: number | null }): void;
+  /** What an array, a Map, a Set or an object holds, one row each; `columns`: of them only these. */
+  table(data: unknown, columns?: readonly string[]): void;
   assert(condition?: unknown, ...args: unknown[]): void;
   group(...args: unknown[]): void;
   groupCollapsed(...args: unknown[]): void;

@@ -1,7 +1,10 @@
 /** Node's own `util.inspect` and `util.format` say what is right. */
+import { Console } from "node:console";
+import { Writable } from "node:stream";
 import util from "node:util";
 import { describe, expect, test } from "vitest";
 import { format, inspect } from "../../fabric/guest/inspect.ts";
+import { tableOf } from "../../fabric/guest/table.ts";
 
 class Point {
   x = 1;
@@ -182,4 +185,45 @@ describe("format", () => {
     test(`of ${util.inspect(args)}`, () => {
       expect(format(...args)).toBe(util.format(...args));
     });
+});
+
+test.each([
+  [
+    "objects",
+    [
+      { a: 1, b: "x" },
+      { a: 2, c: [1, 2] },
+    ],
+    undefined,
+  ],
+  ["values", [1, "two", null], undefined],
+  ["objects and values", { x: { y: 1 }, z: 3 }, undefined],
+  ["some columns", [{ a: 1, b: 2 }, { b: 3 }], ["b", "d"]],
+  ["nothing", [], undefined],
+])("a table of %s has what Node's has", (_, data, columns) => {
+  const printed: string[] = [];
+  new Console({
+    stdout: new Writable({
+      write(text, _encoding, done) {
+        printed.push(String(text));
+        done();
+      },
+    }),
+  }).table(data, columns);
+  const cells = (text: string) =>
+    text
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split("│").map((cell) => cell.trim()))
+      .filter((row) => row.length > 1);
+  expect(cells(tableOf(data, columns) ?? "")).toEqual(cells(printed.join("")));
+});
+
+test("a table is of what holds something, each row as long as the next", () => {
+  expect(tableOf(5)).toBeUndefined();
+  expect(tableOf(new Map([["k", { v: 1 }]]))).toContain("│ 'k'     │ 1 │");
+  const widths = (tableOf(new Set(["a", { b: "long ".repeat(20) }])) ?? "")
+    .split("\n")
+    .map((line) => line.length);
+  expect(new Set(widths).size).toBe(1);
 });
