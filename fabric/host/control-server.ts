@@ -26,7 +26,7 @@ export interface Homes {
   /** The job of whose secret that holds, and the secret. */
   jobWith(holds: (secret: string) => boolean): { readonly job: Job; readonly secret: string } | undefined;
   onChange(listener: () => void): () => void;
-  /** Links over which output is read, until they end. */
+  /** Links over which output is read, or may be as far as is known yet, until they end. */
   readonly readers: Set<Link>;
 }
 
@@ -77,6 +77,7 @@ class Visit {
     this.#link = link;
     this.#job = job;
     this.#homes = homes;
+    homes.readers.add(link); // what it will ask for is on its way
   }
 
   close(): void {
@@ -85,6 +86,8 @@ class Visit {
   }
 
   handle(request: ControlRequest): void {
+    const reads = this.#outputs.size > 0 || request.type === "attach" || request.type === "output";
+    if (!reads) this.#homes.readers.delete(this.#link);
     switch (request.type) {
       case "greet":
         return this.#link.close("it greeted twice");

@@ -69,7 +69,7 @@ function home() {
   };
   const write = (text: string, fd = 1) =>
     job.output.add(pid(1), fd, new TextEncoder().encode(text), systemClock.now());
-  return { job, link, write };
+  return { job, link, write, readers: homes.readers };
 }
 
 /** As over a network; `between`: somebody is in between, so that the ends see other certificates. */
@@ -98,6 +98,20 @@ async function read(remote: RemoteJob, options?: { follow?: boolean }) {
 }
 
 describe("a controller", () => {
+  test("who has just been let in is waited for, until it is known not to read the output", async () => {
+    const { link, readers, write } = home();
+    const looker = await RemoteJob.open(link(), SECRET);
+    const reader = await RemoteJob.open(link(), SECRET);
+    expect(readers.size).toBe(2);
+    await looker.look();
+    await reader.attach();
+    expect(readers.size).toBe(1);
+    write("all\n");
+    expect((await read(reader, { follow: false })).text).toBe("all\n");
+    await reader.look(); // all has been heard of it
+    expect(readers.size).toBe(0);
+  });
+
   test("sees the job, reads what it wrote and writes, and its end", async () => {
     const { job, link, write } = home();
     const remote = await RemoteJob.open(link(), SECRET);
