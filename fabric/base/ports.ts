@@ -75,6 +75,7 @@ export interface DiskEntry {
 export interface DiskContent {
   readonly path: string;
   readonly revision: number;
+  readonly modifiedMs: number;
   readonly bytes: Uint8Array;
 }
 

@@ -118,7 +118,7 @@ export class Job {
         savedMs: clock.now(),
         home: saveHome(this.state),
         files: this.#files.save(),
-        disk: contents?.map(({ path, revision }) => ({ path, revision })),
+        disk: contents?.map(({ path, revision, modifiedMs }) => ({ path, revision, modifiedMs })),
         output: [...this.output.kept],
         lines: [...this.#unread, ...(this.input?.early ?? [])].filter((line) => line !== undefined),
         linesEnded: this.input?.ended ?? false,

@@ -28,7 +28,7 @@ import type { Output } from "./output-log.ts";
 
 const MAGIC = "roost job";
 /** Raised whenever the form changes. */
-const VERSION = 5;
+const VERSION = 6;
 const MANY = 1 << 24;
 
 const label = struct({ magic: text(16), version: varint });
@@ -45,7 +45,7 @@ const savedJob = struct({
   home: savedHome,
   files: savedFiles,
   /** What its files in memory are, by revision. Undefined: its files are not here. */
-  disk: optional(list(struct({ path: text(LIMITS.pathBytes + 1), revision: varint }), MANY)),
+  disk: optional(list(struct({ path: text(LIMITS.pathBytes + 1), revision: varint, modifiedMs: f64 }), MANY)),
   output,
   /** Lines of input that nobody has got yet. */
   lines: list(text(LIMITS.dataBytes), MANY),

@@ -24,30 +24,30 @@ export class MemoryDisk implements Disk {
     for (const [path, content] of files) this.put(path, content);
   }
 
-  /** As one was, its revisions too: those of what changes from now on are later than any of them. */
+  /** As one was, its times and revisions too: those of what changes from now on are later than any of them. */
   static again(
-    disk: readonly { readonly path: string; readonly revision: number }[],
+    disk: readonly Omit<DiskContent, "bytes">[],
     contents: ReadonlyMap<number, Uint8Array>,
     now?: () => number,
   ): MemoryDisk {
     const again = new MemoryDisk([], now);
-    for (const { path, revision } of disk) {
+    for (const { path, revision, modifiedMs } of disk) {
       again.#revision = revision;
-      again.put(path, contents.get(revision) ?? new Uint8Array());
+      again.put(path, contents.get(revision) ?? new Uint8Array(), modifiedMs);
     }
     again.#revision = 1 + disk.reduce((latest, { revision }) => Math.max(latest, revision), 0);
     return again;
   }
 
   /** Puts a file there, with the directories above it; or, where the path ends with `/`, a directory. */
-  put(path: string, content: Uint8Array): void {
+  put(path: string, content: Uint8Array, modifiedMs = this.#now()): void {
     for (let slash = path.indexOf("/"); slash >= 0; slash = path.indexOf("/", slash + 1))
       this.#directories.add(path.slice(0, slash));
     if (path.endsWith("/")) return;
     this.#files.set(path, {
       bytes: content,
       size: content.length,
-      modifiedMs: this.#now(),
+      modifiedMs,
       revision: this.#revision++,
     });
   }
@@ -64,10 +64,11 @@ export class MemoryDisk implements Disk {
     const bytes = new Uint8Array();
     const directories = [...this.#directories].filter((path) => path !== "");
     return [
-      ...directories.map((path) => ({ path: `${path}/`, revision: 0, bytes })),
+      ...directories.map((path) => ({ path: `${path}/`, revision: 0, modifiedMs: 0, bytes })),
       ...Array.from(this.#files, ([path, file]) => ({
         path,
         revision: file.revision,
+        modifiedMs: file.modifiedMs,
         bytes: file.bytes.subarray(0, file.size),
       })),
     ];

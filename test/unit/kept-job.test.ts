@@ -126,8 +126,8 @@ test("what is no checkpoint, of another form or damaged, is refused in words", (
   expect(read([1, 2, 3])).toThrow(/EINVAL: this is no checkpoint/);
   expect(read([...magic, 99])).toThrow(/EVERSION: .*form 99/);
   expect(read([...magic, 2, 7])).toThrow(/EVERSION: .*form 2/);
-  expect(read([...magic, 5, 7])).toThrow(/EINVAL: the checkpoint is damaged/);
-  expect(() => decodeSavedJob(Uint8Array.from([...magic, 5]))).toThrow(/EINVAL: the checkpoint is damaged/);
+  expect(read([...magic, 6, 7])).toThrow(/EINVAL: the checkpoint is damaged/);
+  expect(() => decodeSavedJob(Uint8Array.from([...magic, 6]))).toThrow(/EINVAL: the checkpoint is damaged/);
 });
 
 /** A new directory, for the length of a test. */

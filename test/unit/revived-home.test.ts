@@ -59,20 +59,23 @@ test("a host whose link comes about when the job is over is sent away", async ()
   expect(await reason).toBe("the job is over");
 });
 
-test("files in memory keep their revisions, and none is given again", () => {
+test("files in memory keep their times and revisions, and none is given again", () => {
   const write = (disk: MemoryDisk, path: string) =>
     disk
       .open(path, { read: false, write: true, create: true, exclusive: false, truncate: true })
       .write(Uint8Array.of(1), 0);
   const revisions = (disk: MemoryDisk) =>
     new Map(disk.contents().map(({ path, revision }) => [path, revision]));
-  const before = new MemoryDisk();
+  let nowMs = 1_000;
+  const before = new MemoryDisk([["given", Uint8Array.of(1)]], () => nowMs++);
   before.makeDirectory("empty");
   for (const path of ["a", "b", "a"]) write(before, path);
   const contents = new Map(before.contents().map(({ revision, bytes }) => [revision, bytes]));
-  const after = MemoryDisk.again(before.contents(), contents);
+  const after = MemoryDisk.again(before.contents(), contents, () => 9_000);
   expect(revisions(after)).toEqual(revisions(before));
+  for (const path of ["given", "a", "b"]) expect(after.stat(path)).toEqual(before.stat(path));
   write(after, "c");
   expect(revisions(after).get("c")).toBeGreaterThan(Math.max(...revisions(before).values()));
-  expect([...after.files()].map(([path]) => path)).toEqual(["a", "b", "c"]);
+  expect(after.stat("c").modifiedMs).toBe(9_000);
+  expect([...after.files()].map(([path]) => path)).toEqual(["a", "b", "c", "given"]);
 });
