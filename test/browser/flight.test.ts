@@ -112,9 +112,26 @@ test("pmake in tab A forks onto tabs B and C, and every output is what Node's co
   expect(await a.getByTestId("output").innerText()).toContain(`${paths.length} files: `);
 });
 
+/** Some seconds of a process's computing. */
+const LOOPS = 2e7;
+
 test("Reclaim on C stops its processes at once, they go on elsewhere, and the result is the same", async () => {
   await donate(b, c);
-  await launch("queens", "11"); // each of its processes takes longer than a click
+  // Each process computes for longer than a click takes, on any machine: none may end by itself as it is sent away.
+  await a.getByTestId("example").selectOption("own");
+  await a.getByTestId("source").fill(`
+    import { fork, wait, exit } from "roost";
+    for (let child = 0; child < 6; child++) {
+      if (fork() !== 0) continue;
+      let sum = child;
+      for (let i = 0; i < ${LOOPS}; i++) sum = (sum * 31 + i) % 1000003;
+      exit(0, { child, sum });
+    }
+    const ends = [];
+    for (let n = 0; n < 6; n++) ends.push(wait().value);
+    console.log(ends.sort((x, y) => x.child - y.child).map(({ sum }) => sum).join(" "));
+  `);
+  await a.getByTestId("run").click();
   await c.locator("[data-testid=guests] [data-testid^=guest-]").first().waitFor();
   await c.getByTestId("reclaim").click();
   const receipt = c.getByTestId("receipt");
@@ -123,7 +140,14 @@ test("Reclaim on C stops its processes at once, they go on elsewhere, and the re
   expect(await c.locator("[data-testid^=guest-]").count()).toBe(0);
   // From here on nothing is placed on C.
   await ended("exit 0");
-  expect(await a.getByTestId("output").innerText()).toContain("11 queens: 2680 solutions");
+  const sums = [0, 1, 2, 3, 4, 5].map((child) => {
+    let sum = child;
+    for (let i = 0; i < LOOPS; i++) sum = (sum * 31 + i) % 1000003;
+    return sum;
+  });
+  expect((await a.getByTestId("output").innerText()).split("\n").map((line) => line.trim())).toContain(
+    sums.join(" "),
+  );
   expect(await c.locator("[data-testid^=guest-]").count()).toBe(0);
 });
 
