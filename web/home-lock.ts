@@ -11,18 +11,18 @@ export function holdAsHome(job: Job): void {
   void navigator.locks?.request(nameOf(job.id), () => job.ended);
 }
 
-/** Where no tab is the job's home, becomes it, for as long as the job that `goOn` gives runs. */
+/** Where no tab is the job's home, becomes it, for as long as the job that `goOn` gives runs. Gives whether another is. */
 export async function whereHomeIsGone(
   id: JobId,
   // biome-ignore lint/suspicious/noConfusingVoidType: who only looks has no job
   goOn: () => Promise<Job | undefined | void>,
-): Promise<void> {
-  if (!navigator.locks) return; // another tab might be its home
-  await new Promise<void>((resolve, reject) => {
+): Promise<boolean> {
+  if (!navigator.locks) return false; // another tab might be its home: it is left alone
+  return new Promise((resolve, reject) => {
     navigator.locks
       .request(nameOf(id), { ifAvailable: true }, async (lock) => {
         const job = lock ? await goOn() : undefined;
-        resolve();
+        resolve(lock === null);
         await job?.ended;
       })
       .catch(reject);

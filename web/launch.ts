@@ -36,7 +36,7 @@ const GIVEN_AT_MS = 0;
 
 export class Launch implements Run {
   readonly live = true;
-  readonly interrupted = false;
+  readonly interrupted = undefined;
   readonly order: Order;
   readonly trace: Trace;
   readonly job: Job;

@@ -217,8 +217,15 @@ export class Model {
 
   /** Jobs of pages that have gone, this one before its reload among them, go on here. What cannot now may later: it stays. */
   async #goOn(): Promise<void> {
-    for (const id of await keptJobs(this.#options.store))
-      await whereHomeIsGone(id, () => this.#goOnWith(id)).catch((error) => this.#cannotGoOn(id, error));
+    for (const id of await keptJobs(this.#options.store)) {
+      const runsElsewhere = await whereHomeIsGone(id, () => this.#goOnWith(id)).catch((error) =>
+        this.#cannotGoOn(id, error),
+      );
+      if (runsElsewhere)
+        this.#runs.value = this.#runs.value.map((run) =>
+          run instanceof PastRun && run.id === id ? run.inAnotherTab() : run,
+        );
+    }
   }
 
   async #goOnWith(id: JobId): Promise<Job | undefined> {
@@ -284,7 +291,7 @@ export class Model {
     const { store } = this.#options;
     this.#runs.value = this.#runs.value.filter((other) => other !== run);
     this.#keep(forgetRecord(store, run.id));
-    this.#keep(whereHomeIsGone(run.id, () => forgetJob(store, run.id)));
+    this.#keep(whereHomeIsGone(run.id, () => forgetJob(store, run.id)).then(() => {}));
   }
 
   /** Whether a job that runs would end with this tab: this browser does not keep it, or tabs cannot tell whose it is. */

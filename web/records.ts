@@ -112,21 +112,31 @@ export class PastRun implements Run {
   readonly asksForInput = false;
   readonly value: unknown;
   readonly trace: TraceRecord;
-  /** Its page went before it had ended. */
-  readonly interrupted: boolean;
+  readonly interrupted: string | undefined;
+  readonly #record: JobRecord;
   readonly #view: JobView;
   readonly #files: readonly WrittenFile[];
 
-  constructor({ id, savedMs, order, view, lines, droppedLines, files, value, trace }: JobRecord) {
+  constructor(record: JobRecord, runsElsewhere = false) {
+    const { id, savedMs, order, view, lines, droppedLines, files, value, trace } = record;
+    this.#record = record;
     this.id = id;
     this.order = order;
     this.lines = lines;
     this.droppedLines = droppedLines;
     this.value = value;
     this.trace = trace ?? { marks: new Map(), samples: [] };
-    this.interrupted = view.endedMs === undefined;
-    this.#view = this.interrupted ? cutOff(view, savedMs) : view;
+    if (view.endedMs !== undefined) this.#view = view;
+    else if (runsElsewhere) this.#view = { ...view, endedMs: savedMs };
+    else this.#view = cutOff(view, savedMs);
+    if (view.endedMs === undefined)
+      this.interrupted = runsElsewhere ? "runs in another tab" : "ended with its page";
     this.#files = files;
+  }
+
+  /** The same, of a job whose home turned out to be another tab that is open. */
+  inAnotherTab(): PastRun {
+    return new PastRun(this.#record, true);
   }
 
   view(): JobView {

@@ -25,7 +25,7 @@ interface Listeners {
 
 export class RemoteRun implements Run {
   readonly live = false;
-  readonly interrupted = false;
+  readonly interrupted = undefined;
   readonly value = undefined;
   readonly trace = new Trace();
   readonly order: Order;

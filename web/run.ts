@@ -29,8 +29,8 @@ export interface Run {
   readonly trace: TraceRecord;
   /** What its first process gave to `exit`. */
   readonly value: unknown;
-  /** Its page went before it had ended. */
-  readonly interrupted: boolean;
+  /** In words, where it had not ended when it was last seen: its page has gone, or is another. */
+  readonly interrupted: string | undefined;
   /** Answers a waiting program; undefined is the end of all input. */
   type(line: string | undefined): void;
   written(): readonly WrittenFile[];

@@ -205,6 +205,27 @@ test("a job that runs goes on after a reload, where it was: processes, messages,
   await page.context().close();
 });
 
+test("a job of a tab that is open is said to run there, in the next tab, and runs once", async () => {
+  const { page } = await openTab(browser, relay);
+  page.on("dialog", (dialog) => dialog.accept());
+  await runOwn(
+    page,
+    'import { readline } from "roost";\nconsole.log("asks");\nconsole.log("got", readline());\n',
+  );
+  await eventually(() => output(page)).toContain("asks");
+  await eventually(() => storedRecords(page)).toBe(1);
+  const other = await page.context().newPage();
+  await other.goto(page.url());
+  await other.getByTestId("jobs").getByRole("button").click();
+  await eventually(() => other.getByTestId("status").innerText()).toBe("runs in another tab");
+  await page.getByTestId("input").fill("a line");
+  await page.getByTestId("input").press("Enter");
+  await status(page).toBe("exit 0");
+  expect(await output(page)).toContain("got a line");
+  expect(await output(other)).toBe("asks");
+  await page.context().close();
+});
+
 test("a job that cannot go on after a reload is not lost: it is said, and it goes on after another", async () => {
   const { page, errors } = await openTab(browser, relay, { serviceWorkers: "block" });
   page.on("dialog", (dialog) => dialog.accept());

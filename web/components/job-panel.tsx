@@ -108,7 +108,7 @@ function JobSwitch({ model }: { model: Model }) {
 
 function statusOf(run: Run, job: JobView | undefined): string {
   if (!job) return "";
-  if (run.interrupted) return "ended with its page";
+  if (run.interrupted) return run.interrupted;
   if (job.endedMs === undefined) return "running";
   return job.signal ? `ended by ${job.signal}` : `exit ${job.status}`;
 }
@@ -124,7 +124,7 @@ function Progress({ model, run, job }: { model: Model; run: Run; job: JobView })
         class="status"
         data-testid="status"
         data-status={job.status ?? ""}
-        data-running={job.endedMs === undefined}
+        data-running={job.endedMs === undefined || ended < job.processes.length}
         data-good={job.status === 0 && !job.signal}
       >
         {statusOf(run, job)}
