@@ -1,20 +1,19 @@
 /** Launches a program and sees it through: `roost run`, and the demonstration of `npm start`. */
 import { resolve } from "node:path";
 import { RoostError } from "../base/errors.ts";
-import type { Disk } from "../base/ports.ts";
 import type { JobEvent } from "../home/effects.ts";
 import { Fabric } from "../host/fabric.ts";
 import type { Job, Terminal } from "../host/job.ts";
 import type { HomeOptions, RunOptions } from "../host/run-options.ts";
 import type { JobAtRest } from "../host/saved-job.ts";
 import { type JobView, viewOfJob } from "../host/view.ts";
-import { MemoryDisk } from "../io/memory-disk.ts";
-import { NodeDisk } from "../io/node-disk.ts";
 import type { Roost } from "../library.ts";
 import type { SignalName } from "../wire/calls.ts";
 import type { Program } from "./bundle.ts";
 import { err } from "./colors.ts";
 import { nodeEnvironment } from "./environment.ts";
+import { jobDisk } from "./job-disk.ts";
+import { count } from "./pictures.ts";
 import { type Published, publish } from "./publish.ts";
 import { stackRewriter } from "./stacks.ts";
 import { keptJobsStore } from "./state.ts";
@@ -61,9 +60,9 @@ export interface Outcome {
 /** A detached job's output is all there is of it: more of it is kept. */
 const DETACHED_KEPT_BYTES = 64 << 20;
 
-/** Runs a job on `count` hosts inside this process, each with a worker thread, without any network. */
-export async function runLocal(launch: Promise<Launch> | Launch, count: number): Promise<Outcome> {
-  const environments = Array.from({ length: count }, (_, n) =>
+/** Runs a job on `hostCount` hosts inside this process, each with a worker thread, without any network. */
+export async function runLocal(launch: Promise<Launch> | Launch, hostCount: number): Promise<Outcome> {
+  const environments = Array.from({ length: hostCount }, (_, n) =>
     nodeEnvironment({ name: `host ${n + 1}`, soon: true }),
   );
   const hosts = environments.map((environment) => new Fabric(environment, { workers: 1 }));
@@ -108,6 +107,7 @@ async function seeThrough(
   relay: URL | undefined,
   whenLaunched: (job: Job) => Promise<void> = async () => {},
 ): Promise<Outcome> {
+  const { disk, layOut } = jobDisk(launch.directory, launch.atRest);
   let job: Job | undefined;
   let published: Published | undefined;
   /** Whether the job goes on in another home when this one ends. */
@@ -136,7 +136,7 @@ async function seeThrough(
   const interrupts = onInterrupt(each, () => job !== undefined, launch.detached && leave);
   try {
     job = await begin(home, launch, {
-      disk: diskOf(launch),
+      disk,
       ...(launch.detached ? { keepIn: keptJobsStore(), keepEnded: true } : {}),
       ...input(launch, terminal),
       ...events(launch),
@@ -156,9 +156,12 @@ async function seeThrough(
     goesOn = launch.detached !== undefined;
     const end = await Promise.race([job.ended, leaving]);
     if (!end) return { exitCode: 0, job: viewOfJob(job) };
+    const laidOut = layOut();
     if (launch.detached) await published?.record();
     goesOn = false;
     await terminal.close(); // whether all of it could be written is known only then
+    if (laidOut > 0 && !launch.detached)
+      process.stderr.write(err.dim(`${count(laidOut, "file")} it wrote: in ${resolve(launch.directory)}\n`));
     if (broken && broken.code !== "EPIPE")
       throw new RoostError("EIO", `what the job writes cannot be written: ${broken.message}`);
     return { exitCode: broken ? 128 + BROKEN_PIPE : exitCodeOf(end), job: viewOfJob(job) };
@@ -190,12 +193,6 @@ function begin(home: Fabric, launch: Launch, options: HomeOptions): Promise<Job>
     rewriteOutput: stackRewriter(program),
     ...(launch.memoryBytesMax ? { memoryBytesMax: launch.memoryBytesMax } : {}),
   });
-}
-
-/** A job that comes from a page has its files with it; they stay in memory. */
-function diskOf({ directory, atRest }: Launch): Disk {
-  const { disk } = atRest?.job ?? {};
-  return atRest && disk ? MemoryDisk.again(disk, atRest.contents) : new NodeDisk(directory);
 }
 
 /** What a program gets that writes where nobody reads: SIGPIPE. */

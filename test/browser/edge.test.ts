@@ -1,6 +1,6 @@
 /** A mixed fabric: a tab and an edge host donate, a terminal launches; images move freely between them. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Browser } from "playwright";
@@ -156,6 +156,40 @@ test("who reads a job from elsewhere gets the last of it, however much its home 
   child.stdin.end("begin\n");
   expect(await code).toBe(7);
   expect(said.stdout.length).toBe(20_000_001);
+});
+
+test("a page's job goes on in a terminal, from a checkpoint: what it wrote, before and after, is in its directory", async () => {
+  const { page } = await openTab(browser, relay);
+  const mine = mkdtempSync(join(tmpdir(), "roost-edge-"));
+  await page.getByTestId("example").selectOption("own");
+  await page
+    .locator("input[type=file][multiple]")
+    .first()
+    .setInputFiles({ name: "given", mimeType: "text/plain", buffer: Buffer.from("given") });
+  await eventually(() => page.getByTestId("files").innerText()).toContain("1 file of yours");
+  await writeProgram(
+    page,
+    `import { fs, readline } from "roost";
+    fs.mkdirSync("out"); fs.writeFileSync("out/before", fs.readFileSync("given", "utf8"));
+    console.log("asks"); fs.writeFileSync("after", readline());\n`,
+  );
+  await page.getByTestId("run").click();
+  await eventually(() => page.getByTestId("output").innerText()).toContain("asks");
+  const steering = await page.getByTestId("steer-command").textContent(); // npx roost top ADDRESS --relay …
+  const address = steering?.split(" ")[3] ?? "";
+  const saved = join(mine, "at.roost");
+  const checkpoint = roost(["checkpoint", address, saved], relay.url, { ROOST_STATE: join(mine, "state") });
+  expect(await checkpoint.code).toBe(0);
+  await page.context().close();
+
+  const { child, said, code } = roost(["run", "--restore", saved, "--dir", mine, "--local=1"]);
+  child.stdin.end("a line\n");
+  expect(await code).toBe(0);
+  expect(said).toEqual({ stdout: "", stderr: `2 files it wrote: in ${mine}\n` });
+  expect(readFileSync(join(mine, "out/before"), "utf8")).toBe("given");
+  expect(readFileSync(join(mine, "after"), "utf8")).toBe("a line");
+  expect(existsSync(join(mine, "given"))).toBe(false);
+  rmSync(mine, { recursive: true });
 });
 
 test("a detached job is come back to in a page: what it wrote, its question, its end", async ({
