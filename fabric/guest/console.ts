@@ -1,6 +1,6 @@
 /** The console: log, info and debug go to stdout; warn, error and trace to stderr; each call is one write. */
 import { utf8Encode } from "../base/codec.ts";
-import { format, type InspectOptions, inspect, programFrames } from "./inspect.ts";
+import { format, framesShown, type InspectOptions, inspect } from "./inspect.ts";
 import { print } from "./system.ts";
 import { tableOf } from "./table.ts";
 
@@ -30,7 +30,7 @@ export const console = {
   warn: err,
   error: err,
   trace(...args: unknown[]) {
-    const frames = programFrames(new Error().stack ?? "").trimEnd();
+    const frames = framesShown(new Error().stack ?? "");
     err(`Trace${args.length ? ": " : ""}${format(...args)}\n${frames}`);
   },
   dir(value: unknown, options?: InspectOptions) {

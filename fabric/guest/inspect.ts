@@ -358,6 +358,18 @@ export function programFrames(stack: string): string {
     .join("\n");
 }
 
+/** Frames at either end of a stack that are shown: where it happened, and where that was called from. */
+const FRAMES_FIRST = 30;
+const FRAMES_LAST = 10;
+
+/** The program's frames as they are shown: of a recursion without an end there are a hundred thousand. */
+export function framesShown(stack: string): string {
+  const lines = programFrames(stack).trimEnd().split("\n");
+  const more = lines.length - FRAMES_FIRST - FRAMES_LAST;
+  if (more <= 1) return lines.join("\n");
+  return [...lines.slice(0, FRAMES_FIRST), `    … ${more} more`, ...lines.slice(-FRAMES_LAST)].join("\n");
+}
+
 /** Name, message and stack, as `console.error` and an uncaught error show them. */
 export function errorText(error: Error): string {
   let name = typeof error.name === "string" ? error.name : "Error";
@@ -365,9 +377,9 @@ export function errorText(error: Error): string {
   // Like Node: a subclass that did not set its name is still called by its class.
   if (name === "Error" && made !== "Error" && !made.includes(" ")) name = made;
   const header = error.message ? `${name}: ${error.message}` : name;
-  const stack = typeof error.stack === "string" ? programFrames(error.stack).trimEnd() : "";
-  const frames = stack.slice(stack.search(/^ {4}at /m));
-  return /^ {4}at /m.test(stack) ? `${header}\n${frames}` : header;
+  const stack = typeof error.stack === "string" ? error.stack : "";
+  const frames = framesShown(stack.slice(stack.search(/^ {4}at /m)));
+  return /^ {4}at /m.test(frames) ? `${header}\n${frames}` : header;
 }
 
 function errorLayout(context: Context, error: Error, layout: Layout): Layout {

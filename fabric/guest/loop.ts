@@ -5,7 +5,7 @@
 
 import { utf8Encode } from "../base/codec.ts";
 import { LIMITS } from "../base/limits.ts";
-import { errorText, inspect } from "./inspect.ts";
+import { errorText, framesShown, inspect } from "./inspect.ts";
 import { exit } from "./processes.ts";
 import { call, print } from "./system.ts";
 
@@ -136,7 +136,7 @@ function uncaughtText(error: unknown, what: string): string {
   if (error.name === "InternalError" && error.message === "out of memory") {
     reserve.length = 0;
     const mib = LIMITS.guestMemoryBytes / 2 ** 20;
-    return `ENOMEM: out of memory; a process may use ${mib} MiB unless its job asks for more\n${error.stack ?? ""}`.trimEnd();
+    return `ENOMEM: out of memory; a process may use ${mib} MiB unless its job asks for more\n${framesShown(error.stack ?? "")}`.trimEnd();
   }
   // Its further properties and causes too, but an error that only has its text is not put in brackets.
   const text = inspect(error);

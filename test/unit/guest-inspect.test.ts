@@ -153,6 +153,20 @@ describe("inspect", () => {
     }
   });
 
+  test("shows the ends of a deep stack", () => {
+    const error = new Error("deep");
+    error.stack = Array.from({ length: 1_000 }, (_, n) => `    at f (job.js:${n}:1)\n`).join("");
+    const lines = inspect(error).split("\n");
+    expect(lines.length).toBe(42);
+    expect(lines.slice(0, 2)).toEqual(["Error: deep", "    at f (job.js:0:1)"]);
+    expect(lines.slice(30, 33)).toEqual([
+      "    at f (job.js:29:1)",
+      "    … 960 more",
+      "    at f (job.js:990:1)",
+    ]);
+    expect(lines.at(-1)).toBe("    at f (job.js:999:1)");
+  });
+
   test("says what an object says of itself", () => {
     expect(inspect({ a: { [Symbol.for("nodejs.util.inspect.custom")]: () => "<itself>" } })).toBe(
       "{ a: <itself> }",

@@ -20,6 +20,18 @@ describe("the life of a program", () => {
     expect(await runJob(`process.exit(3)`)).toMatchObject({ status: 3, value: undefined });
   });
 
+  test("of a deep stack, the ends are shown", async () => {
+    const { status, stderr } = await runJob(
+      `function down(n) {\n  if (n === 0) throw new RangeError("deep");\n  down(n - 1);\n}\ndown(5000);`,
+    );
+    expect(status).toBe(1);
+    const shown = lines(stderr);
+    expect(shown.slice(0, 2)).toEqual(["Uncaught RangeError: deep", "    at down (job.js:2:36)"]);
+    expect(shown.at(31)).toMatch(/^ {4}… \d+ more$/);
+    expect(shown.at(-1)).toBe("    at <anonymous> (job.js:5:5)");
+    expect(shown.length).toBe(42);
+  });
+
   test("an uncaught error is shown with its stack, wherever it is thrown", async () => {
     const thrown = await runJob(`function inner() {\n  null.x;\n}\ninner();`);
     expect(thrown.status).toBe(1);
