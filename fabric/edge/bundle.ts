@@ -44,11 +44,10 @@ export async function bundleProgram(file: string): Promise<Program> {
   try {
     await using bundle = await rolldown({
       input: path,
-      external: (id) => id === "roost",
       platform: "neutral",
       resolve: { mainFields: ["module", "main"] },
       logLevel: "silent",
-      plugins: [imports.plugin],
+      plugins: [requiredModule, imports.plugin],
     });
     const { output } = await bundle.generate({ format: "es", codeSplitting: false, sourcemap: "hidden" });
     const [chunk] = output;
@@ -68,6 +67,20 @@ export async function bundleProgram(file: string): Promise<Program> {
 function fromHere({ mappings, sources, names }: ProgramMap): ProgramMap {
   return { mappings, names, sources: sources.map((source) => relative("", resolve("dist", source))) };
 }
+
+/** What a program asks for by `require("roost")`: a module that has it all, as the guest can only import. */
+const requiredModule: Plugin = {
+  name: "roost:required",
+  resolveId: {
+    order: "pre",
+    handler: (name, _, { kind }) => {
+      if (name !== "roost") return null;
+      return kind === "require-call" ? REQUIRED : { id: name, external: true };
+    },
+  },
+  load: (id) => (id === REQUIRED ? `export * from "roost";` : null),
+};
+const REQUIRED = "\0roost:required";
 
 /** Who imports what no guest has. */
 class ForeignImports {

@@ -26,7 +26,7 @@ export function stackRewriter({
     const text = new TextDecoder().decode(data).replace(FRAME, (frame, before, file, line, column, after) => {
       if (file !== fileName) return frame;
       const entry = original.findEntry(Number(line) - 1, Number(column) - 1);
-      if (!("originalSource" in entry)) return frame;
+      if (!("originalSource" in entry) || entry.originalSource === undefined) return frame; // the bundler's own
       return `${before}${entry.originalSource}:${entry.originalLine + 1}:${entry.originalColumn + 1}${after}`;
     });
     return new TextEncoder().encode(text);

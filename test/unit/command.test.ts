@@ -92,6 +92,16 @@ describe("run", () => {
     expect(refused.stderr).toMatch(/net\.js:1: node:net is not there for a job: there is no network/);
   });
 
+  test("who writes `require` gets the guest's module too; a name that is not known yet is told of with the author's line", async () => {
+    const old = program("old.cjs", `const { getpid } = require("roost"); console.log(getpid());`);
+    expect(await roost(["run", old, "--local=1"])).toMatchObject({ code: 0, stdout: "1\n", stderr: "" });
+    const late = program("late.js", `import "roost";\nconst name = "x" + process.pid;\nrequire(name);`);
+    const { code, stderr } = await roost(["run", late, "--local=1"]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/late\.js:3/);
+    expect(stderr).not.toContain("NaN");
+  });
+
   test("what a job has not is named with file and line, all of it at once", async () => {
     program("worker.js", '\nimport { Worker } from "worker_threads";\nexport default Worker;');
     const file = program(
