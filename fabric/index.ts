@@ -15,7 +15,7 @@ export type { Output } from "./host/output-log.ts";
 export type { HomeOptions, RunOptions } from "./host/run-options.ts";
 export type { JobAtRest } from "./host/saved-job.ts";
 export { type Budget, Steward, type StewardView } from "./host/steward.ts";
-export type { DonorView, JobHostView, JobView, ProcessView } from "./host/view.ts";
+export { type DonorView, type JobHostView, type JobView, movesOf, type ProcessView } from "./host/view.ts";
 export { whyJob, whyProcess } from "./host/why.ts";
 export { MemoryDisk } from "./io/memory-disk.ts";
 export type { Receipt } from "./kernel/state.ts";

@@ -2,10 +2,10 @@
 
 export type GivenFiles = Map<string, Uint8Array>;
 
-/** From an `<input type=file>`; with `webkitdirectory`, the chosen directory's own name is left out of the paths. */
+/** From an `<input type=file>`, whose list is taken at once: it is emptied with the input. With `webkitdirectory`, the chosen directory's own name is left out of the paths. */
 export async function filesPicked(list: FileList): Promise<GivenFiles> {
   const files: GivenFiles = new Map();
-  for (const file of list) {
+  for (const file of Array.from(list)) {
     const path = file.webkitRelativePath.split("/").slice(1).join("/") || file.name;
     files.set(path, await contentOf(file));
   }

@@ -22,6 +22,7 @@ import {
   readKeptJob,
   type Store,
 } from "../fabric/index.ts";
+import { systemClock } from "../fabric/io/clock.ts";
 import { holdAsHome, jobsOutliveTabs, whereHomeIsGone } from "./home-lock.ts";
 import { Launch, type Listeners } from "./launch.ts";
 import { OwnerModel, type OwnerOptions } from "./owner.ts";
@@ -98,7 +99,7 @@ export class Model {
 
   readonly #options: ModelOptions;
   readonly #view: Signal<FabricView>;
-  readonly #nowMs = signal(Date.now());
+  readonly #nowMs = signal(systemClock.now());
   readonly #settings: Signal<Settings>;
   readonly #files = signal<ReadonlyMap<string, Uint8Array>>(new Map());
   readonly #runs = signal<readonly Run[]>([]);
@@ -149,7 +150,7 @@ export class Model {
     });
     this.job = computed(() => this.run.value?.view(this.view.value.jobs));
     setInterval(() => {
-      if (this.#countsSeconds()) this.#nowMs.value = Date.now();
+      if (this.#countsSeconds()) this.#nowMs.value = systemClock.now();
     }, TICK_MS);
     setInterval(() => {
       for (const run of this.#runs.value) if (run.live && this.#isRunning(run)) this.#remember(run);
@@ -365,7 +366,7 @@ export class Model {
   /** Where nothing is kept, a job is forgotten with its page; that was said when it opened. */
   #remember(run: Run): void {
     const view = run.view(this.#fabric.view.jobs) ?? run.view(this.#view.value.jobs);
-    if (view) saveRecord(this.#options.store, recordOf(run, view, Date.now())).catch(() => {});
+    if (view) saveRecord(this.#options.store, recordOf(run, view, systemClock.now())).catch(() => {});
   }
 
   #touchOutput(): void {
@@ -412,14 +413,14 @@ export class Model {
     this.owner.follow(view);
     for (const run of this.#runs.value) {
       const job = run instanceof Launch && run.view(view.jobs);
-      if (job && job.endedMs === undefined) run.trace.look(job, Date.now());
+      if (job && job.endedMs === undefined) run.trace.look(job, systemClock.now());
     }
     if (this.#wanted !== undefined && view.relay.state === "online") {
       void this.#comeBackTo(this.#wanted);
       this.#wanted = undefined;
     }
     batch(() => {
-      this.#nowMs.value = Date.now();
+      this.#nowMs.value = systemClock.now();
       if (view.relay.state === "online") this.#hasBeenOnline.value = true;
       this.#view.value = this.#past.length > 0 ? { ...view, jobs: [...this.#past, ...view.jobs] } : view;
       if (this.#outputChanged) this.#outputVersion.value++;

@@ -114,7 +114,7 @@ export class RemoteRun implements Run {
 
   #seen(report: JobReport): void {
     this.#report = report;
-    this.trace.look(this.view(), Date.now());
+    this.trace.look(this.view(), report.nowMs);
     this.#on.change();
   }
 }

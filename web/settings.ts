@@ -5,8 +5,8 @@ export interface Settings {
   /** The program chosen last; its arguments, by program. */
   readonly program: string;
   readonly args: Readonly<Record<string, string>>;
-  /** The person's own program. */
-  readonly ownSource: string;
+  /** The person's own program; undefined until there is one. */
+  readonly ownSource: string | undefined;
   readonly ownFileName: string;
 }
 
@@ -16,7 +16,7 @@ const FILES_KEY = "files";
 export const DEFAULT_SETTINGS: Settings = {
   program: "queens",
   args: {},
-  ownSource: "",
+  ownSource: undefined,
   ownFileName: "program.js",
 };
 
@@ -29,7 +29,7 @@ export async function loadSettings(store: Store, defaults: Settings): Promise<Se
     args: Object.fromEntries(
       Object.entries(found?.args ?? {}).filter(([, value]) => typeof value === "string"),
     ) as Record<string, string>,
-    ownSource: text(found?.ownSource, defaults.ownSource),
+    ownSource: typeof found?.ownSource === "string" ? found.ownSource : defaults.ownSource,
     ownFileName: text(found?.ownFileName, defaults.ownFileName),
   };
 }

@@ -1,5 +1,5 @@
 /** A job in numbers. Pure. */
-import type { JobView } from "../fabric/index.ts";
+import { type JobView, movesOf } from "../fabric/index.ts";
 
 export interface Totals {
   readonly ended: number;
@@ -20,7 +20,7 @@ export function totalsOf(job: JobView): Totals {
   for (const p of job.processes) {
     if (p.state === "ended") ended++;
     cpuMs += p.cpuMs;
-    moves += Math.max(0, p.epoch - 1);
+    moves += movesOf(p);
     for (const stay of p.stays) {
       hosts.add(stay.host);
       flown += stay.imageBytes;

@@ -1,5 +1,6 @@
 /** `roost ps`, `hosts`, `inspect`, `why`: looking, without touching. */
 import { RoostError } from "../base/errors.ts";
+import { movesOf } from "../host/view.ts";
 import { whyJob, whyProcess } from "../host/why.ts";
 import type { JobReport } from "../wire/control.ts";
 import { out } from "./colors.ts";
@@ -7,7 +8,7 @@ import { findJob, homeless, openAll, type Where } from "./find.ts";
 import { endOf, facts, homelessLine, hostTable, jobLine, processTable, stayTable } from "./pictures.ts";
 import { readRecords } from "./state.ts";
 import { table } from "./table.ts";
-import { mib, movesOf, plain, span } from "./words.ts";
+import { mib, plain, span } from "./words.ts";
 
 export interface LookOptions extends Where {
   readonly json?: boolean;

@@ -1,10 +1,11 @@
 /** Jobs, processes and hosts as tables: what ps, top, hosts and inspect draw. */
 import stringWidth from "string-width";
+import { movesOf } from "../host/view.ts";
 import type { HostReport, JobReport, ProcessReport } from "../wire/control.ts";
 import { out } from "./colors.ts";
 import type { JobRecord } from "./state.ts";
 import { type Column, table, widthOfOutput } from "./table.ts";
-import { mib, movesOf, plain, shortId, span } from "./words.ts";
+import { mib, plain, shortId, span } from "./words.ts";
 
 const PAINT: Record<ProcessReport["state"], (text: string) => string> = {
   running: out.green,

@@ -5,6 +5,7 @@ import { RoostError } from "../base/errors.ts";
 import type { Fabric } from "../host/fabric.ts";
 import type { Job } from "../host/job.ts";
 import { reportOf } from "../host/view.ts";
+import { systemClock } from "../io/clock.ts";
 import { socketLink } from "../io/socket-link.ts";
 import { claim } from "./claim.ts";
 import { forgetOld } from "./forget.ts";
@@ -76,7 +77,7 @@ async function tell(
   await writeRecord(record);
   await forgetOld();
   return {
-    record: () => writeEnded(job.id, recorded(job.output, reportOf(job, Date.now()))),
+    record: () => writeEnded(job.id, recorded(job.output, reportOf(job, systemClock.now()))),
     async close() {
       server.close();
       if (job.endedMs !== undefined) {

@@ -7,6 +7,7 @@ import type { Job, Terminal } from "../host/job.ts";
 import type { HomeOptions, RunOptions } from "../host/run-options.ts";
 import type { JobAtRest } from "../host/saved-job.ts";
 import { type JobView, viewOfJob } from "../host/view.ts";
+import { systemClock } from "../io/clock.ts";
 import type { Roost } from "../library.ts";
 import type { SignalName } from "../wire/calls.ts";
 import type { Program } from "./bundle.ts";
@@ -116,7 +117,7 @@ async function seeThrough(
   const line = new StatusLine(() => {
     if (!job || launch.onEvent) return "";
     const view = viewOfJob(job);
-    return launch.status ? launch.status(view) : describeJob(view, Date.now());
+    return launch.status ? launch.status(view) : describeJob(view, systemClock.now());
   });
   const each = (signal: SignalName) => {
     for (const p of job?.state.processes.values() ?? []) if (!p.end) job?.kill(p.pid, signal);

@@ -1,6 +1,6 @@
 /** Numbers and names as people read them. */
 import prettyMs from "pretty-ms";
-import type { JobReport, ProcessReport } from "../wire/control.ts";
+import type { JobReport } from "../wire/control.ts";
 import { SHOWN } from "./state.ts";
 
 /** Text from elsewhere, made fit for a terminal: one line, nothing that moves the cursor or turns the direction. */
@@ -20,8 +20,6 @@ export function mib(bytes: number): string {
   if (bytes < 0.1 * 2 ** 20) return `${Math.ceil(bytes / 2 ** 10)}K`;
   return `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)}M`;
 }
-
-export const movesOf = (p: ProcessReport) => Math.max(0, p.stays.length - 1);
 
 /** As a shell says it: the status, or 128 and the signal's number. */
 export function exitCodeOf({ status, signal }: Pick<JobReport, "status" | "signal">): number {

@@ -220,7 +220,7 @@ export function specOf({ spec }: SavedHome): JobSpec {
  * Epochs of a revived job begin this far above those that were saved, of processes that are yet to be born too: whatever the
  * home before it gave out after it was saved is below, also to other processes of the same pid.
  */
-const EPOCHS_OF_A_LIFE = 1_000_000;
+export const EPOCHS_OF_A_LIFE = 1_000_000;
 
 /**
  * The home as it was, without a host: its processes wait to be placed. The effects are what it had asked its files and

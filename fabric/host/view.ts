@@ -4,6 +4,7 @@
  * need look only at what is another.
  */
 import type { HostId, JobId } from "../base/ids.ts";
+import { EPOCHS_OF_A_LIFE } from "../home/saved.ts";
 import type { HostRecord, Pending, Process, StayRecord } from "../home/state.ts";
 import type { Receipt } from "../kernel/state.ts";
 import type { JobReport } from "../wire/control.ts";
@@ -121,6 +122,10 @@ function alike<T extends object>(a: T, b: T): boolean {
   for (const key in b) if (a[key] !== b[key]) return false;
   return true;
 }
+
+/** How often a process has come to another host. Each life of its home begins its epochs at another million. */
+export const movesOf = ({ epoch }: { readonly epoch: number }): number =>
+  Math.max(0, (epoch % EPOCHS_OF_A_LIFE) - 1);
 
 /** A job as it is told to those elsewhere. */
 export function reportOf(job: Job, nowMs: number): JobReport {

@@ -83,6 +83,11 @@ test("a line that is scrolled sideways passes behind its number, not through it"
 test("the editor knows the module's names, and imports what it completes", async () => {
   const { page } = await openTab(browser, relay);
   await page.getByTestId("example").selectOption("own");
+  // What comes first can be taken away altogether.
+  await page.getByTestId("source").press("ControlOrMeta+A");
+  await page.keyboard.press("Delete");
+  await page.keyboard.type("1");
+  await eventually(() => page.getByTestId("source").innerText()).toBe("1");
   await writeProgram(page, 'import { fork } from "roost";\n');
   await page.getByTestId("source").press("Control+End");
   await page.keyboard.type("getp");
@@ -201,6 +206,7 @@ test("a job that runs goes on after a reload, where it was: processes, messages,
   await page.reload();
   await status(page).toBe("exit 0");
   expect(await output(page)).toBe("step 1\nstep 2\nstep 3\nstep 4\nstep 5\nstep 6\n1 2 3 4 5 6  5");
+  expect(await page.locator(".progress").innerText()).not.toMatch(/\d{3,} moves/);
   await eventually(() => keptJobs(page)).toBe(0);
   await page.context().close();
 });
@@ -290,8 +296,14 @@ test("files given to the page reach the program, and what it writes can be saved
   await page
     .locator("input[type=file][multiple]")
     .first()
-    .setInputFiles({ name: "words.txt", mimeType: "text/plain", buffer: Buffer.from("wren\nrook\n") });
-  await eventually(() => page.getByTestId("files").innerText()).toContain("1 file of yours");
+    .setInputFiles(
+      ["words.txt", "others.txt"].map((name) => ({
+        name,
+        mimeType: "text/plain",
+        buffer: Buffer.from("wren\nrook\n"),
+      })),
+    );
+  await eventually(() => page.getByTestId("files").innerText()).toContain("2 files of yours");
   await runOwn(
     page,
     'import { fs } from "roost";\nfs.writeFileSync("upper.txt", fs.readFileSync("words.txt", "utf8").toUpperCase());\n',

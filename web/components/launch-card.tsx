@@ -154,7 +154,7 @@ async function orderOf(model: Model, program: Program | undefined, args: readonl
   if (!program) {
     const { ownSource, ownFileName } = model.settings.value;
     const name = ownFileName.replace(/\.m?js$/, "");
-    const source = ownSource || (await import("../snippets.ts")).FIRST_SNIPPET;
+    const source = ownSource ?? (await import("../snippets.ts")).FIRST_SNIPPET;
     return { name, source, fileName: ownFileName, args, files: given };
   }
   const files = program.sample && given.size === 0 ? await program.sample.files() : given;
@@ -195,7 +195,7 @@ function OwnProgram({ model, run }: { model: Model; run: () => void }) {
       () => {}, // offline: what was written before is still there
     );
   }, [snippets]);
-  const text = ownSource || (snippets.value[0]?.source ?? "");
+  const text = ownSource ?? snippets.value[0]?.source;
   return (
     <div class="own">
       <div class="row">
@@ -225,7 +225,7 @@ function OwnProgram({ model, run }: { model: Model; run: () => void }) {
           }}
         />
       </div>
-      {text !== "" && (
+      {text !== undefined && (
         <Editor
           text={text}
           label={`The program ${ownFileName}`}

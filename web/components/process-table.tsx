@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { Component } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
-import type { JobView, ProcessView } from "../../fabric/index.ts";
+import { type JobView, movesOf, type ProcessView } from "../../fabric/index.ts";
 import type { Model } from "../model.ts";
 import { Pace } from "../pace.ts";
 import { treeOf } from "../places.ts";
@@ -215,7 +215,7 @@ class Row extends Component<RowProps> {
   }
 
   override render({ model, process, marks, depth, index, fromMs, spanMs, look, open }: RowProps) {
-    const { pid, ppid, state, detail, host, epoch, cpuMs, memoryBytes, stays } = process;
+    const { pid, ppid, state, detail, host, cpuMs, memoryBytes, stays } = process;
     const last = stays.at(-1);
     const at = host ?? last?.host;
     return (
@@ -226,7 +226,7 @@ class Row extends Component<RowProps> {
         data-state={state}
         data-host={host ?? ""}
         data-parent={ppid}
-        data-moves={Math.max(0, epoch - 1)}
+        data-moves={movesOf(process)}
         data-status={process.status ?? ""}
         data-signal={process.signal ?? ""}
       >
@@ -251,7 +251,7 @@ class Row extends Component<RowProps> {
             </>
           )}
         </td>
-        <td class="number wide">{Math.max(0, epoch - 1)}</td>
+        <td class="number wide">{movesOf(process)}</td>
         <td class="number">{cpuMs > 0 ? duration(cpuMs) : "–"}</td>
         <td class="number wide">{memoryBytes > 0 ? bytes(memoryBytes) : "–"}</td>
         <td class="track">
