@@ -64,6 +64,8 @@ interface Kept {
 }
 
 /** A job that runs is written down this often. */
+/** So long after it was last looked for, a home of another page is looked for once more. */
+const HOME_AWAY_MS = 512_000;
 const REMEMBER_MS = 5_000;
 /** While anything counts seconds, they are looked at this often. */
 const TICK_MS = 250;
@@ -258,12 +260,27 @@ export class Model {
 
   #comeBackTo(address: string): Promise<void> {
     return this.#attempt("The job of this page’s address cannot be shown", async () => {
-      const run = await RemoteRun.open(this.#fabric, address, {
-        change: () => this.#touchOutput(),
-        lost: () => void this.#comeBackTo(address), // once: where no home answers any more, that is said
-      });
-      this.#show(run);
+      this.#show(await this.#watch(address));
     });
+  }
+
+  #watch(address: string): Promise<RemoteRun> {
+    return RemoteRun.open(this.#fabric, address, {
+      change: () => this.#touchOutput(),
+      lost: (run) => void this.#lookFor(run, address),
+    });
+  }
+
+  /** A home that is out of sight may be another page in a moment: looked for less and less often, as long as its job is listed. */
+  async #lookFor(lost: Run, address: string): Promise<void> {
+    for (let waitMs = 1_000; waitMs <= HOME_AWAY_MS; waitMs *= 2) {
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      if (!this.#runs.value.includes(lost)) return;
+      const run = await this.#watch(address).catch(() => undefined);
+      if (!run) continue;
+      this.#runs.value = this.#runs.value.map((other) => (other === lost ? run : other));
+      return this.#refresh();
+    }
   }
 
   readonly #listeners: Listeners = {

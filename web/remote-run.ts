@@ -20,12 +20,11 @@ interface Listeners {
   /** Lines, input or the view may be different. */
   change(): void;
   /** Its home is out of sight; it may run on. */
-  lost(): void;
+  lost(run: RemoteRun): void;
 }
 
 export class RemoteRun implements Run {
   readonly live = false;
-  readonly interrupted = undefined;
   readonly value = undefined;
   readonly trace = new Trace();
   readonly order: Order;
@@ -34,6 +33,7 @@ export class RemoteRun implements Run {
   readonly #terminal = new TerminalLines();
   #report: JobReport;
   #asks = false;
+  #isLost = false;
 
   private constructor(job: RemoteJob, report: JobReport, on: Listeners) {
     this.#job = job;
@@ -65,8 +65,12 @@ export class RemoteRun implements Run {
   get droppedLines(): number {
     return this.#terminal.dropped;
   }
+  /** Its home is looked for again. */
+  get interrupted(): string | undefined {
+    return this.#isLost ? "its home is out of sight" : undefined;
+  }
   get asksForInput(): boolean {
-    return this.#asks && this.#report.endedMs === undefined;
+    return this.#asks && !this.#isLost && this.#report.endedMs === undefined;
   }
 
   type(line: string | undefined): void {
@@ -105,7 +109,9 @@ export class RemoteRun implements Run {
         this.#on.change();
       }
     } catch {
-      this.#on.lost();
+      this.#isLost = true;
+      this.#on.change();
+      this.#on.lost(this);
     } finally {
       clearInterval(timer);
       this.#job[Symbol.dispose]();

@@ -109,7 +109,8 @@ async function readCheckpoint(file: string): Promise<Uint8Array> {
   try {
     return new Uint8Array(await readFile(file));
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new RoostError("ENOENT", `the checkpoint cannot be read: ${why}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    const known = code === "EISDIR" || code === "EACCES" ? code : "ENOENT";
+    throw new RoostError(known, `the checkpoint cannot be read: ${message}`);
   }
 }

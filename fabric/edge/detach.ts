@@ -4,6 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { ERROR_CODES, RoostError } from "../base/errors.ts";
+import type { Job } from "../host/job.ts";
 import type { RunCommand } from "./commands.ts";
 import type { Launch, Outcome } from "./run.ts";
 import type { JobRecord } from "./state.ts";
@@ -84,7 +85,12 @@ export async function asHome(
     if (process.connected) process.send?.(news);
   };
   try {
-    const { exitCode } = await launch({ onLaunched: (job) => tell({ launched: job.id }) });
+    const onLaunched = (job: Job) => {
+      // Nobody would know of it.
+      if (!process.connected) throw new RoostError("ESRCH", "who started this job has gone");
+      tell({ launched: job.id });
+    };
+    const { exitCode } = await launch({ onLaunched });
     return exitCode;
   } catch (error) {
     if (!(error instanceof RoostError)) throw error;

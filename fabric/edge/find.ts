@@ -36,6 +36,8 @@ export interface Where {
 
 /** A home that starts is waited for, or one that ends. */
 const HOME_MS = 20_000;
+/** Where all jobs are asked, a home that does not answer for so long is told of instead. */
+const ANSWER_MS = 3_000;
 const LOOK_MS = 50;
 
 /** `HOST.SECRET`, as Fabric.addressOf gives it. */
@@ -59,9 +61,9 @@ export async function findJob(where: Where): Promise<JobHandle> {
     if (job) return job;
     throw new RoostError("ESRCH", `the home of job ${wanted} has died, and the job with it`);
   }
-  const running = await openAll(records, { ended: false });
+  const { jobs: running, unreached } = await openAll(records, { ended: false });
   const waiting = await homeless();
-  const [only, ...others] = [...running.map(({ record }) => record), ...waiting];
+  const [only, ...others] = [...[...running, ...unreached].map(({ record }) => record), ...waiting];
   if (!only)
     throw new RoostError(
       "ESRCH",
@@ -80,22 +82,40 @@ export async function findJob(where: Where): Promise<JobHandle> {
   throw new RoostError("EINVAL", `there is more than one job; say which:\n${list}`);
 }
 
+/** A job that is there, and why it cannot be looked at. */
+export interface Unreached {
+  readonly record: JobRecord;
+  readonly why: string;
+}
+
 /** Every job of this machine, with `ended` also those that have left a recording. */
 export async function openAll(
   records: readonly JobRecord[],
   { ended }: { readonly ended: boolean },
-): Promise<{ record: JobRecord; job: JobHandle }[]> {
+): Promise<{ jobs: { record: JobRecord; job: JobHandle }[]; unreached: Unreached[] }> {
   const jobs: { record: JobRecord; job: JobHandle }[] = [];
-  for (const record of records) {
-    const job = await open(record, ended);
-    if (job) jobs.push({ record, job });
+  const unreached: Unreached[] = [];
+  const opening = records.map((record) => open(record, { ended, answerMs: ANSWER_MS }));
+  for (const [n, opened] of (await Promise.allSettled(opening)).entries()) {
+    const record = records[n] as JobRecord;
+    if (opened.status === "rejected") unreached.push({ record, why: reasonOf(opened.reason) });
+    else if (opened.value) jobs.push({ record, job: opened.value });
   }
-  return jobs;
+  return { jobs, unreached };
 }
 
-/** Undefined where nothing is left of it; its record is then forgotten. */
-async function open(record: JobRecord, ended = true): Promise<JobHandle | undefined> {
-  const running = await connect(record).catch(() => undefined);
+const reasonOf = (error: unknown) =>
+  error instanceof RoostError ? error.message.slice(error.code.length + 2) : String(error);
+
+/** Undefined where nothing is left of it; its record is then forgotten. Throws RoostError where it is there and cannot be opened. */
+async function open(
+  record: JobRecord,
+  { ended = true, answerMs = HOME_MS } = {},
+): Promise<JobHandle | undefined> {
+  const running = await connect(record, answerMs).catch((error) => {
+    if (error instanceof RoostError && error.code === "ETIMEDOUT") throw error;
+    return undefined;
+  });
   if (running) return running;
   const gone = !isAlive(record.osPid) && !(await isKept(record));
   const recording = await readEnded(record.id); // asked last: a home leaves it first of all
@@ -117,7 +137,7 @@ export async function homeless(): Promise<JobRecord[]> {
 const isKept = async ({ id }: JobRecord) => (await keptJobs(keptJobsStore())).includes(id as JobId);
 
 /**
- * The same; and a detached job whose home has died (nobody listens any more) goes on in another, from where it was last
+ * Opens it; and a detached job whose home has died (nobody listens any more) goes on in another, from where it was last
  * kept. Should somebody else just start that, or the home just end, this waits for what comes of it.
  */
 async function openOrRevive({ id }: JobRecord): Promise<JobHandle | undefined> {
@@ -131,7 +151,9 @@ async function openOrRevive({ id }: JobRecord): Promise<JobHandle | undefined> {
     if (performance.now() > giveUpMs)
       throw new RoostError(
         "ETIMEDOUT",
-        `the job's home (process ${home ?? "that has died"}) does not answer`,
+        home === undefined
+          ? "the job's home has died, and no other could be started; try again"
+          : `the job's home (process ${home}) does not answer`,
       );
     if (home === undefined) await revive(record);
     else await setTimeout(LOOK_MS);
@@ -149,10 +171,22 @@ async function revive({ id, launch, relay }: JobRecord): Promise<void> {
   });
 }
 
-async function connect({ socket, secret, address, relay }: JobRecord): Promise<JobHandle> {
+/** Throws RoostError ETIMEDOUT where the home is there and does not answer for so long. */
+async function connect(
+  { socket, secret, address, relay, osPid }: JobRecord,
+  answerMs: number,
+): Promise<JobHandle> {
   const stream = createConnection(socket);
-  await new Promise<void>((resolve, reject) => stream.once("connect", resolve).once("error", reject));
-  const job = await RemoteJob.open(socketLink(stream), secret);
+  const answered = new AbortController();
+  const silence = setTimeout(answerMs, undefined, { signal: answered.signal }).then(() => {
+    stream.destroy();
+    throw new RoostError("ETIMEDOUT", `its home (process ${osPid}) does not answer`);
+  });
+  const opened = async () => {
+    await new Promise<void>((resolve, reject) => stream.once("connect", resolve).once("error", reject));
+    return RemoteJob.open(socketLink(stream), secret);
+  };
+  const job = await Promise.race([opened(), silence]).finally(() => answered.abort());
   return Object.assign(job, {
     ...(relay ? reachedAt(relay, address) : {}),
     [Symbol.asyncDispose]: async () => job[Symbol.dispose](),
@@ -188,13 +222,15 @@ async function openAt(relay: URL, address: string): Promise<JobHandle> {
 class EndedJob implements JobHandle {
   onAsk = () => {};
   readonly #answers: Recorded[];
+  readonly #report: JobReport;
   constructor(recording: Uint8Array) {
     this.#answers = [...replay(recording)];
+    const last = this.#answers.at(-1);
+    if (last?.type !== "report") throw new RoostError("EIO", "its recording is not whole");
+    this.#report = last.job;
   }
   async look(): Promise<JobReport> {
-    const last = this.#answers.at(-1);
-    if (last?.type !== "report") throw new RoostError("EIO", "the job's recording is not whole");
-    return { ...last.job, nowMs: Date.now() };
+    return { ...this.#report, nowMs: Date.now() };
   }
   async *output() {
     for (const answer of this.#answers) if (answer.type === "output") yield answer;

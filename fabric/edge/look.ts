@@ -4,11 +4,11 @@ import { movesOf } from "../host/view.ts";
 import { whyJob, whyProcess } from "../host/why.ts";
 import type { JobReport } from "../wire/control.ts";
 import { out } from "./colors.ts";
-import { findJob, homeless, openAll, type Where } from "./find.ts";
-import { endOf, facts, homelessLine, hostTable, jobLine, processTable, stayTable } from "./pictures.ts";
+import { findJob, homeless, openAll, type Unreached, type Where } from "./find.ts";
+import { endOf, facts, hostTable, jobLine, processTable, stayTable, unreachedLine } from "./pictures.ts";
 import { readRecords } from "./state.ts";
 import { table } from "./table.ts";
-import { mib, plain, span } from "./words.ts";
+import { mib, plain, shortId, span } from "./words.ts";
 
 export interface LookOptions extends Where {
   readonly json?: boolean;
@@ -30,19 +30,23 @@ export async function look(where: Where): Promise<JobReport & { address?: string
   return { ...report, ...(address ? { address } : {}), ...(page ? { page } : {}) };
 }
 
+export const noProcess = (pid: number | undefined) =>
+  new RoostError("ESRCH", `this job has no process ${pid}; \`roost ps --all\` lists them`);
+
 function processOf(job: JobReport, pid: number) {
   const found = job.processes.find((p) => p.pid === pid);
-  if (!found) throw new RoostError("ESRCH", `this job has no process ${pid}; \`roost ps --all\` lists them`);
+  if (!found) throw noProcess(pid);
   return found;
 }
 
 export async function ps(options: LookOptions & { readonly all?: boolean }): Promise<void> {
   const { all = false } = options;
   const one = options.job ?? process.env.ROOST_JOB;
-  const reports = one ? [await look(options)] : await lookAtAll(all);
-  if (options.json) return printJson(reports);
-  const waiting = one ? [] : (await homeless()).map((record) => homelessLine(record));
-  if (reports.length + waiting.length === 0)
+  const { reports, unreached } = one
+    ? { reports: [await look(options)], unreached: [] }
+    : await lookAtAll(all);
+  if (options.json) return printJson([...reports, ...unreached.map(unreachedReport)]);
+  if (reports.length + unreached.length === 0)
     return void process.stderr.write(
       `No job of yours runs on this machine.${all ? "" : " `roost ps --all` lists ended ones too."}\n`,
     );
@@ -50,18 +54,35 @@ export async function ps(options: LookOptions & { readonly all?: boolean }): Pro
     const processes = job.endedMs === undefined || options.job ? processTable(job, { all }) : "";
     return [jobLine(job), ...(processes ? [processes] : [])].join("\n");
   });
-  pictures.push(...waiting);
+  pictures.push(...unreached.map((job) => unreachedLine(job)));
   print(pictures.join(pictures.some((picture) => picture.includes("\n")) ? "\n\n" : "\n"));
 }
 
-async function lookAtAll(ended: boolean): Promise<JobReport[]> {
+async function lookAtAll(ended: boolean): Promise<{ reports: JobReport[]; unreached: Unreached[] }> {
   const reports: JobReport[] = [];
-  for (const { job } of await openAll(readRecords(), { ended })) {
+  const { jobs, unreached } = await openAll(readRecords(), { ended });
+  for (const { job } of jobs) {
     reports.push(await job.look());
     await job[Symbol.asyncDispose]();
   }
-  return reports;
+  const waiting = (await homeless()).map((record) => ({
+    record,
+    why: `its home has died; \`roost attach ${shortId(record.id)}\` goes on`,
+  }));
+  return { reports, unreached: [...unreached, ...waiting] };
 }
+
+/** What is known of it, in the form of those that can be looked at. */
+const unreachedReport = ({ record: { id, name, args, startedMs }, why }: Unreached) => ({
+  id,
+  name,
+  args,
+  nowMs: Date.now(),
+  startedMs,
+  processes: [],
+  hosts: [],
+  unreached: why,
+});
 
 /** Of a job, when one is named; else all that announce themselves at the relay. */
 export async function hosts(options: LookOptions): Promise<void> {
@@ -135,7 +156,7 @@ export async function inspect(options: LookOptions & { readonly pid?: number }):
 export async function why(options: LookOptions & { readonly pid?: number }): Promise<void> {
   const job = await look(options);
   const sentences = options.pid === undefined ? whyJob(job) : whyProcess(job, options.pid);
-  if (!sentences) throw new RoostError("ESRCH", `this job has no process ${options.pid}`);
+  if (!sentences) throw noProcess(options.pid);
   if (options.json) printJson({ job: job.id, ...(options.pid ? { pid: options.pid } : {}), why: sentences });
   else print(sentences.map(plain).join("\n"));
 }

@@ -10,6 +10,17 @@ const count = (least: number) => (text: string) => {
   return n;
 };
 
+/** Each has a thread of its own. */
+const LOCAL_HOSTS_MAX = 64;
+
+function localHosts(text: string): number {
+  const n = Number(text);
+  if (Number.isInteger(n) && n >= 1 && n <= LOCAL_HOSTS_MAX) return n;
+  throw new InvalidArgumentError(
+    `it takes a number of hosts, 1 to ${LOCAL_HOSTS_MAX}; before a program's name write --local=2.`,
+  );
+}
+
 const portOption = () =>
   new Option("--port <number>", "where to listen")
     .env("PORT")
@@ -95,7 +106,7 @@ function takingPart(roost: Command): void {
     .addOption(
       new Option("--local [hosts]", "on this many hosts inside this process, without network")
         .preset(2)
-        .argParser(count(1)),
+        .argParser(localHosts),
     )
     .option("-d, --detach", "leave it to a process of its own and print the job's id (see attach)")
     .addOption(

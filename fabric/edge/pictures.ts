@@ -3,7 +3,7 @@ import stringWidth from "string-width";
 import { movesOf } from "../host/view.ts";
 import type { HostReport, JobReport, ProcessReport } from "../wire/control.ts";
 import { out } from "./colors.ts";
-import type { JobRecord } from "./state.ts";
+import type { Unreached } from "./find.ts";
 import { type Column, table, widthOfOutput } from "./table.ts";
 import { mib, plain, shortId, span } from "./words.ts";
 
@@ -39,10 +39,10 @@ export function jobLine(job: JobReport, width = widthOfOutput()): string {
   return out.bold(id) + cut(`  ${said}  ${facts}`, width - id.length);
 }
 
-/** Of a job that nobody's home has. */
-export function homelessLine({ id, name, args }: JobRecord, width = widthOfOutput()): string {
+/** Of a job that cannot be looked at, and why not. */
+export function unreachedLine({ record, why: facts }: Unreached, width = widthOfOutput()): string {
+  const { id, name, args } = record;
   const short = shortId(id);
-  const facts = `its home has died; \`roost attach ${short}\` goes on`;
   const program = plain([name.replace(/^.*[\\/]/, ""), ...args].join(" "));
   const said = cut(program, Math.max(width - short.length - facts.length - 4, PROGRAM_LEAST));
   return out.bold(short) + cut(`  ${said}  ${out.yellow(facts)}`, width - short.length);

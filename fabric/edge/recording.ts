@@ -28,7 +28,7 @@ export function* replay(recording: Uint8Array): Generator<Recorded> {
     const length = at + 4 <= recording.length ? view.getUint32(at, true) : 0;
     const answer = decodeAnswer(recording.subarray(at + 4, at + 4 + length));
     if (answer instanceof Invalid || (answer.type !== "output" && answer.type !== "report"))
-      throw new RoostError("EIO", "the job's recording is damaged");
+      throw new RoostError("EIO", "its recording is damaged");
     yield answer;
     at += 4 + length;
   }

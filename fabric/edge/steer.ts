@@ -9,7 +9,7 @@ import { SIGNALS, type SignalName } from "../wire/calls.ts";
 import type { JobReport } from "../wire/control.ts";
 import { err } from "./colors.ts";
 import { findJob, type JobHandle } from "./find.ts";
-import { type LookOptions, printJson } from "./look.ts";
+import { type LookOptions, noProcess, printJson } from "./look.ts";
 import { lineReader } from "./terminal.ts";
 import { exitCodeOf, plain, SIGNAL_NUMBERS, shortId } from "./words.ts";
 
@@ -86,22 +86,28 @@ function hostNamed(job: JobReport, word: string): string {
 export async function logs(options: LookOptions & { readonly follow?: boolean; readonly pid?: number }) {
   await using job = await findJob(options);
   const wanted = options.pid;
-  await copy(job, {
+  let isKnown = wanted === undefined;
+  const report = await copy(job, {
     follow: options.follow ?? false,
     write: (entry) => {
       if (wanted !== undefined && entry.pid !== wanted) return;
+      isKnown = true;
       if (options.json)
         printJson({ ...entry, type: undefined, id: undefined, data: undefined, text: textOf(entry) });
       else (entry.fd === 2 ? process.stderr : process.stdout).write(entry.data);
     },
   });
+  if (!isKnown && !report.processes.some(({ pid }) => pid === wanted)) throw noProcess(wanted);
 }
 
 /** The job's output since its launch, its input from here, its end as the exit code. Ctrl-C leaves it running. */
 export async function attach(options: LookOptions): Promise<number> {
   await using job = await findJob(options);
   const leave = new AbortController();
-  const interrupt = (signal: NodeJS.Signals) => leave.abort(signal);
+  const interrupt = (signal: NodeJS.Signals) => {
+    if (leave.signal.aborted) process.exit(statusOf(signal)); // asked again: its home may not answer
+    leave.abort(signal);
+  };
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   const input = lineReader();
   job.onAsk = () => void input.next().then((line) => job.type(line));
@@ -122,12 +128,14 @@ export async function attach(options: LookOptions): Promise<number> {
     if (!leave.signal.aborted) throw error;
     const { id } = await job.look();
     tell(`detached; the job runs on: \`roost attach ${shortId(id)}\`, \`roost kill ${shortId(id)}\``);
-    return 128 + (SIGNAL_NUMBERS[String(leave.signal.reason)] ?? 0);
+    return statusOf(String(leave.signal.reason));
   } finally {
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
     input.close();
   }
 }
+
+const statusOf = (signal: string) => 128 + (SIGNAL_NUMBERS[signal] ?? 0);
 
 async function copy(
   job: JobHandle,

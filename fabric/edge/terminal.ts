@@ -60,9 +60,14 @@ export function processTerminal(line: StatusLine, events: StreamEvents): Process
       gathered.push({ fd, data: data.slice() });
       timer ??= setTimeout(flush, GATHER_MS);
     },
-    readLine() {
+    async readLine() {
       flush(); // a question comes before its answer
-      return input.next();
+      line.hide(); // what is typed stays to be seen
+      try {
+        return await input.next();
+      } finally {
+        line.show();
+      }
     },
     async close() {
       flush();
@@ -81,6 +86,7 @@ export class StatusLine {
   #timer: NodeJS.Timeout | undefined;
   /** Whether the cursor is at the beginning of a line, so that there is room. */
   #room = true;
+  #hiders = 0;
 
   /** `text` is asked ten times a second. */
   constructor(text: () => string) {
@@ -95,10 +101,18 @@ export class StatusLine {
   get shown(): boolean {
     return this.#timer !== undefined;
   }
+  /** It gives way, until each who hides it has shown it again. */
+  hide(): void {
+    this.#hiders++;
+    this.#update?.clear();
+  }
+  show(): void {
+    this.#hiders--;
+  }
   /** `room`: whether the output that was just written ended its line. */
   draw(room = this.#room): void {
     this.#room = room;
-    if (room) this.#update?.(this.#text());
+    if (room && this.#hiders === 0) this.#update?.(this.#text());
   }
   /** Makes room for output of the job. */
   clear(): void {

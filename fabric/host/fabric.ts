@@ -13,7 +13,14 @@ import { linkPair } from "../io/memory-link.ts";
 import type { Receipt } from "../kernel/state.ts";
 import type { Terms } from "../kernel/terms.ts";
 import { isControl } from "../wire/control.ts";
-import { groupKey, groupName, type Identity, identityFrom, identityOf } from "../wire/identity.ts";
+import {
+  groupKey,
+  groupName,
+  type Identity,
+  identityFrom,
+  identityOf,
+  secretOfJob,
+} from "../wire/identity.ts";
 import { RemoteJob } from "./control-client.ts";
 import { type Homes, serveControl } from "./control-server.ts";
 import type { Environment, Presence, RelayState, Rendezvous } from "./environment.ts";
@@ -290,8 +297,9 @@ export class Fabric {
 
   async #launch(spec: JobSpec, options: HomeOptions, atRest?: JobAtRest): Promise<Job> {
     const { daemon, self } = await this.#host();
-    const { clock, random, log } = this.#env;
+    const { clock, log } = this.#env;
     const { keepIn } = options;
+    const secret = await secretOfJob(this.#identity, spec.id);
     const jobOptions = {
       spec,
       atRest,
@@ -312,7 +320,7 @@ export class Fabric {
     await kept;
     this.#jobs.push(job);
     this.#forgetOldest();
-    this.#secrets.set(job, idFromRandom(random.bytes(26)));
+    this.#secrets.set(job, secret);
     const [ours, theirs] = linkPair();
     daemon.serve(theirs, true);
     job.addHost(ours, true);

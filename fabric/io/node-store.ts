@@ -59,5 +59,5 @@ async function sweep(directory: string): Promise<void> {
 }
 
 function ifThere(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== "ENOENT") throw error;
+  if (error.code !== "ENOENT" && error.code !== "ENOTDIR") throw error;
 }

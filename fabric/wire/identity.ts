@@ -13,7 +13,7 @@ import { sha256, sha512 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { utf8Encode } from "../base/codec.ts";
 import { RoostError } from "../base/errors.ts";
-import { type HostId, hostId, idFromRandom } from "../base/ids.ts";
+import { type HostId, hostId, idFromRandom, type JobId } from "../base/ids.ts";
 import type { Binding, Signer } from "../base/ports.ts";
 import type { Proof } from "./proof.ts";
 
@@ -93,6 +93,13 @@ export function provesMember(group: Uint8Array, proof: Uint8Array, { ours, their
   for (const [i, byte] of expected.entries()) differs |= byte ^ (proof[i] ?? 0);
   return differs === 0;
 }
+
+/**
+ * The secret of a job whose home this participant is: the same in each life of its home (RFC 8032 signatures of the same words
+ * are the same, on most platforms), so that its address stays good.
+ */
+export const secretOfJob = async ({ sign }: Identity, job: JobId): Promise<string> =>
+  idFromRandom(sha256(await sign(utf8Encode(`roost job 1\n${job}\n`))));
 
 /** Who knows a job's secret: who steers it, and its home. */
 type Knower = "control" | "home";

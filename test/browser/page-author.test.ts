@@ -232,6 +232,32 @@ test("a job of a tab that is open is said to run there, in the next tab, and run
   await page.context().close();
 });
 
+test("a job keeps its address over a reload, and who watches it from elsewhere finds it again", async () => {
+  const { page } = await openTab(browser, relay);
+  page.on("dialog", (dialog) => dialog.accept());
+  await runOwn(
+    page,
+    'import { readline } from "roost";\nconsole.log("asks");\nconsole.log("got", readline());\n',
+  );
+  await eventually(() => output(page)).toContain("asks");
+  await eventually(() => keptJobs(page)).toBe(1);
+  const address = async () => (await page.getByTestId("steer-command").textContent())?.split(" ")[3];
+  const before = await address();
+  const watcher = await openTab(browser, relay);
+  await watcher.page.goto(`http://localhost:${relay.port}/#job=${before}`);
+  await eventually(() => output(watcher.page)).toContain("asks");
+  await page.reload();
+  await eventually(() => watcher.page.getByTestId("status").innerText()).toBe("its home is out of sight");
+  await page.getByTestId("input").waitFor();
+  expect(await address()).toBe(before);
+  await eventually(() => watcher.page.getByTestId("status").innerText()).toBe("running");
+  await page.getByTestId("input").fill("a line");
+  await page.getByTestId("input").press("Enter");
+  await status(page).toBe("exit 0");
+  await eventually(() => output(watcher.page)).toContain("got a line");
+  await Promise.all([page.context().close(), watcher.page.context().close()]);
+});
+
 test("a job that cannot go on after a reload is not lost: it is said, and it goes on after another", async () => {
   const { page, errors } = await openTab(browser, relay, { serviceWorkers: "block" });
   page.on("dialog", (dialog) => dialog.accept());

@@ -90,6 +90,46 @@ describe("a job that outlives its home", () => {
     expect(readFileSync(file("log"), "utf8")).toBe("0\n1\n2\n3\n4\n5\n3\n4\n5\n");
   });
 
+  test("whoever is interrupted before he knew of his detached job leaves none", async () => {
+    const { json, program, start } = place("kept-interrupted");
+    const file = program(`for-ever.js`, `console.log("on"); for (;;);`);
+    const homes = () =>
+      execFileSync("ps", ["-A", "-o", "pid=,ppid=,args="], { encoding: "utf8" })
+        .split("\n")
+        .map((line) => line.trim().split(/ +/))
+        .filter((words) => words.includes("--as-home") && words.includes(file));
+    const { child, outcome } = start(["run", file, "--detach", "--local"]);
+    await eventually(async () => homes().some(([, parent]) => Number(parent) === child.pid)).toBe(true);
+    child.kill("SIGINT");
+    expect(await outcome).toMatchObject({ stdout: "" });
+    await eventually(async () => homes()).toEqual([]);
+    expect(await json(["ps"])).toEqual([]);
+  });
+
+  test("of a job that cannot be looked at, `ps` says why; the others are shown", async () => {
+    const { file, homeOf, json, program, roost } = place("kept-unreached");
+    program("count.js", counting);
+    const over = program("over.js", `console.log("over");`);
+    const { job: damaged } = await json(["run", over, "--detach", "--local"]);
+    await eventually(async () => existsSync(file(`state/jobs/${damaged}.ended`))).toBe(true);
+    writeFileSync(file(`state/jobs/${damaged}.ended`), "");
+    const { job: stuck } = await json(["run", "count.js", "--detach", "--local"]);
+    const { job: well } = await json(["run", "count.js", "--detach", "--local"]);
+    process.kill(homeOf(stuck), "SIGSTOP");
+    onTestFinished(() => void process.kill(homeOf(stuck), "SIGCONT"));
+    const listed: { id: string; unreached?: string }[] = await json(["ps", "--all"]);
+    expect(new Map(listed.map(({ id, unreached }) => [id, unreached]))).toEqual(
+      new Map([
+        [damaged, "its recording is not whole"],
+        [stuck, expect.stringMatching(/^its home \(process \d+\) does not answer$/)],
+        [well, undefined],
+      ]),
+    );
+    const { stdout } = await roost(["ps", "--all"]);
+    expect(stdout).toMatch(/over\.js +its recording is not whole/);
+    expect(stdout).toMatch(/count\.js +its home \(process \d+\) does not answer/);
+  });
+
   test("what goes on from a checkpoint is a job of its own, beside the one that it was taken of", async () => {
     const { file, json, program, report, roost } = place("kept-beside");
     program("count.js", counting);
