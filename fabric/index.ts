@@ -15,8 +15,10 @@ export type { Output } from "./host/output-log.ts";
 export type { HomeOptions, RunOptions } from "./host/run-options.ts";
 export type { JobAtRest } from "./host/saved-job.ts";
 export { type Budget, Steward, type StewardView } from "./host/steward.ts";
+export { treeOf } from "./host/tree.ts";
 export { type DonorView, type JobHostView, type JobView, movesOf, type ProcessView } from "./host/view.ts";
 export { whyJob, whyProcess } from "./host/why.ts";
+export { systemClock } from "./io/clock.ts";
 export { MemoryDisk } from "./io/memory-disk.ts";
 export type { Receipt } from "./kernel/state.ts";
 export {

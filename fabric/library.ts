@@ -288,7 +288,7 @@ export class Roost implements AsyncDisposable {
 export type TimedEvent = JobEvent & { readonly atMs: number };
 
 export interface JobEnd {
-  /** As a shell says it: the status, or 128 and the signal's number. */
+  /** What its first process gave to `exit`; 1 where `signal` ended it. */
   readonly status: number;
   readonly signal: SignalName | undefined;
   /** What the first process gave to `exit`. */

@@ -21,8 +21,9 @@ import {
   RoostError,
   readKeptJob,
   type Store,
+  systemClock,
 } from "../fabric/index.ts";
-import { systemClock } from "../fabric/io/clock.ts";
+
 import { holdAsHome, jobsOutliveTabs, whereHomeIsGone } from "./home-lock.ts";
 import { Launch, type Listeners } from "./launch.ts";
 import { OwnerModel, type OwnerOptions } from "./owner.ts";

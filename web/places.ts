@@ -100,27 +100,6 @@ function nameIn(job: JobView | undefined, id: HostId): string {
   return id.slice(0, 6);
 }
 
-/** Processes as a tree: each with its depth, children after their parent, in the order of their birth. */
-export function treeOf(
-  processes: readonly ProcessView[],
-): readonly { readonly process: ProcessView; readonly depth: number }[] {
-  const children = new Map<number, ProcessView[]>();
-  for (const process of processes) {
-    const siblings = children.get(process.ppid);
-    if (siblings) siblings.push(process);
-    else children.set(process.ppid, [process]);
-  }
-  const rows: { process: ProcessView; depth: number }[] = [];
-  const descend = (parent: number, depth: number) => {
-    for (const process of children.get(parent) ?? []) {
-      rows.push({ process, depth });
-      descend(process.pid, depth + 1);
-    }
-  };
-  descend(0, 0); // the first process has no parent
-  return rows;
-}
-
 /** A letter and a colour for each host, in the order in which this page first saw them. */
 export class HostMarks {
   readonly #order = new Map<string, number>();

@@ -44,6 +44,8 @@ export const LIMITS = {
   dataBytes: 32 * MIB - 16 * KIB,
   /** Arguments of a program. */
   args: 4094,
+  /** Environment variables of a job. */
+  environment: 1024,
   /** What a host, a job or a program is called. */
   nameBytes: 256,
   /** What a process has printed and sent without waiting, and the home has not confirmed: beyond it, both block. */

@@ -1,5 +1,6 @@
 /** Jobs, processes and hosts as tables: what ps, top, hosts and inspect draw. */
 import stringWidth from "string-width";
+import { treeOf } from "../host/tree.ts";
 import { movesOf } from "../host/view.ts";
 import type { HostReport, JobReport, ProcessReport } from "../wire/control.ts";
 import { out } from "./colors.ts";
@@ -56,7 +57,9 @@ export function processTable(
   job: JobReport,
   options: { all: boolean; rows?: number; width?: number },
 ): string {
-  const ordered = inTree(job.processes.filter((p) => options.all || p.state !== "ended"));
+  const ordered = treeOf(job.processes.filter((p) => options.all || p.state !== "ended")).map(
+    ({ process, depth }) => ({ p: process, depth }),
+  );
   const columns: Column<{ p: ProcessReport; depth: number }>[] = [
     { title: "PID", cell: ({ p, depth }) => `${" ".repeat(Math.min(depth, 6))}${p.pid}` },
     { title: "STATE", cell: ({ p }) => PAINT[p.state](p.state) },
@@ -149,23 +152,3 @@ function cut(text: string, width: number): string {
   return bare.length <= width ? text : `${bare.slice(0, Math.max(0, width - 1))}…`;
 }
 const ESCAPES = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
-
-function inTree(processes: readonly ProcessReport[]): { p: ProcessReport; depth: number }[] {
-  const known = new Set(processes.map((p) => p.pid));
-  const children = new Map<number, ProcessReport[]>();
-  for (const p of processes) {
-    const parent = known.has(p.ppid) && p.ppid !== p.pid ? p.ppid : 0;
-    children.set(parent, [...(children.get(parent) ?? []), p]);
-  }
-  const ordered: { p: ProcessReport; depth: number }[] = [];
-  const visit = (parent: number, depth: number) => {
-    const here = children.get(parent) ?? [];
-    children.delete(parent); // a home that lies about its tree cannot make this go round
-    for (const p of here) {
-      ordered.push({ p, depth });
-      visit(p.pid, depth + 1);
-    }
-  };
-  visit(0, 0);
-  return ordered;
-}

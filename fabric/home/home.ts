@@ -15,7 +15,7 @@ import { type Message, type MessageOf, type Snapshot, type Stay, stayOf } from "
 import { answer, isLogTooLong, learn, remember, reply } from "./answers.ts";
 import { changed, forgotten, lend, newCache } from "./cached.ts";
 import { serve } from "./calls.ts";
-import { checkpointIfWorthIt, copied, move, saved } from "./checkpoints.ts";
+import { checkpointIfWorthIt, copied, copiesNoMore, move, saved } from "./checkpoints.ts";
 import type { HomeEffect, HomeEvent, Out } from "./effects.ts";
 import { timeOf } from "./host-clock.ts";
 import { receive } from "./images.ts";
@@ -168,6 +168,7 @@ function onStatus(
   record.reason = reason;
   if (slots === 0) {
     goalGone(state, record.id);
+    copiesNoMore(state, record.id);
     for (const images of record.onTheirWay.values()) for (const id of images) record.images.delete(id); // it may not keep them
   }
   hopeAgain(state);

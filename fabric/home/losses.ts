@@ -59,7 +59,7 @@ export function lost(
   nowMs: number,
 ): void {
   leave(state, p, reason, { kind: "nowhere", why: "lost", next: undefined }, out, nowMs);
-  p.frozenSinceMs = nowMs;
+  p.frozenSinceMs ??= nowMs;
   if (mayBeItsFault && !p.pending) p.hostsLost++;
   if (p.hostsLost < LIMITS.hostsLostPerProcess) return;
   complain(

@@ -27,13 +27,8 @@ export function choose(state: HomeState, p: Process, load: ReadonlyMap<HostId, n
     const after = usable.findIndex((h) => h.id === last) + 1;
     return usable[after % usable.length]?.id;
   }
-  const allowed =
-    p.on === "any"
-      ? usable
-      : usable.filter((h) => (p.on === "remote" ? !h.local : p.on === "local" ? h.local : h.id === p.on));
-  // Where it was chosen by name, or must be local, an unreachable host is worth less than going on somewhere.
-  const isForced = p.on !== "remote" && (p.stays.length > 0 || isGone(state, p.on));
-  const candidates = allowed.length === 0 && isForced ? usable : allowed;
+  const allowed = usable.filter((h) => isMeant(p.on, h));
+  const candidates = allowed.length === 0 && goesAnywhere(p, isGone(state, p.on)) ? usable : allowed;
 
   const order = (a: HostRecord, b: HostRecord) =>
     fullness(a, load) - fullness(b, load) ||
@@ -44,7 +39,22 @@ export function choose(state: HomeState, p: Process, load: ReadonlyMap<HostId, n
   return (first ?? candidates.toSorted(order)[0])?.id;
 }
 
-const isByName = (on: Process["on"]): boolean => !["any", "remote", "local"].includes(on);
+/** Whether that is a host where it wants to run. */
+export const isMeant = (
+  on: string,
+  { id, local }: { readonly id: string; readonly local: boolean },
+): boolean => on === "any" || (on === "remote" ? !local : on === "local" ? local : id === on);
+
+/**
+ * Whether it goes on any host rather than on none: where it was chosen by name, or must be local, an unreachable host is worth
+ * less than going on somewhere.
+ */
+export const goesAnywhere = (
+  { on, stays }: { readonly on: string; readonly stays: readonly unknown[] },
+  hostIsGone: boolean,
+): boolean => on !== "remote" && (stays.length > 0 || hostIsGone);
+
+export const isByName = (on: string): boolean => !["any", "remote", "local"].includes(on);
 
 /** Chosen by name, and not linked any more, or as good as that. */
 const isGone = (state: HomeState, on: Process["on"]): boolean =>

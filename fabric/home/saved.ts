@@ -58,7 +58,7 @@ const spec = struct({
   name: words,
   program: struct({ source: text(LIMITS.programBytes), fileName: words }),
   args: list(text(LIMITS.pathBytes), LIMITS.args),
-  env: list(struct({ name: words, value: words }), 1024),
+  env: list(struct({ name: words, value: words }), LIMITS.environment),
   zone: words,
   memoryBytesMax: varint,
   processesMax: varint,

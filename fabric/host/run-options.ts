@@ -86,6 +86,12 @@ export function checkRun({
   }
   if (args.length > LIMITS.args)
     throw new RoostError("EINVAL", `${args.length} arguments, where ${LIMITS.args} are allowed; use a file`);
+  const variables = Object.keys(env).length;
+  if (variables > LIMITS.environment)
+    throw new RoostError(
+      "EINVAL",
+      `${variables} environment variables, where ${LIMITS.environment} are allowed; use a file`,
+    );
   if (memoryBytesMax > LIMITS.guestMemoryBytesMost)
     throw new RoostError(
       "EINVAL",

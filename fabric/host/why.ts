@@ -1,5 +1,5 @@
 /** Why a job, or one of its processes, does not run: in words, from what its home reports. Pure. */
-import { neededBytes } from "../home/placement.ts";
+import { goesAnywhere, isByName, isMeant, neededBytes } from "../home/placement.ts";
 import type { HostReport, JobReport, ProcessReport } from "../wire/control.ts";
 
 /** Sentences, the most telling first. Undefined: the job has no such process. */
@@ -89,16 +89,16 @@ function whyBlocked(job: JobReport, p: ProcessReport): string[] {
 /** What stands between a process that is nowhere and each host. */
 function whyUnplaced(job: JobReport, p: ProcessReport): string[] {
   if (job.hosts.length === 0) return ["No host is linked to the job."];
-  const allowed = job.hosts.filter((h) =>
-    p.on === "any" ? true : p.on === "remote" ? !h.local : p.on === "local" ? h.local : h.id === p.on,
-  );
+  const isGone = isByName(p.on) && !job.hosts.some(({ id }) => id === p.on);
+  const anywhere = goesAnywhere(p, isGone);
+  const allowed = job.hosts.filter((h) => anywhere || isMeant(p.on, h));
   const wish =
     p.on === "remote"
       ? ['It is to run on another host than its launcher\'s (`on: "remote"`).']
-      : p.on === "local"
-        ? ['It is to run on its launcher\'s host (`on: "local"`).']
-        : p.on === "any"
-          ? []
+      : p.on === "any" || anywhere
+        ? []
+        : p.on === "local"
+          ? ['It is to run on its launcher\'s host (`on: "local"`).']
           : [`It is to run on host ${p.on}.`];
   if (allowed.length === 0) return [...wish, "No such host is linked to the job; `roost donate` adds one."];
   const closed = allowed.filter((h) => h.slots === 0);

@@ -85,6 +85,7 @@ export class MemoryDisk implements Disk {
       this.#files.set(path, file);
     } else if (mode.truncate) {
       file.size = 0;
+      file.modifiedMs = this.#now();
       file.revision = this.#revision++;
     }
     const open = file;

@@ -88,7 +88,7 @@ const identity = struct({
   pid: number,
   ppid: number,
   argv: list(text(LIMITS.pathBytes), 4096),
-  env: list(struct({ name, value: text(LIMITS.pathBytes) }), 1024),
+  env: list(struct({ name, value: text(LIMITS.pathBytes) }), LIMITS.environment),
 });
 
 const call = <A, R, const W extends "home" | "cached" | "posted" | "here">(

@@ -405,6 +405,14 @@ describe("why", () => {
       ],
     ],
     [
+      "a host that was chosen by name and has gone: any is better than none",
+      {
+        processes: [{ ...process, on: "x".repeat(26) }],
+        hosts: [host("a", 0, "on battery")],
+      },
+      ["No host has it.", "1 host takes nothing: on battery (a)."],
+    ],
+    [
       "one host of several has the memory",
       {
         memoryBytesMax: 512 * MIB,

@@ -194,3 +194,11 @@ test("of two who make the same name only the first is noted; a home that goes on
     expect(disk.open("lock", how).read(9, 0)).toEqual(Uint8Array.of(2));
   }
 });
+
+test("a file in memory that is emptied has changed now", () => {
+  let nowMs = 1_000;
+  const disk = new MemoryDisk([["a", Uint8Array.of(1)]], () => nowMs);
+  nowMs = 2_000;
+  disk.open("a", { read: false, write: true, create: true, exclusive: false, truncate: true }).close();
+  expect(disk.stat("a")).toEqual({ kind: "file", size: 0, modifiedMs: 2_000 });
+});

@@ -108,6 +108,41 @@ describe("moving one that runs", () => {
     expect(b.state.processes.get(pid(child))?.stays.at(-1)).toMatchObject({ freezeMs: 3 });
   });
 
+  test("towards a host that takes nothing any more it is copied no more, and it runs on", () => {
+    const { b, sends } = moving();
+    const whole = sends(4 * MIB);
+    b.say("near", { type: "status", slots: 0, memoryBytes: 2 ** 30, reason: "its owner is back" });
+    reads(b, whole);
+    expect(recalled(b)).toBe(0);
+    const sent = prepared(b).length;
+    sends(1_000);
+    expect([prepared(b).length, recalled(b)]).toEqual([sent, 0]);
+  });
+
+  test("its freeze goes on where its goal dies before it runs there", () => {
+    const { b, child, sends, stay } = moving();
+    const last = sends(1_000);
+    reads(b, last);
+    const snapshot = { ...snapshotOf(1, false), chain: [last] };
+    b.say("far", {
+      type: "returned",
+      used: undefined,
+      ...stay(),
+      snapshot,
+      images: [],
+      learned: NOTHING_LEARNED,
+      why: "recalled",
+      stoppedMs: b.nowMs,
+    });
+    expect(b.placed(child).host).toBe("near");
+    b.nowMs += 2_000;
+    b.do({ type: "hostLost", host: hostId("near"), reason: "gone" });
+    expect(b.placed(child).host).toBe("far");
+    b.nowMs += 5;
+    b.say("far", { type: "running", ...stay(), runningMs: b.nowMs });
+    expect(b.state.processes.get(pid(child))?.stays.at(-1)?.freezeMs).toBe(2_005);
+  });
+
   test("one that changes its memory as fast as it travels is frozen all the same", () => {
     const { b, asked, sends } = moving();
     reads(b, sends(4 * MIB));

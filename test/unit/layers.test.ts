@@ -30,7 +30,6 @@ const MAY_IMPORT: Record<string, string[]> = {
   "fabric/index.ts": ["fabric"],
   relay: ["fabric/base", "fabric/wire"],
   "web/environment.ts": ["fabric"],
-  "web/executor.worker.ts": ["fabric"],
   "web/main.tsx": ["fabric"],
   web: ["fabric/index.ts", "fabric/guest/roost.d.ts", "examples"],
 };

@@ -1,10 +1,10 @@
 /** The parts of the page that need no browser: lines of a terminal, places, words. */
 import { expect, test } from "vitest";
 import { hostId, jobId, pid } from "../../fabric/base/ids.ts";
-import type { FabricView, JobView } from "../../fabric/index.ts";
+import { type FabricView, type JobView, treeOf } from "../../fabric/index.ts";
 import { invitationTo } from "../../web/address.ts";
 import { platformOf } from "../../web/names.ts";
-import { placesOf, treeOf } from "../../web/places.ts";
+import { placesOf } from "../../web/places.ts";
 import { TerminalLines } from "../../web/terminal.ts";
 import { speedUpOf, totalsOf } from "../../web/totals.ts";
 import { age, bytes, duration, splitArguments } from "../../web/words.ts";
@@ -70,7 +70,7 @@ test("numbers read as people say them", () => {
 });
 
 test("processes come as a tree, children after their parent", () => {
-  const process = (pid: number, ppid: number) => ({ pid, ppid }) as Parameters<typeof treeOf>[0][number];
+  const process = (pid: number, ppid: number) => ({ pid, ppid });
   const tree = treeOf([process(1, 0), process(2, 1), process(3, 1), process(4, 2), process(5, 4)]);
   expect(tree.map((row) => [row.process.pid, row.depth])).toEqual([
     [1, 0],
@@ -79,6 +79,14 @@ test("processes come as a tree, children after their parent", () => {
     [5, 3],
     [3, 1],
   ]);
+});
+
+test("a home that lies about its processes makes no tree go round", () => {
+  const process = (pid: number, ppid: number) => ({ pid, ppid });
+  const pids = (...all: ReturnType<typeof process>[]) => treeOf(all).map((row) => row.process.pid);
+  expect(pids(process(0, 0))).toEqual([0]);
+  expect(pids(process(1, 0), process(2, 1), process(1, 2))).toEqual([1, 2, 1]);
+  expect(pids(process(1, 0), process(3, 9))).toEqual([1, 3]); // nobody knows its parent
 });
 
 test("an invitation names the relay and the group, and never a job that could be steered with it", () => {

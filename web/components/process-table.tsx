@@ -2,10 +2,9 @@
 import { useSignal } from "@preact/signals";
 import { Component } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
-import { type JobView, movesOf, type ProcessView } from "../../fabric/index.ts";
+import { type JobView, movesOf, type ProcessView, treeOf } from "../../fabric/index.ts";
 import type { Model } from "../model.ts";
 import { Pace } from "../pace.ts";
-import { treeOf } from "../places.ts";
 import { RemoteRun } from "../remote-run.ts";
 import type { Run } from "../run.ts";
 import { type Look, lookOf } from "../sky/life.ts";
