@@ -48,7 +48,8 @@ export interface Relay extends AsyncDisposable {
 }
 
 export async function startRelay(options: RelayOptions): Promise<Relay> {
-  const { pageDirectory, origins = [], behindProxy = false } = options;
+  const { pageDirectory, behindProxy = false } = options;
+  const origins = (options.origins ?? []).map(originOf);
   const ice = iceServers(options.ice ?? [], options.turnSecret);
   const log = options.log ?? pino({ level: "warn" }, pino.destination(2));
   if (pageDirectory !== undefined && !existsSync(pageDirectory))
@@ -133,6 +134,13 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   }
   const { port } = server.address() as AddressInfo;
   return { url: `http://localhost:${port}`, port, drain, close, [Symbol.asyncDispose]: close };
+}
+
+/** As browsers say it. Throws RoostError EINVAL where it is none. */
+function originOf(text: string): string {
+  const { origin } = URL.canParse(text) ? new URL(text) : { origin: "null" };
+  if (origin !== "null") return origin;
+  throw new RoostError("EINVAL", `${text} is no origin of a page; write it like https://example.org`);
 }
 
 /**

@@ -12,7 +12,7 @@ export interface Line {
 
 /** A person reads no more; a program that prints for ever must not fill the page. */
 const LINES_MAX = 5_000;
-/** A line without an end is cut here. */
+/** A longer line is cut, with a mark where it was. */
 const LINE_CHARACTERS_MAX = 10_000;
 
 /** Colours and cursor movements of terminals (ECMA-48 control sequences and OSC strings), which a page does not do. */
@@ -30,7 +30,8 @@ export class TerminalLines {
     const stream = fd === 2 ? "err" : "out";
     const text = this.#open[stream] + this.#decoders[stream].decode(data, { stream: true });
     const lines = text.split("\n");
-    this.#open[stream] = (lines.pop() ?? "").slice(-LINE_CHARACTERS_MAX);
+    const open = lines.pop() ?? "";
+    this.#open[stream] = open.length > LINE_CHARACTERS_MAX ? `…${open.slice(-LINE_CHARACTERS_MAX)}` : open;
     for (const line of lines) this.#add(stream, line);
   }
 
@@ -62,6 +63,7 @@ export class TerminalLines {
 
 /** Without control sequences; a carriage return starts the line again, as progress bars mean it. */
 function clean(line: string): string {
-  const plain = line.slice(0, LINE_CHARACTERS_MAX).replace(ANSI, "").replace(/\r+$/, "");
+  const cut = line.length > LINE_CHARACTERS_MAX + 1 ? `${line.slice(0, LINE_CHARACTERS_MAX)}…` : line;
+  const plain = cut.replace(ANSI, "").replace(/\r+$/, "");
   return plain.slice(plain.lastIndexOf("\r") + 1);
 }

@@ -9,7 +9,7 @@ export type HostId = Brand<string, "HostId">;
 export type JobId = Brand<string, "JobId">;
 /** A process of a job: 1 is the program itself, forks count up. Stable for life, unique within the job. */
 export type Pid = Brand<number, "Pid">;
-/** How often a process has been handed to a host. The home's number is the truth; 0 means never placed. */
+/** Grows with each host that a process is handed to; each life of its home begins a million higher. The home's is the truth; 0 means never placed. */
 export type Epoch = Brand<number, "Epoch">;
 /** The number of a system call within its process: the first is 0. With the pid it names an effect for ever. */
 export type CallNumber = Brand<number, "CallNumber">;

@@ -54,10 +54,6 @@ export const LIMITS = {
   checkpointEveryMs: 2_000,
   /** A process of at least so much memory is copied before it is frozen for a move; a smaller one travels in a few milliseconds. */
   precopyBytes: 4 * MIB,
-  /** A host tells what a process uses when it has computed so long since it last did. */
-  usageEveryMs: 200,
-  /** What was made ready for a process that was to come, and did not, is dropped after this. */
-  preparedMs: 10_000,
   /** Rounds of that after which one that changes its memory as fast as it travels is frozen all the same. 0: it is stopped, and then copied. */
   precopyRounds: 8,
   /** Images of more than this go ahead of the snapshot that they are of, and other messages ahead of them. */
@@ -70,6 +66,10 @@ export const LIMITS = {
   precopyRestBytes: 64 * KIB,
   /** A round that takes longer leaves too much time for memory to change, however little it brought. */
   precopyRoundMs: 25,
+  /** A host tells what a process uses when it has computed so long since it last did. */
+  usageEveryMs: 200,
+  /** What was made ready for a process that was to come, and did not, is dropped after this. */
+  preparedMs: 10_000,
   /** Answers the home keeps for a process since its last image; beyond it, it asks for a fresh image. */
   logBytes: 8 * MIB,
   /** Same, in answers: replaying 20,000 calls takes well under a second. */

@@ -1,6 +1,6 @@
 /**
  * Makes a checkout ready to run: packages, the command's build, the engine, the page. Says what it does, and is
- * done in a few milliseconds when nothing is missing. Plain JavaScript, nothing imported: it is what installs the rest.
+ * done in a few milliseconds when nothing is missing. Plain JavaScript without packages: it is what installs them.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";

@@ -1,4 +1,4 @@
-/** The job's files, under Node's synchronous names. They are at the home: every call here is one message there and back. */
+/** The job's files, under Node's synchronous names. They are at the home; what its host has been lent of them is answered there. */
 import { utf8Decode, utf8Encode } from "../base/codec.ts";
 import { RoostError } from "../base/errors.ts";
 import { OPEN_FLAGS } from "../wire/calls.ts";

@@ -132,7 +132,7 @@ export type Where =
       readonly host: HostId;
       readonly sinceMs: number;
       recalledTo: HostId | undefined;
-      /** Set while its memory is copied to the host it is to move to, and it runs on: rounds so far, and bytes of the last. */
+      /** Set while its memory is copied to the host it is to move to, and it runs on. */
       copying: Copying | undefined;
       /** Images of its next snapshot. */
       ahead: readonly EncodedImage[];

@@ -156,6 +156,7 @@ class Visit {
       stop();
       cancel();
       this.#endings.delete(stop);
+      this.#endings.delete(cancel);
       answer();
     };
     const look = () => {

@@ -124,7 +124,6 @@ export class Fabric {
       held: false,
       guests: [],
       given: { hosted: 0, cpuMs: 0 },
-      receipts: [],
     };
   }
 

@@ -30,7 +30,6 @@ const RESTART_MS = 5_000;
 
 export class HostDaemon {
   readonly state: KernelState;
-  readonly receipts: Receipt[] = [];
   readonly #options: HostDaemonOptions;
   readonly #links = new Map<HomeLink, Link>();
   #nextLink = 1;
@@ -194,7 +193,6 @@ export class HostDaemon {
       case "replace":
         return this.#replace(effect.executor, effect.reason);
       case "receipt":
-        this.receipts.push(effect.receipt);
         for (const resolve of this.#awaitingReceipt.splice(0)) resolve(effect.receipt);
         this.#options.onChange();
         return;

@@ -124,7 +124,10 @@ export function asAnotherJob({ job, ...parts }: JobAtRest, id: JobId): JobAtRest
 function read<T>(codec: Codec<T>, bytes: Uint8Array): T {
   const head = decode(struct({ label, rest }), bytes);
   if (head instanceof Invalid || head.label.magic !== MAGIC)
-    throw new RoostError("EINVAL", "this is no checkpoint of a Roost job");
+    throw new RoostError(
+      "EINVAL",
+      "this is no checkpoint of a Roost job; name a file that `roost checkpoint` wrote",
+    );
   if (head.label.version !== VERSION)
     throw new RoostError(
       "EVERSION",

@@ -6,7 +6,6 @@
 import type { HostId, JobId } from "../base/ids.ts";
 import { EPOCHS_OF_A_LIFE } from "../home/saved.ts";
 import type { HostRecord, Pending, Process, StayRecord } from "../home/state.ts";
-import type { Receipt } from "../kernel/state.ts";
 import type { JobReport } from "../wire/control.ts";
 import type { HostDaemon } from "./host-daemon.ts";
 import type { Job } from "./job.ts";
@@ -21,7 +20,7 @@ export interface ProcessView {
   readonly on: string;
   readonly host: HostId | undefined;
   readonly hostName: string;
-  /** How often it has been placed. */
+  /** Grows each time it is placed; `movesOf` counts. */
   readonly epoch: number;
   readonly cpuMs: number;
   readonly memoryBytes: number;
@@ -85,7 +84,6 @@ export interface DonorView {
   /** To others, since this participant began: how many processes it took in, and what they have computed here. */
   readonly given: { readonly hosted: number; readonly cpuMs: number };
   /** Newest last. */
-  readonly receipts: readonly Receipt[];
 }
 
 export function viewOfJob(job: Job): JobView {
@@ -215,7 +213,7 @@ function stateOf(p: Process, stay: StayRecord | undefined): Pick<ProcessView, "s
 }
 
 export function viewOfDonor(daemon: HostDaemon, workers: number, nowMonotonicMs: number): DonorView {
-  const { state, receipts } = daemon;
+  const { state } = daemon;
   return {
     state: state.reclaim ? "leaving" : state.terms.taking ? "donating" : "off",
     reason: state.terms.reason,
@@ -234,6 +232,5 @@ export function viewOfDonor(daemon: HostDaemon, workers: number, nowMonotonicMs:
       memoryBytes: g.memoryBytes,
     })),
     given: { ...state.given },
-    receipts: [...receipts],
   };
 }

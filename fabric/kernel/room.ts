@@ -19,7 +19,7 @@ export function statusFor(state: KernelState, link: HomeLink, home: Home, load =
   return { type: "status", slots: Math.min(workers, state.executors.size), memoryBytes, reason: "" };
 }
 
-/** What others' processes are here, those aside that are leaving; and of their memory, what is whose. */
+/** How many of others' processes are here; and of the memory of those that are not leaving, what is whose. */
 interface Load {
   readonly count: number;
   readonly bytes: number;

@@ -13,7 +13,6 @@ export interface Hours {
   readonly toMinute: number;
 }
 
-/** What an owner allows, and when. */
 /**
  * Whom a rule is about: one participant by its id, whatever it calls itself, and nobody who calls himself the same. Without
  * an id, whoever is called so: anybody can take any name.
@@ -24,6 +23,7 @@ export interface Person {
   readonly name: string;
 }
 
+/** What an owner allows, and when. */
 export interface OwnerSettings {
   /** While somebody uses the machine, as far as it can be told. */
   readonly here: Allowance;

@@ -225,7 +225,7 @@ const message = union({
    */
   status: [30, struct({ slots: varint, memoryBytes: varint, reason: words })],
   refuse: [31, struct({ ...stay, code: oneOf(ERROR_CODES), reason: words })],
-  /** The process executed its first instruction here: then, by the home's clock as the host knows it. */
+  /** The process is about to execute its first instruction here: then, by the home's clock as the host knows it. */
   running: [32, struct({ ...stay, runningMs: finite })],
   call: [
     33,

@@ -313,6 +313,11 @@ test("stderr is told apart, and control sequences do not show", async () => {
   await runOwn(page, 'console.log("\\x1b[32mgreen\\x1b[0m grass");\nconsole.error("a stone");\n');
   await status(page).toBe("exit 0");
   expect((await output(page)).split("\n")).toEqual(["green grass", expect.stringMatching(/^err\s*a stone$/)]);
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByTestId("save-output").click(),
+  ]);
+  expect(await readFile(await download.path(), "utf8")).toBe("green grass\na stone\n");
   await page.context().close();
 });
 

@@ -69,6 +69,20 @@ test("numbers read as people say them", () => {
   expect([17, 2_355, 150_000, 5_500_000].map(bytes)).toEqual(["17 B", "2.3 KiB", "146 KiB", "5.2 MiB"]);
 });
 
+test("a line that is too long is cut, with a mark", () => {
+  const terminal = new TerminalLines();
+  terminal.print(1, utf8(`${"a".repeat(20_000)}\n`));
+  terminal.print(1, utf8("b".repeat(9_000)));
+  terminal.print(1, utf8(`${"b".repeat(9_000)}c\n`));
+  const [first, second] = terminal.snapshot();
+  expect(first?.text).toBe(`${"a".repeat(10_000)}…`);
+  expect(second?.text).toMatch(/^b+…$/);
+  const open = new TerminalLines();
+  open.print(1, utf8("b".repeat(20_000)));
+  open.print(1, utf8("c"));
+  expect(open.snapshot()[0]?.text).toMatch(/^…b+c$/);
+});
+
 test("processes come as a tree, children after their parent", () => {
   const process = (pid: number, ppid: number) => ({ pid, ppid });
   const tree = treeOf([process(1, 0), process(2, 1), process(3, 1), process(4, 2), process(5, 4)]);

@@ -349,6 +349,18 @@ test("pages of other origins may not connect; the relay's own may", async () => 
   expect(await own.find("welcome")).toBeDefined();
 });
 
+test("another origin may be allowed, written as people write it; what is none is refused at the start", async () => {
+  await using open = await startRelay({ port: 0, origins: ["https://Roost.example/"], log: log() });
+  const socket = new WebSocket(`${open.url.replace("http", "ws")}/directory`, {
+    origin: "https://roost.example",
+  });
+  await once(socket, "open");
+  socket.terminate();
+  await expect(startRelay({ port: 0, origins: ["roost.example"], log: log() })).rejects.toThrow(
+    "roost.example is no origin of a page; write it like https://example.org",
+  );
+});
+
 test("behind a proxy, the page's own origin is the host that the proxy was asked for", async () => {
   const asked = { origin: "https://roost.example", headers: { "x-forwarded-host": "roost.example" } };
   const opens = async (url: string) => {

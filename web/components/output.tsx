@@ -3,6 +3,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Model } from "../model.ts";
 import type { Run } from "../run.ts";
 import { count } from "../words.ts";
+import { saveBlob } from "./result.tsx";
 
 /** More lines are not drawn: the page would be slow, and nobody reads them. All that are kept can be saved. */
 const LINES_SHOWN = 600;
@@ -24,9 +25,22 @@ export function Output({ model, run }: { model: Model; run: Run }) {
 
   return (
     <section class="output-panel" aria-labelledby="output-title">
-      <h3 id="output-title" class="label">
-        Output
-      </h3>
+      <div class="output-head">
+        <h3 id="output-title" class="label">
+          Output
+        </h3>
+        {lines.length > 0 && (
+          <button
+            type="button"
+            class="quiet"
+            data-testid="save-output"
+            title={`Save ${count(lines.length, "line")} as a file`}
+            onClick={() => saveBlob(new Blob([textOf(run)], { type: "text/plain" }), `${run.order.name}.txt`)}
+          >
+            Save
+          </button>
+        )}
+      </div>
       <div
         class="output scroll"
         data-testid="output"
@@ -53,6 +67,12 @@ export function Output({ model, run }: { model: Model; run: Run }) {
       {run.asksForInput && <InputLine run={run} />}
     </section>
   );
+}
+
+/** All lines that are kept, and how many are not. */
+function textOf({ lines, droppedLines }: Run): string {
+  const dropped = droppedLines > 0 ? [`… ${count(droppedLines, "earlier line")} not kept`] : [];
+  return [...dropped, ...lines.map(({ text }) => text), ""].join("\n");
 }
 
 const InputLine = ({ run }: { run: Run }) => (

@@ -72,7 +72,6 @@ const viewOf = (): FabricView =>
       held: false,
       guests: [],
       given: { hosted: 0, cpuMs: 0 },
-      receipts: [],
     },
     directory: [],
     jobs: [jobOf()],
