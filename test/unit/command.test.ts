@@ -256,7 +256,7 @@ describe("bad input", () => {
   test.each([
     [["run", "nowhere.js"], /cannot read nowhere\.js/],
     [["run", "."], /is a directory/],
-    [["run", "family.js", "--local=0"], /whole number from 1/],
+    [["run", "family.js", "--local=0"], /a number of hosts, 1 to 64/],
     [
       ["run", "family.js", "--local", "--memory", "5000"],
       /5000 MiB of memory, where a process can have 1024/,
