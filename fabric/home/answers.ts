@@ -80,6 +80,17 @@ export function askForSnapshot(state: HomeState, p: Process, out: Out): void {
   out({ type: "send", host: p.where.host, message: { type: "save", ...stayIn(state, p) } });
 }
 
+/** Snapshots take at most one part in this many of what a process computes. */
+const COST_SHARE = 50;
+
+/** Asks for one when, after its last, the process has computed much more than a snapshot costs: that much would be lost. */
+export function checkpointIfWorthIt(state: HomeState, p: Process, out: Out): void {
+  if (!state.spec.durable || p.pending || state.spec.preemptEvery > 0) return;
+  const atRiskMs = p.cpuMs - p.cpuSavedMs;
+  if (atRiskMs >= Math.max(LIMITS.checkpointEveryMs, COST_SHARE * p.saveCostMs))
+    askForSnapshot(state, p, out);
+}
+
 /** Those that have come for its handlers. */
 function takeSignals(p: Process): SignalName[] {
   const come = [...p.signals].filter((name) => p.handled.has(name));

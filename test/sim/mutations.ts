@@ -104,7 +104,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     to: "",
   },
   "moved from a copy, and not from where it stopped": {
-    file: "home/checkpoints.ts",
+    file: "home/precopy.ts",
     from: "recall(state, p, host, out, nowMs);\n    } else {",
     to: 'p.where = { kind: "nowhere", why: "recalled", next: host };\n    } else {',
   },

@@ -1,6 +1,6 @@
 /**
- * When a running process is worth a fresh snapshot, and what a snapshot is for: a restart that repeats little, or a move
- * that freezes it only while the last few pages travel (pre-copy: Theimer, Lantz, Cheriton 1985).
+ * A move of a process that goes on meanwhile: its memory is copied to its goal in rounds, each what has changed since the last,
+ * and it is frozen only while the last few pages travel (pre-copy: Theimer, Lantz, Cheriton 1985).
  */
 import type { HostId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
@@ -13,18 +13,8 @@ import type { Copying, HomeState, Process } from "./state.ts";
 import { recall } from "./stays.ts";
 import { touch } from "./tally.ts";
 
-/** Snapshots take at most one part in this many of what a process computes. */
-const COST_SHARE = 50;
 /** A round must bring less than this part of the one before, or nothing is gained by another. */
 const SHRINKS_BY = 0.7;
-
-/** Asks for one when, after its last, the process has computed much more than a snapshot costs: that much would be lost. */
-export function checkpointIfWorthIt(state: HomeState, p: Process, out: Out): void {
-  if (!state.spec.durable || p.pending || state.spec.preemptEvery > 0) return;
-  const atRiskMs = p.cpuMs - p.cpuSavedMs;
-  if (atRiskMs >= Math.max(LIMITS.checkpointEveryMs, COST_SHARE * p.saveCostMs))
-    askForSnapshot(state, p, out);
-}
 
 /**
  * Moves a process: one of which much may have to travel is copied first, and goes on meanwhile. One that is blocked is no different:
