@@ -375,6 +375,9 @@ test("files dropped anywhere are taken: a program opens in the editor, the rest 
   await drop(page.getByTestId("source"), await write("birds.txt", "wren"));
   await eventually(() => page.getByTestId("files").innerText()).toContain("1 file of yours");
   expect(await page.getByTestId("source").innerText()).toBe(shown);
+  await drop(page.getByTestId("source"), await write("picture.js", "\u0089PNG\u0000"));
+  await eventually(() => page.getByTestId("trouble").innerText()).toContain("picture.js is no text in UTF-8");
+  expect(await page.getByTestId("source").innerText()).toBe(shown);
   await page.getByTestId("run").click();
   await status(page).toBe("exit 0");
   expect(await output(page)).toBe("4");

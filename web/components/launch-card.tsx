@@ -161,7 +161,15 @@ async function orderOf(model: Model, program: Program | undefined, args: readonl
   return { name: program.title, source: await program.source(), fileName: program.fileName, args, files };
 }
 
+/** More is no text that somebody wrote, and an editor would be slow with it. */
+const OPENED_BYTES_MAX = 2 << 20;
+
 function openProgram(model: Model, fileName: string, content: Uint8Array): void {
+  if (content.length > OPENED_BYTES_MAX || content.includes(0)) {
+    const what = content.includes(0) ? "is no text in UTF-8" : `has ${bytes(content.length)}`;
+    model.trouble.value = `${fileName} ${what}: it was not opened. A program here is text of at most ${bytes(OPENED_BYTES_MAX)}.`;
+    return;
+  }
   model.changeSettings({
     program: OWN,
     ownFileName: fileName,
