@@ -30,8 +30,11 @@ export function choose(state: HomeState, p: Process, load: ReadonlyMap<HostId, n
   const allowed = usable.filter((h) => isMeant(p.on, h));
   const candidates = allowed.length === 0 && goesAnywhere(p, isGone(state, p.on)) ? usable : allowed;
 
+  // It was asked to move, anywhere: where it was is as good as any other, and no move.
+  const left = p.where.kind === "nowhere" && p.where.why === "recalled" && !wanted ? last : undefined;
   const order = (a: HostRecord, b: HostRecord) =>
     fullness(a, load) - fullness(b, load) ||
+    Number(a.id === left) - Number(b.id === left) ||
     Number(a.local) - Number(b.local) ||
     idleSince(state, a) - idleSince(state, b);
   // The first process stays with its launcher: it is the one that talks to the terminal.

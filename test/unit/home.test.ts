@@ -108,6 +108,32 @@ describe("moving one that runs", () => {
     expect(b.state.processes.get(pid(child))?.stays.at(-1)).toMatchObject({ freezeMs: 3 });
   });
 
+  test("one that is to move anywhere goes to another host, where one is as free", () => {
+    for (const [slots, goal] of [
+      [1, "near"],
+      [0, "far"],
+    ] as const) {
+      const b = launched("far", "near");
+      const child = b.fork(1);
+      expect(b.placed(child).host).toBe("far");
+      const { stay } = running(b, child, MIB);
+      b.say("near", { type: "status", slots, memoryBytes: 2 ** 30, reason: "" });
+      b.say("home", { type: "status", slots: 0, memoryBytes: 2 ** 30, reason: "" });
+      b.do({ type: "migrate", pid: pid(child), to: undefined });
+      b.say("far", {
+        type: "returned",
+        used: undefined,
+        ...stay(),
+        snapshot: snapshotOf(1, false),
+        images: imagesOf(snapshotOf(1, false)),
+        learned: NOTHING_LEARNED,
+        why: "recalled",
+        stoppedMs: b.nowMs,
+      });
+      expect(b.placed(child)).toMatchObject({ host: goal, epoch: 2 });
+    }
+  });
+
   test("towards a host that takes nothing any more it is copied no more, and it runs on", () => {
     const { b, sends } = moving();
     const whole = sends(4 * MIB);
