@@ -20,7 +20,7 @@ export function whyJob(job: JobReport): string[] {
   if (running.length > 0) sentences.push(`${named(running)} ${running.length === 1 ? "runs" : "run"}.`);
   else if (unplaced.length === 0) sentences.push("Nothing runs: every process waits for something.");
   for (const [detail, waiting] of groups(inState("blocked"), (p) => p.detail))
-    sentences.push(`${named(waiting)} ${waiting.length === 1 ? "" : "each "}${detail}.`);
+    sentences.push(`${named(waiting)}${waiting.length === 1 ? "" : ": each"} ${detail}.`);
   for (const [detail, moving] of groups(inState("moving"), (p) => p.detail))
     sentences.push(`${named(moving)}: ${detail}.`);
   if (inState("stopped").length > 0)
