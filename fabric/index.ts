@@ -11,6 +11,7 @@ export type { Environment, Presence, RelayState, Rendezvous } from "./host/envir
 export { Fabric, type FabricView } from "./host/fabric.ts";
 export type { Job, Terminal } from "./host/job.ts";
 export { forgetJob, keptJobs, readKeptJob } from "./host/job-keeper.ts";
+export { LineInput } from "./host/line-input.ts";
 export type { Output } from "./host/output-log.ts";
 export type { HomeOptions, RunOptions } from "./host/run-options.ts";
 export type { JobAtRest } from "./host/saved-job.ts";

@@ -10,9 +10,9 @@ import {
   type JobAtRest,
   type JobEvent,
   type JobView,
+  LineInput,
   MemoryDisk,
   type Store,
-  type Terminal,
 } from "../fabric/index.ts";
 import { jobsOutliveTabs } from "./home-lock.ts";
 import type { Order, Run, WrittenFile } from "./run.ts";
@@ -43,7 +43,8 @@ export class Launch implements Run {
   /** Where the job's home lives. */
   readonly fabric: Fabric;
   readonly #terminal: TerminalLines;
-  readonly #input: Input;
+  readonly #input: LineInput;
+  readonly #onOutput: () => void;
   readonly #disk: MemoryDisk;
   readonly #kept: Kept;
   #value: unknown;
@@ -55,10 +56,10 @@ export class Launch implements Run {
     io: {
       trace: Trace;
       terminal: TerminalLines;
-      input: Input;
+      input: LineInput;
       disk: MemoryDisk;
       kept: Kept;
-      onEnd: (launch: Launch) => void;
+      on: Listeners;
     },
   ) {
     this.order = order;
@@ -66,12 +67,13 @@ export class Launch implements Run {
     this.job = job;
     this.#terminal = io.terminal;
     this.#input = io.input;
+    this.#onOutput = io.on.output;
     this.#disk = io.disk;
     this.#kept = io.kept;
     this.trace = io.trace;
     void job.ended.then((end) => {
       this.#value = valueIn(end.value);
-      io.onEnd(this);
+      io.on.end(this);
     });
   }
 
@@ -112,7 +114,8 @@ export class Launch implements Run {
     const terminal = new TerminalLines();
     const trace = new Trace();
     const timeForks = forkTimer();
-    const input = new Input(on.output);
+    const input = new LineInput();
+    input.onAsk(on.output);
     const kept: Kept = { trouble: undefined };
     const job = await begin({
       ...(jobsOutliveTabs() ? { keepIn: store } : {}),
@@ -134,7 +137,7 @@ export class Launch implements Run {
         readLine: () => input.readLine(),
       },
     });
-    return new Launch(order, fabric, job, { trace, terminal, input, disk, kept, onEnd: on.end });
+    return new Launch(order, fabric, job, { trace, terminal, input, disk, kept, on });
   }
 
   get id() {
@@ -159,13 +162,14 @@ export class Launch implements Run {
   }
   /** Whether the program waits for somebody to type a line. */
   get asksForInput(): boolean {
-    return this.#input.asked;
+    return this.#input.asks;
   }
 
   /** Answers a waiting program; undefined is the end of all input. */
   type(line: string | undefined): void {
     if (line !== undefined) this.#terminal.echo(line);
     this.#input.give(line);
+    this.#onOutput();
   }
 
   written(): readonly WrittenFile[] {
@@ -186,33 +190,5 @@ function valueIn(bytes: Uint8Array): unknown {
     return decodeValue(bytes);
   } catch {
     return undefined;
-  }
-}
-
-/** Lines of input: questions wait for a person's answers, in order. */
-class Input {
-  #waiting: ((line: string | undefined) => void)[] = [];
-  #ended = false;
-  readonly #onChange: () => void;
-
-  constructor(onChange: () => void) {
-    this.#onChange = onChange;
-  }
-  get asked(): boolean {
-    return this.#waiting.length > 0;
-  }
-  readLine(): ReturnType<Terminal["readLine"]> {
-    if (this.#ended) return Promise.resolve(undefined);
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-      this.#onChange();
-    });
-  }
-  give(line: string | undefined): void {
-    if (line === undefined) {
-      this.#ended = true;
-      for (const resolve of this.#waiting.splice(0)) resolve(undefined);
-    } else this.#waiting.shift()?.(line);
-    this.#onChange();
   }
 }

@@ -15,6 +15,7 @@ import {
   type JobReport,
 } from "../wire/control.ts";
 import { isSaid, sayable } from "../wire/identity.ts";
+import { Feed } from "./feed.ts";
 
 /** Something a process of the job wrote; see host/output-log.ts. */
 export type RemoteOutput = Omit<Extract<ControlAnswer, { type: "output" }>, "type" | "id">;
@@ -124,40 +125,21 @@ export class RemoteJob implements Disposable {
   ): AsyncGenerator<RemoteOutput, JobReport> {
     const { follow = true, signal } = options;
     signal?.throwIfAborted();
-    const id = this.#nextId++;
-    const queue: Said[] = [];
-    let error: unknown;
-    let wake = () => {};
-    const fail = (why: unknown) => {
-      error ??= why;
-      wake();
-    };
-    const abort = () => fail(signal?.reason);
-    signal?.addEventListener("abort", abort);
-    const take = (answer: (typeof queue)[number]) => {
-      queue.push(answer);
-      wake();
-    };
     if (this.#ended) throw this.#ended;
-    this.#waiting.set(id, { take, fail });
+    const id = this.#nextId++;
+    const answers = new Feed<Said>();
+    this.#waiting.set(id, { take: (answer) => answers.push(answer), fail: (error) => answers.end(error) });
     this.#send({ type: "output", id, follow });
-    try {
-      for (;;) {
-        const answer = queue.shift();
-        if (answer?.type === "output") yield answer;
-        else if (answer?.type === "report") return answer.job;
-        else if (answer) throw unexpected(answer);
-        else if (error !== undefined) throw error;
-        else
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-      }
-    } finally {
-      signal?.removeEventListener("abort", abort);
+    const enough = () => {
       this.#waiting.delete(id);
       this.#send({ type: "enough", id });
+    };
+    for await (const answer of answers.read(signal, enough)) {
+      if (answer.type === "output") yield answer;
+      else if (answer.type === "report") return answer.job;
+      else throw unexpected(answer);
     }
+    throw new Error("bug: a feed of answers ends with the last or an error");
   }
 
   [Symbol.dispose](): void {
