@@ -171,18 +171,29 @@ async function stalledByFork(launcher: Page, roost: Roost): Promise<number> {
 
 /** Ends a job of letters; answers with how much longer than usual the slowest took of those of a time. */
 async function slowestOf(job: Steered): Promise<(time: Time) => number> {
-  const lines: number[][] = [];
   const text = await job.said();
   await job.end();
-  for (const line of text.trim().split("\n")) if (/^\d/.test(line)) lines.push(line.split(" ").map(Number));
+  const letters = text.trim().split("\n").flatMap(lettersIn);
   const usual = percentile(
-    lines.flatMap(([, , ...ways]) => ways),
+    letters.map((letter) => letter.ended - letter.began),
     50,
   );
   return ({ began, ended }) => {
-    const meanwhile = lines.filter(([from = 0, to = 0]) => to >= began && from <= ended);
-    return Math.max(...meanwhile.flatMap(([, , ...ways]) => ways)) - usual;
+    const meanwhile = letters.filter((letter) => letter.ended >= began && letter.began <= ended);
+    return Math.max(...meanwhile.map((letter) => letter.ended - letter.began), usual) - usual;
   };
+}
+
+/** One is sent when the one before has come back: each is told of by how long it took. */
+function lettersIn(line: string): Time[] {
+  if (!/^\d/.test(line)) return [];
+  const [from = 0, , ...ways] = line.split(" ").map(Number);
+  let began = from;
+  return ways.map((way) => {
+    const letter = { began, ended: began + way };
+    began = letter.ended;
+    return letter;
+  });
 }
 
 /** From when to when, by the time of day. */
