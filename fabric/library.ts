@@ -5,11 +5,11 @@
 
 import { type ErrorCode, RoostError } from "./base/errors.ts";
 import { FIRST_PID, type HostId, pid as toPid } from "./base/ids.ts";
-import type { Clock, Disk } from "./base/ports.ts";
+import type { Clock, Disk, Presence, Rendezvous } from "./base/ports.ts";
 import { decodeValue } from "./guest/value.ts";
 import type { JobEvent } from "./home/effects.ts";
 import type { RemoteJob } from "./host/control-client.ts";
-import type { Environment, Presence, Rendezvous } from "./host/environment.ts";
+import type { Environment } from "./host/environment.ts";
 import { Fabric, type FabricView } from "./host/fabric.ts";
 import { Feed } from "./host/feed.ts";
 import type { Job } from "./host/job.ts";
@@ -91,6 +91,7 @@ export function localWith(surroundings: Surroundings, hosts: number, options: Jo
   });
   if (!home) throw new RoostError("EINVAL", "at least one host is needed");
   const roost = new Roost(home, others, surroundings);
+  if (options.prepare) home.prepare().catch(() => {}); // whoever needs them is told
   signal?.addEventListener("abort", () => void roost.close());
   return roost;
 }

@@ -4,10 +4,10 @@
  */
 import { unreachable } from "../fabric/base/errors.ts";
 import type { HostId } from "../fabric/base/ids.ts";
+import type { Presence } from "../fabric/base/ports.ts";
 import {
   DIRECTORY_LIMITS,
   DIRECTORY_VERSION,
-  type Entry,
   type FromRelay,
   type Refusal,
   type ToRelay,
@@ -27,7 +27,7 @@ interface Connection {
   /** Who it is, since it has proved that. */
   host?: HostId;
   /** Since `announce`; only with `host`. */
-  entry?: Entry;
+  entry?: Presence;
   /** The entry is that of the connection before this one, since then: until the host has said something itself. */
   inheritedMs?: number | undefined;
   /** Changes of the entry that everybody is told. */
@@ -105,7 +105,7 @@ function decide(state: Directory, event: Event, nowMs: number): Effect[] {
   }
 }
 
-export const listOf = (state: Directory): Entry[] =>
+export const listOf = (state: Directory): Presence[] =>
   [...state.connections.values()].flatMap(({ entry }) => entry ?? []);
 
 function open(state: Directory, id: ConnectionId, nowMs: number): Effect[] {
@@ -212,7 +212,7 @@ function tick(state: Directory, nowMs: number): Effect[] {
 
 /** What a host changes again and again waits for the next time: everybody is told of it. */
 function tellChanges(state: Directory, nowMs: number): Effect[] {
-  const entries: Entry[] = [];
+  const entries: Presence[] = [];
   const left: HostId[] = [];
   for (const host of state.changed) {
     const connection = state.connections.get(state.hosts.get(host) ?? Number.NaN);

@@ -36,6 +36,6 @@ export const FIRST_PID = pid(1);
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz234567";
 
 /** A fresh identifier of 130 random bits, from bytes the caller drew (26 of them). */
-export function idFromRandom(bytes: Uint8Array): string {
+export function idFromBytes(bytes: Uint8Array): string {
   return Array.from(bytes.subarray(0, 26), (b) => ALPHABET[b & 31]).join("");
 }

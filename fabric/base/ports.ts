@@ -1,4 +1,5 @@
 /** What the inside needs of the outside. Only composition roots choose implementations. */
+import type { HostId } from "./ids.ts";
 
 /** Milliseconds; `now` is wall-clock time since 1970, `monotonic` never steps back and has no fixed origin. */
 export interface Clock {
@@ -52,6 +53,39 @@ export interface Link {
   /** Bytes given to `send` that have not left yet. */
   readonly queuedBytes: number;
   close(reason: string): void;
+}
+
+/** What the directory says of a host that is reachable. */
+export interface Presence {
+  readonly host: HostId;
+  readonly name: string;
+  readonly platform: string;
+  readonly taking: boolean;
+  /** What its group is known by; empty: none. */
+  readonly group: string;
+}
+
+export type RelayState =
+  | { readonly state: "none" }
+  | { readonly state: "online" }
+  /** Links that exist go on working meanwhile. `sinceMs` by the clock's `now`. */
+  | { readonly state: "connecting"; readonly sinceMs: number; readonly reason: string };
+
+/** How participants find each other and link up. */
+export interface Rendezvous {
+  readonly relay: RelayState;
+  /** Everybody who announced, this host included; nobody while the relay is away. */
+  readonly hosts: readonly Presence[];
+  /** Stays announced, over reconnections too, until the next call. `host` is this one. */
+  announce(presence: Presence): void;
+  /** A new link each time. Rejects with a RoostError (ENOHOST, ETIMEDOUT) within ten seconds. */
+  connect(host: HostId): Promise<Link>;
+  /** A link that another host made. Set once. */
+  onLink: (link: Link) => void;
+  /** `relay` or `hosts` changed. Set once. */
+  onChange: () => void;
+  /** Says goodbye on every link, and to the relay. */
+  close(): void;
 }
 
 /** Keeps named values across restarts: IndexedDB in a page, files on the edge, a map in a test. */

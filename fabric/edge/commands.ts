@@ -1,7 +1,7 @@
 /** `roost run`: from the words of the command to a launch. */
 import { readFile } from "node:fs/promises";
 import { RoostError } from "../base/errors.ts";
-import { idFromRandom, type JobId, jobId } from "../base/ids.ts";
+import { idFromBytes, type JobId, jobId } from "../base/ids.ts";
 import { readKeptJob } from "../host/job-keeper.ts";
 import { asAnotherJob, decodeCheckpoint } from "../host/saved-job.ts";
 import { systemRandom } from "../io/random.ts";
@@ -96,7 +96,7 @@ async function whatToRun(
   if (file !== undefined) return { program: await bundleProgram(file) };
   if (restore !== undefined) {
     const saved = decodeCheckpoint(await readCheckpoint(restore));
-    return { atRest: asAnotherJob(saved, jobId(idFromRandom(systemRandom.bytes(26)))) };
+    return { atRest: asAnotherJob(saved, jobId(idFromBytes(systemRandom.bytes(26)))) };
   }
   const id = kept as JobId;
   await claim(id); // before it is read: it does not go on elsewhere meanwhile

@@ -1,6 +1,7 @@
 /** The compiled engine and its identity. A plain object: it can be posted to workers. */
+
+import { hex } from "../base/bytes.ts";
 import { RoostError } from "../base/errors.ts";
-import { hex } from "../base/hex.ts";
 import type { BootedBase } from "./base-image.ts";
 import { digest } from "./packing.ts";
 

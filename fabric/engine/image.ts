@@ -4,6 +4,8 @@
  * SNAPSHOT.md describes the format. Bytes are hostile until `decodeImage` has let them pass: what passes can still be a
  * memory that makes no sense, which can harm nothing but the machine made of it.
  */
+
+import { fromHex, hex } from "../base/bytes.ts";
 import {
   bool,
   bytes,
@@ -19,7 +21,6 @@ import {
   u32,
   varint,
 } from "../base/codec.ts";
-import { fromHex, hex } from "../base/hex.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { BaseImage } from "./base-image.ts";
 import { changesBetween, withChanges } from "./changes.ts";

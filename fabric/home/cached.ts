@@ -5,8 +5,10 @@
  * Promises: an answer that a host may yet say it has given is kept here, for the process's log; what a process learns
  * through its home of another's write, it sees in the file.
  */
+import { equalBytes } from "../base/bytes.ts";
 import { type CachedId, cachedId, type HostId, type JobId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
+import { parentOf } from "../base/paths.ts";
 import type { Out } from "./effects.ts";
 import type { HomeState } from "./state.ts";
 
@@ -40,7 +42,7 @@ export function lend(
 ): CachedId | undefined {
   const before = cache.current.get(request);
   const entry = before === undefined ? undefined : cache.entries.get(before);
-  if (before !== undefined && entry && equal(entry.answer, answer)) {
+  if (before !== undefined && entry && equalBytes(entry.answer, answer)) {
     entry.holders.add(host);
     return before;
   }
@@ -53,8 +55,6 @@ export function lend(
   return id;
 }
 
-const equal = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every((byte, n) => byte === b[n]);
-
 /** What is said of these paths, of what is in them and of what they are in, is not true any more. */
 export function changed(state: HomeState, paths: readonly string[], out: Out): void {
   if (paths.length === 0 || state.cache.current.size === 0) return;
@@ -66,8 +66,6 @@ export function changed(state: HomeState, paths: readonly string[], out: Out): v
   });
   expire(state.cache, ids, out, state.spec.id);
 }
-
-const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf("/")));
 
 function expire(cache: Cache, ids: readonly CachedId[], out: Out, job: JobId): void {
   const told = new Map<HostId, CachedId[]>();

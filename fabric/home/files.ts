@@ -6,6 +6,7 @@ import { bool, branded, type Carried, list, struct, text, varint } from "../base
 import { RoostError } from "../base/errors.ts";
 import type { Pid } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
+import { parentOf } from "../base/paths.ts";
 import type { Disk, DiskFile } from "../base/ports.ts";
 import {
   CALLS,
@@ -466,8 +467,6 @@ function release(open: OpenFile): void {
 }
 
 const READ = { read: true, write: false, create: false, exclusive: false, truncate: false };
-
-const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf("/")));
 
 /** Node's flags: r reads, w empties, a appends, + does both, x insists that the file is new. */
 function modeOf(flags: string) {

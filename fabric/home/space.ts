@@ -1,4 +1,5 @@
 /** The job's tuple space. What fields mean is between guests: here they are equal when their bytes are. */
+import { equalBytes } from "../base/bytes.ts";
 import { RoostError } from "../base/errors.ts";
 import type { CallNumber } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
@@ -22,14 +23,10 @@ function fits(tuple: Tuple, template: Template): boolean {
       return (
         field !== undefined &&
         (type === undefined || type === field.type) &&
-        (data === undefined || equal(data, field.data))
+        (data === undefined || equalBytes(data, field.data))
       );
     })
   );
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, n) => byte === b[n]);
 }
 
 /** Everybody who only reads gets a new tuple; of those who take, the one who has waited longest. */

@@ -3,9 +3,9 @@
  * command are built on exactly this; what differs between a tab and a Node process comes in as `Environment`.
  */
 import { must, RoostError } from "../base/errors.ts";
-import { FIRST_PID, type HostId, hostId, idFromRandom, jobId } from "../base/ids.ts";
+import { FIRST_PID, type HostId, hostId, idFromBytes, jobId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { Link } from "../base/ports.ts";
+import type { Link, Presence, RelayState, Rendezvous } from "../base/ports.ts";
 import { specOf } from "../home/saved.ts";
 import type { JobSpec } from "../home/state.ts";
 import { countedLink, type Traffic } from "../io/counted-link.ts";
@@ -23,7 +23,7 @@ import {
 } from "../wire/identity.ts";
 import { RemoteJob } from "./control-client.ts";
 import { type Homes, serveControl } from "./control-server.ts";
-import type { Environment, Presence, RelayState, Rendezvous } from "./environment.ts";
+import type { Environment } from "./environment.ts";
 import { readable, type Self } from "./greeting.ts";
 import { type Admission, HostDaemon } from "./host-daemon.ts";
 import { Job } from "./job.ts";
@@ -260,7 +260,7 @@ export class Fabric {
     const seed = new DataView(random.bytes(8).slice().buffer).getBigUint64(0);
     return this.#launch(
       {
-        id: jobId(idFromRandom(random.bytes(26))),
+        id: jobId(idFromBytes(random.bytes(26))),
         name: options.name,
         program: { source: options.source, fileName: options.fileName },
         args: options.args ?? [],

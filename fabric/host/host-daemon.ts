@@ -131,10 +131,6 @@ export class HostDaemon {
     this.#step({ type: "terms", terms });
   }
 
-  take(): void {
-    this.allow({ taking: true, reason: "" });
-  }
-
   /** Whom this host serves. Homes that are linked and not among them are cut off, and start their work elsewhere. */
   admit(rule: Admission): void {
     this.#admits = rule;

@@ -1,7 +1,6 @@
 /** Links a participant's jobs to the hosts that take work, and tries those again that were lost or did not answer. */
 import type { HostId } from "../base/ids.ts";
-import type { Clock, Link } from "../base/ports.ts";
-import type { Presence } from "./environment.ts";
+import type { Clock, Link, Presence } from "../base/ports.ts";
 import type { Job } from "./job.ts";
 
 /**

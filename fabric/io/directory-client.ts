@@ -5,13 +5,12 @@
 import { Invalid } from "../base/codec.ts";
 import { RoostError } from "../base/errors.ts";
 import type { HostId } from "../base/ids.ts";
-import type { Clock } from "../base/ports.ts";
+import type { Clock, Presence } from "../base/ports.ts";
 import {
   DIRECTORY_LIMITS,
   DIRECTORY_PATH,
   DIRECTORY_VERSION,
   decodeFromRelay,
-  type Entry,
   encodeToRelay,
   type FromRelay,
   type IceServer,
@@ -24,12 +23,12 @@ const RETRY_MS = { first: 250, most: 5_000 };
 /** Announcements closer together than this go as one: the relay takes only so many a second. */
 const ANNOUNCE_MS = 100;
 
-export type Announcement = Omit<Entry, "host">;
+export type Announcement = Omit<Presence, "host">;
 
 export interface DirectoryEvents {
   /** The relay knows this host; the ticket opens its signalling. */
   readonly onWelcome: (ticket: string) => void;
-  readonly onHosts: (hosts: readonly Entry[]) => void;
+  readonly onHosts: (hosts: readonly Presence[]) => void;
   readonly onIce: (servers: readonly IceServer[]) => void;
   /** Once for each loss, and for each attempt that failed. A new attempt follows by itself. */
   readonly onLost: (reason: string) => void;
@@ -43,7 +42,7 @@ export class DirectoryClient {
   #socket: WebSocket | undefined;
   #welcome = false;
   /** Since `welcome`. */
-  readonly #hosts = new Map<HostId, Entry>();
+  readonly #hosts = new Map<HostId, Presence>();
   #silence: Silence;
   #announcement: Announcement | undefined;
   #announceTimer: (() => void) | undefined;
@@ -143,7 +142,7 @@ export class DirectoryClient {
     }
   }
 
-  #heard(entries: readonly Entry[], left: readonly HostId[]): void {
+  #heard(entries: readonly Presence[], left: readonly HostId[]): void {
     for (const host of left) this.#hosts.delete(host);
     for (const entry of entries) this.#hosts.set(entry.host, entry);
     // Whatever a relay says, no more than there can be.

@@ -1,5 +1,6 @@
 /** A job's files in memory: what a page gives its jobs, and tests use. Directories are remembered even when empty. */
 import { RoostError } from "../base/errors.ts";
+import { parentOf } from "../base/paths.ts";
 import type { Disk, DiskContent, DiskEntry, DiskFile } from "../base/ports.ts";
 
 interface MemoryFile {
@@ -80,7 +81,7 @@ export class MemoryDisk implements Disk {
     if (file && mode.exclusive) throw new RoostError("EEXIST", `${path} exists already`);
     if (!file) {
       if (!mode.create) throw this.#absent(path);
-      this.#parentOf(path);
+      this.#requireParent(path);
       file = { bytes: new Uint8Array(), size: 0, modifiedMs: this.#now(), revision: this.#revision++ };
       this.#files.set(path, file);
     } else if (mode.truncate) {
@@ -134,7 +135,7 @@ export class MemoryDisk implements Disk {
   makeDirectory(path: string): void {
     if (this.#directories.has(path) || this.#files.has(path))
       throw new RoostError("EEXIST", `${path || "/"} exists already`);
-    this.#parentOf(path);
+    this.#requireParent(path);
     this.#directories.add(path);
   }
 
@@ -150,7 +151,7 @@ export class MemoryDisk implements Disk {
       throw this.#absent(from);
     }
     if (this.#directories.has(to)) throw new RoostError("EISDIR", `${to} is a directory`);
-    this.#parentOf(to);
+    this.#requireParent(to);
     this.#files.delete(from);
     this.#files.set(to, file);
   }
@@ -161,7 +162,7 @@ export class MemoryDisk implements Disk {
     if (this.#files.has(to)) throw new RoostError("ENOTDIR", `${to} is not a directory`);
     if (this.#directories.has(to) && this.list(to).length > 0)
       throw new RoostError("ENOTEMPTY", `the directory ${to} is not empty`);
-    this.#parentOf(to);
+    this.#requireParent(to);
     const moved = (path: string) => to + path.slice(from.length);
     for (const path of [...this.#directories])
       if (path === from || path.startsWith(`${from}/`)) {
@@ -175,8 +176,8 @@ export class MemoryDisk implements Disk {
       }
   }
 
-  #parentOf(path: string): void {
-    const parent = path.slice(0, Math.max(0, path.lastIndexOf("/")));
+  #requireParent(path: string): void {
+    const parent = parentOf(path);
     if (this.#files.has(parent)) throw new RoostError("ENOTDIR", `${parent} is not a directory`);
     if (!this.#directories.has(parent)) throw this.#absent(parent);
   }

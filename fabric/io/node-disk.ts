@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { ERROR_CODES, type ErrorCode, RoostError } from "../base/errors.ts";
+import { parentOf } from "../base/paths.ts";
 import type { Disk, DiskEntry, DiskFile } from "../base/ports.ts";
 
 /** A directory of this machine; nothing outside of it can be reached. */
@@ -106,8 +107,6 @@ export class NodeDisk implements Disk {
     return path.join(this.#real(parentOf(name)), path.basename(name));
   }
 }
-
-const parentOf = (name: string) => name.slice(0, Math.max(0, name.lastIndexOf("/")));
 
 function attempt<T>(name: string, act: () => T): T {
   try {

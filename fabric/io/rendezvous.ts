@@ -7,8 +7,8 @@
 import type { DataConnection, Peer } from "peerjs";
 import { RoostError } from "../base/errors.ts";
 import type { HostId } from "../base/ids.ts";
-import type { Binding, Clock, Link } from "../base/ports.ts";
-import { type Entry, fitting, isHostId, SIGNALLING_PATH } from "../wire/directory.ts";
+import type { Binding, Clock, Link, Presence, RelayState, Rendezvous } from "../base/ports.ts";
+import { fitting, isHostId, SIGNALLING_PATH } from "../wire/directory.ts";
 import type { Identity } from "../wire/identity.ts";
 import { bindingOf, whenDescribed } from "./binding.ts";
 import { systemClock } from "./clock.ts";
@@ -23,7 +23,7 @@ const CONNECT_TRIES = 3;
 /** From the ticket to the open signalling connection. */
 const SIGNALLING_MS = 10_000;
 
-export interface RelayOptions {
+export interface ConnectRelayOptions {
   /** Of the relay's page. */
   readonly url: URL;
   readonly self: Identity;
@@ -31,38 +31,17 @@ export interface RelayOptions {
   readonly log?: (sentence: string) => void;
 }
 
-export type RelayConnection =
-  | { readonly state: "online" }
-  /** Links that exist go on working meanwhile. `sinceMs` by the clock's `now`. */
-  | { readonly state: "connecting"; readonly sinceMs: number; readonly reason: string };
-
-export interface Rendezvous {
-  readonly relay: RelayConnection;
-  /** Everybody who announced, this host included; nobody while the relay is away. */
-  readonly hosts: readonly Entry[];
-  /** Stays announced, over reconnections too, until the next call. `host` is this one. */
-  announce(entry: Entry): void;
-  /** A new link each time. Rejects with a RoostError (ENOHOST, ETIMEDOUT) within ten seconds. */
-  connect(host: HostId): Promise<Link>;
-  /** A link that another host made. Set once. */
-  onLink: (link: Link) => void;
-  /** `relay` or `hosts` changed. Set once. */
-  onChange: () => void;
-  /** Says goodbye on every link, and to the relay. */
-  close(): void;
-}
-
-export function connectRelay(options: RelayOptions): Rendezvous {
+export function connectRelay(options: ConnectRelayOptions): Rendezvous {
   return new RelayRendezvous(options);
 }
 
 class RelayRendezvous implements Rendezvous {
-  relay: RelayConnection;
-  hosts: readonly Entry[] = [];
+  relay: RelayState;
+  hosts: readonly Presence[] = [];
   onLink: (link: Link) => void = (link) => link.close("this host takes no links");
   onChange = () => {};
 
-  readonly #options: RelayOptions;
+  readonly #options: ConnectRelayOptions;
   readonly #clock: Clock;
   readonly #log: (sentence: string) => void;
   readonly #directory: DirectoryClient;
@@ -77,7 +56,7 @@ class RelayRendezvous implements Rendezvous {
   #cancelSignalling = () => {};
   #closed = false;
 
-  constructor(options: RelayOptions) {
+  constructor(options: ConnectRelayOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? (() => {});
@@ -105,7 +84,7 @@ class RelayRendezvous implements Rendezvous {
     });
   }
 
-  announce({ name, platform, taking, group }: Entry): void {
+  announce({ name, platform, taking, group }: Presence): void {
     this.#directory.announce({ name: fitting(name, 64), platform: fitting(platform, 128), taking, group });
   }
 

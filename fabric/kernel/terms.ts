@@ -23,5 +23,3 @@ export const NO_TERMS: Terms = {
   memoryBytes: Number.POSITIVE_INFINITY,
   held: false,
 };
-
-export const FREELY: Terms = { ...NO_TERMS, taking: true, reason: "" };

@@ -18,6 +18,7 @@ import {
   union,
 } from "../base/codec.ts";
 import type { HostId } from "../base/ids.ts";
+import type { Presence } from "../base/ports.ts";
 import { proof } from "./proof.ts";
 
 /** Raised whenever a message changes its form or meaning. */
@@ -46,9 +47,7 @@ const id = branded<HostId>(text(26));
 /** `group`: what its members know it by (identity.ts); empty without one. Anybody can claim it; links prove it. */
 const presence = { name: text(64), platform: text(128), taking: bool, group: text(26) };
 
-const entry = struct({ host: id, ...presence });
-/** What the directory says of a host that is reachable. */
-export type Entry = Carried<typeof entry>;
+const entry: Codec<Presence> = struct({ host: id, ...presence });
 
 const REFUSALS = ["EAGAIN", "EEXIST", "EINVAL", "EPERM", "EVERSION"] as const;
 

@@ -13,7 +13,7 @@ import { sha256, sha512 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { utf8Encode } from "../base/codec.ts";
 import { RoostError } from "../base/errors.ts";
-import { type HostId, hostId, idFromRandom, type JobId } from "../base/ids.ts";
+import { type HostId, hostId, idFromBytes, type JobId } from "../base/ids.ts";
 import type { Binding, Signer } from "../base/ports.ts";
 import type { Proof } from "./proof.ts";
 
@@ -35,7 +35,7 @@ export const identityFrom = (secret: Uint8Array): Identity =>
   identityOf({ key: getPublicKey(secret), sign: async (words) => sign(words, secret) });
 
 /** 130 bits of the key's hash: as many as nobody finds another key for. */
-const idOf = (key: Uint8Array): HostId => hostId(idFromRandom(sha256(key)));
+const idOf = (key: Uint8Array): HostId => hostId(idFromBytes(sha256(key)));
 
 /** Shows to the other end of this connection, and to nobody else, that this end has the identity's secret half. */
 export const prove = async ({ key, sign }: Identity, binding: Binding): Promise<Proof> => ({
@@ -81,7 +81,7 @@ export function groupKey(secret: string): Uint8Array {
 
 /** What members know their group by in a relay's directory: it leads to nobody's secret, and proves nothing. */
 export const groupName = (group: Uint8Array): string =>
-  idFromRandom(hmac(sha256, group, utf8Encode("roost directory 1\n")));
+  idFromBytes(hmac(sha256, group, utf8Encode("roost directory 1\n")));
 
 /** Shows to the other end that this end knows the group's secret, without telling it. */
 export const proveMember = (group: Uint8Array, { ours, theirs }: Binding): Uint8Array =>
@@ -99,7 +99,7 @@ export function provesMember(group: Uint8Array, proof: Uint8Array, { ours, their
  * are the same, on most platforms), so that its address stays good.
  */
 export const secretOfJob = async ({ sign }: Identity, job: JobId): Promise<string> =>
-  idFromRandom(sha256(await sign(utf8Encode(`roost job 1\n${job}\n`))));
+  idFromBytes(sha256(await sign(utf8Encode(`roost job 1\n${job}\n`))));
 
 /** Who knows a job's secret: who steers it, and its home. */
 type Knower = "control" | "home";

@@ -3,6 +3,7 @@
  * WIRE.md beside this file says what each means and in which order they come.
  */
 
+import { fromHex, hex } from "../base/bytes.ts";
 import {
   atMost,
   bool,
@@ -24,7 +25,6 @@ import {
   varint,
 } from "../base/codec.ts";
 import { ERROR_CODES } from "../base/errors.ts";
-import { fromHex, hex } from "../base/hex.ts";
 import {
   type BaseId,
   type CachedId,

@@ -5,8 +5,7 @@
 import { Invalid } from "../../fabric/base/codec.ts";
 import { must } from "../../fabric/base/errors.ts";
 import type { HostId } from "../../fabric/base/ids.ts";
-import type { Link, LinkEnd } from "../../fabric/base/ports.ts";
-import type { Presence, Rendezvous } from "../../fabric/host/environment.ts";
+import type { Link, LinkEnd, Presence, Rendezvous } from "../../fabric/base/ports.ts";
 import { linkPair } from "../../fabric/io/memory-link.ts";
 import type { Identity } from "../../fabric/wire/identity.ts";
 import { decodeMessage } from "../../fabric/wire/messages.ts";

@@ -227,7 +227,7 @@ export class History {
     const { memoryProcesses } = this.plan.weather;
     if (memoryProcesses && world.random() < 0.5)
       host.daemon.allow({ memoryBytes: memoryProcesses * (1 << 20) });
-    host.daemon.take();
+    host.daemon.allow({ taking: true, reason: "" });
     this.announce(host);
   }
 

@@ -1,6 +1,7 @@
 /** The relay's directory, the very one, with participants that announce themselves to it and come back when it has lost them. */
 import type { HostId } from "../../fabric/base/ids.ts";
-import { DIRECTORY_VERSION, type Entry, type FromRelay, type ToRelay } from "../../fabric/wire/directory.ts";
+import type { Presence } from "../../fabric/base/ports.ts";
+import { DIRECTORY_VERSION, type FromRelay, type ToRelay } from "../../fabric/wire/directory.ts";
 import { type ConnectionId, type Event, newDirectory, step } from "../../relay/directory.ts";
 import { RELAY_LIMITS } from "../../relay/limits.ts";
 import type { Party } from "./party.ts";
@@ -14,7 +15,7 @@ export interface Participant {
   readonly id: HostId;
   readonly party: Party;
   readonly taking: () => boolean;
-  readonly onHosts: (hosts: readonly Entry[]) => void;
+  readonly onHosts: (hosts: readonly Presence[]) => void;
 }
 
 interface Connection {
@@ -50,7 +51,7 @@ export class SimulatedRelay {
   join(self: Participant): () => void {
     const world = this.#world;
     let connection: Connection | undefined;
-    const listed = new Map<HostId, Entry>();
+    const listed = new Map<HostId, Presence>();
     const announce = () =>
       connection?.toRelay({
         type: "announce",

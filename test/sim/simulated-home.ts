@@ -3,12 +3,11 @@
  * that are listed. A home that is kept in a store is followed by another that goes on from what the store has.
  */
 import { baseId, type HostId, hostId } from "../../fabric/base/ids.ts";
-import type { Clock, Disk } from "../../fabric/base/ports.ts";
+import type { Clock, Disk, Presence } from "../../fabric/base/ports.ts";
 import type { End, JobSpec } from "../../fabric/home/state.ts";
 import { Job, type JobOptions, type Terminal } from "../../fabric/host/job.ts";
 import { keptJob } from "../../fabric/host/job-keeper.ts";
 import type { JobAtRest } from "../../fabric/host/saved-job.ts";
-import type { Entry } from "../../fabric/wire/directory.ts";
 import { Violation } from "./copies.ts";
 import { SimulatedLink, type Tap } from "./network.ts";
 import type { Pace } from "./pace.ts";
@@ -62,7 +61,7 @@ export class SimulatedHome {
   readonly #world: World;
   readonly #options: HomeOptions;
   readonly #connecting = new Set<HostId>();
-  #listed: readonly Entry[] = [];
+  #listed: readonly Presence[] = [];
   #ended = false;
 
   constructor(world: World, options: HomeOptions) {

@@ -90,7 +90,10 @@ function reclaim(history: History, { daemon, party }: SimulatedHost): void {
   const { world } = history;
   daemon.reclaim("its owner is back").then((receipt) => {
     must(receipt.emptyMs >= receipt.cpuBackMs || undefined, "receipt with its times in order");
-    world.after(world.between(50, 2_000), () => history.healed || party.enter(() => daemon.take()));
+    world.after(
+      world.between(50, 2_000),
+      () => history.healed || party.enter(() => daemon.allow({ taking: true, reason: "" })),
+    );
   });
 }
 

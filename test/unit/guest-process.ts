@@ -141,7 +141,7 @@ export async function runJob(source: string, options: Options = {}): Promise<Out
       const daemon = startHost(world, base, self(name), calls, alive);
       const [ours, theirs] = links(world, alive);
       daemon.serve(theirs, n === 0);
-      daemon.take();
+      daemon.allow({ taking: true, reason: "" });
       job.addHost(ours, n === 0);
     }
     const print = (fd: number) =>

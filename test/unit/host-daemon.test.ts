@@ -46,7 +46,7 @@ test("an image that cannot be used is logged and told to its home, and the host 
     close: () => {},
   };
   const daemon = daemonWith(port, (sentence) => logged.push(sentence));
-  daemon.take();
+  daemon.allow({ taking: true, reason: "" });
   const [home, host] = linkPair();
   const heard: Message[] = [];
   const twice = new Promise<void>((done) => {

@@ -7,7 +7,7 @@ import { type KernelEffect, type KernelEvent, TICK_MS } from "../../fabric/kerne
 import { type Command, type HomeLink, type Report, stayKey } from "../../fabric/kernel/executor-messages.ts";
 import { step as stepKernel } from "../../fabric/kernel/kernel.ts";
 import { newKernel } from "../../fabric/kernel/state.ts";
-import { FREELY } from "../../fabric/kernel/terms.ts";
+import { NO_TERMS } from "../../fabric/kernel/terms.ts";
 import type { Message, MessageOf } from "../../fabric/wire/messages.ts";
 
 import { JOB, placeOf, received } from "./messages.kit.ts";
@@ -53,7 +53,7 @@ function snapshotOf(name: string, calls: number) {
 }
 function host(): KernelBench {
   const k = new KernelBench();
-  k.do({ type: "terms", terms: FREELY });
+  k.do({ type: "terms", terms: { ...NO_TERMS, taking: true } });
   k.do({ type: "linked", link: A, own: false, host: hostId("a"), name: "a" });
   k.do({ type: "linked", link: B, own: false, host: hostId("b"), name: "b" });
   return k;

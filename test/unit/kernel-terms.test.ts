@@ -5,7 +5,7 @@ import type { KernelEffect, KernelEvent } from "../../fabric/kernel/events.ts";
 import { type HomeLink, stayKey } from "../../fabric/kernel/executor-messages.ts";
 import { step } from "../../fabric/kernel/kernel.ts";
 import { newKernel } from "../../fabric/kernel/state.ts";
-import { FREELY, type Terms } from "../../fabric/kernel/terms.ts";
+import { NO_TERMS, type Terms } from "../../fabric/kernel/terms.ts";
 import { type Message, NOTHING_LEARNED } from "../../fabric/wire/messages.ts";
 import { snapshotOf } from "./home.kit.ts";
 import { placeOf } from "./messages.kit.ts";
@@ -16,7 +16,7 @@ const OWN = 2 as HomeLink;
 class Bench {
   readonly state = newKernel([0, 1]);
   constructor() {
-    this.do({ type: "terms", terms: FREELY });
+    this.do({ type: "terms", terms: { ...NO_TERMS, taking: true } });
     this.do({ type: "linked", link: STRANGER, own: false, host: hostId("s".repeat(26)), name: "stranger" });
     this.do({ type: "linked", link: OWN, own: true, host: hostId("o".repeat(26)), name: "own" });
   }
@@ -231,7 +231,7 @@ test("after a reclaim nothing is kept of others, in any worker; what the owner's
   const halted = (executor: number) => bench.do({ type: "report", executor, report: { type: "halted" } });
   expect(commands(halted(0))).toEqual([]);
   expect(commands(halted(1)).map(({ type }) => type)).toEqual(["tidy", "tidy", "go", "go"]);
-  bench.allow(FREELY);
+  bench.allow({ ...NO_TERMS, taking: true });
   expect([isKept(STRANGER, 1), isKept(OWN, 1)]).toEqual([false, true]);
 });
 

@@ -9,7 +9,7 @@ import type { KernelEvent } from "../../fabric/kernel/events.ts";
 import type { HomeLink, Report, StayKey } from "../../fabric/kernel/executor-messages.ts";
 import { step as kernelStep } from "../../fabric/kernel/kernel.ts";
 import { type KernelState, newKernel } from "../../fabric/kernel/state.ts";
-import { FREELY } from "../../fabric/kernel/terms.ts";
+import { NO_TERMS } from "../../fabric/kernel/terms.ts";
 import { encodeCall } from "../../fabric/wire/calls.ts";
 import { NOTHING_LEARNED } from "../../fabric/wire/messages.ts";
 
@@ -48,7 +48,7 @@ class Scene {
 
   host(name: string, mib: number, ownOf?: number): void {
     this.#hosts.set(name, newKernel([0]));
-    this.#atHost(name, { type: "terms", terms: { ...FREELY, memoryBytes: mib * MIB } });
+    this.#atHost(name, { type: "terms", terms: { ...NO_TERMS, taking: true, memoryBytes: mib * MIB } });
     for (const link of this.#homes.keys()) {
       if (ownOf !== undefined && ownOf !== link) continue;
       const local = ownOf === link;

@@ -1,8 +1,8 @@
 /** A participant without a fabric: only the rendezvous and its links, steered by the test through `window.links`. */
 import type { HostId } from "../../../../fabric/base/ids.ts";
-import type { Link } from "../../../../fabric/base/ports.ts";
+import type { Link, Rendezvous } from "../../../../fabric/base/ports.ts";
 import { systemRandom } from "../../../../fabric/io/random.ts";
-import { connectRelay, type Rendezvous } from "../../../../fabric/io/rendezvous.ts";
+import { connectRelay } from "../../../../fabric/io/rendezvous.ts";
 import { identityFrom } from "../../../../fabric/wire/identity.ts";
 import { type Exchange, exchange, Mailbox } from "../../exchange.ts";
 

@@ -1,4 +1,7 @@
-/** Hashes, as the hexadecimal digits by which things are named, and back. */
+/** Bytes compared; and hashes as the hexadecimal digits by which things are named, and back. */
+
+export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, n) => byte === b[n]);
 
 const DIGITS = "0123456789abcdef";
 
