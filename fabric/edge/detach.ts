@@ -5,8 +5,8 @@
 import { spawn } from "node:child_process";
 import { ERROR_CODES, RoostError } from "../base/errors.ts";
 import type { Job } from "../host/job.ts";
-import type { RunCommand } from "./commands.ts";
-import type { Launch, Outcome } from "./run.ts";
+import type { Launch, Outcome } from "./launch.ts";
+import type { RunCommand } from "./run.ts";
 import type { JobRecord } from "./state.ts";
 import { shortId } from "./words.ts";
 

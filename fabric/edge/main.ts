@@ -130,7 +130,7 @@ function takingPart(roost: Command): void {
     .showHelpAfterError("(what is meant for the program comes after --; roost run --help lists the rest)")
     .addHelpText("after", "\nExample:\n  roost run examples/queens.js 8 --local=3")
     .action(async (file: string | undefined, args: string[], options) => {
-      const { run } = await import("./commands.ts");
+      const { run } = await import("./run.ts");
       process.exitCode = await run(file, args, options);
     });
 

@@ -6,7 +6,7 @@ import type { HostReport, JobReport, ProcessReport } from "../wire/control.ts";
 import { out } from "./colors.ts";
 import type { Unreached } from "./find.ts";
 import { type Column, table, widthOfOutput } from "./table.ts";
-import { mib, plain, shortId, span } from "./words.ts";
+import { counted, mib, plain, shortId, span } from "./words.ts";
 
 const PAINT: Record<ProcessReport["state"], (text: string) => string> = {
   running: out.green,
@@ -27,7 +27,7 @@ export function jobLine(job: JobReport, width = widthOfOutput()): string {
   const age = span(job.nowMs - job.startedMs);
   const all =
     job.endedMs === undefined
-      ? [`${running} running`, `${alive} alive`, count(job.hosts.length, "host"), age]
+      ? [`${running} running`, `${alive} alive`, counted(job.hosts.length, "host"), age]
       : [endOf(job), `after ${span(job.endedMs - job.startedMs)}`];
   const few = job.endedMs === undefined ? [`${running} running`, age] : all;
   const id = shortId(job.id);
@@ -143,8 +143,6 @@ export function endOf({ status, signal }: Pick<JobReport, "status" | "signal">):
   if (signal) return out.red(`ended by ${plain(signal)}`);
   return status === 0 ? "ended well" : out.red(`ended with status ${status}`);
 }
-
-export const count = (n: number, noun: string) => `${n} ${noun}${n === 1 ? "" : "s"}`;
 
 /** Colours are kept whole. */
 function cut(text: string, width: number): string {

@@ -7,7 +7,7 @@ import { RoostError } from "../base/errors.ts";
 import type { JobView } from "../host/view.ts";
 import { bundleProgram, type Program } from "./bundle.ts";
 import { out } from "./colors.ts";
-import { runLocal } from "./run.ts";
+import { runLocal } from "./launch.ts";
 import { bar, summarizeJob } from "./terminal.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));

@@ -9,7 +9,7 @@ import type { Terminal } from "../host/job.ts";
 import type { JobView } from "../host/view.ts";
 import { err } from "./colors.ts";
 import { type OutputStream, outputStream, type StreamEvents } from "./streams.ts";
-import { plain } from "./words.ts";
+import { counted, plain } from "./words.ts";
 
 /** stdin, a line at a time, and nothing of it before somebody asks. */
 export function lineReader() {
@@ -141,9 +141,9 @@ export function describeJob(job: JobView, nowMs: number, columns = process.stder
     `${count("running")} running`,
     `${ended}/${job.processes.length} ended`,
     ...(waiting > 0 ? [`${waiting} without host`] : []),
-    ...(moves > 0 ? [counted(moves, "move", "moves")] : []),
+    ...(moves > 0 ? [counted(moves, "move")] : []),
   ];
-  const hosts = counted(on.length, "host", "hosts");
+  const hosts = counted(on.length, "host");
   const lines = [
     [time, bar(ended / job.processes.length), ...facts, on.join(" · ")],
     [time, ...facts, on.join(" · ")],
@@ -171,7 +171,5 @@ export function summarizeJob(job: JobView): string {
   const sent = stays.reduce((bytes, stay) => bytes + stay.imageBytes, 0);
   const used = new Set(stays.map((stay) => stay.host)).size;
   const processes = counted(job.processes.length, "process", "processes");
-  return `${processes} on ${counted(used, "host", "hosts")}, ${prettyMs(cpuMs)} of CPU, ${prettyBytes(sent)} of images`;
+  return `${processes} on ${counted(used, "host")}, ${prettyMs(cpuMs)} of CPU, ${prettyBytes(sent)} of images`;
 }
-
-const counted = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;

@@ -6,6 +6,8 @@ import { SHOWN } from "./state.ts";
 /** Text from elsewhere, made fit for a terminal: one line, nothing that moves the cursor or turns the direction. */
 export const plain = (text: string) => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ");
 
+export const counted = (n: number, one: string, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
+
 export const shortId = (id: string) => id.slice(0, SHOWN);
 
 /** `340ms`, `2.3s`, `4m 10s`. */

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bundleProgram } from "../../fabric/edge/bundle.ts";
-import { runLocal } from "../../fabric/edge/run.ts";
+import { runLocal } from "../../fabric/edge/launch.ts";
 
 /** From dist/node. */
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
