@@ -3,7 +3,16 @@
  * engine, real host, real home; files in memory, as a page has them, and in a directory, as a terminal has.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -285,6 +294,7 @@ describe("files in a directory", () => {
       fs.mkdirSync("turning");
       fs.writeFileSync("turning/secret", "mine");
       const open = fs.openSync("turning/secret", "r+");
+      fs.writeFileSync("turning/ready", "");
       const read = () => fs.readFileSync("turning/secret", "utf8");
       const told = (act) => { try { return act(); } catch (error) { return error.code; } };
       while (["mine", "ENOENT"].includes(told(read))) sleep(5); // ENOENT: moved away, and not a link yet
@@ -298,12 +308,9 @@ describe("files in a directory", () => {
       fs.writeSync(open, "still");`;
     const turn = () => {
       const timer = setInterval(() => {
-        try {
-          execFileSync("mv", [join(job, "turning"), join(job, "turned")], { stdio: "ignore" });
-        } catch {
-          return; // not there yet
-        }
+        if (!existsSync(join(job, "turning/ready"))) return;
         clearInterval(timer);
+        renameSync(join(job, "turning"), join(job, "turned"));
         symlinkSync("../outside", join(job, "turning"));
       }, 20);
       return () => clearInterval(timer);
