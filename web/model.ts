@@ -64,9 +64,9 @@ interface Kept {
   readonly owner: OwnerSettings;
 }
 
-/** A job that runs is written down this often. */
 /** So long after it was last looked for, a home of another page is looked for once more. */
 const HOME_AWAY_MS = 512_000;
+/** A job that runs is written down this often. */
 const REMEMBER_MS = 5_000;
 /** While anything counts seconds, they are looked at this often. */
 const TICK_MS = 250;
@@ -77,6 +77,8 @@ const TICK_MS = 250;
 const SHOWING_PART = 1 / 20;
 const SHOWING_PART_IN_USE = 1 / 5;
 const SHOWING_WAIT_MS = 250;
+/** What happens by itself is shown so much later, with what follows from it: showing the start of a move would be in the way of its end. */
+const SHOWING_LATER_MS = 100;
 
 export class Model {
   readonly view: ReadonlySignal<FabricView>;
@@ -392,7 +394,7 @@ export class Model {
     this.#refresh();
   }
 
-  /** Takes over the fabric's state before the next frame, or one soon after; in a hidden tab, which has no frames, soon. */
+  /** Takes over the fabric's state before a frame that comes soon; in a hidden tab, which has no frames, soon as well. */
   #refresh(): void {
     if (this.#cancelRefresh) return;
     let frame = 0;
@@ -400,7 +402,8 @@ export class Model {
     const inFrame = () => {
       frame = requestAnimationFrame(run);
     };
-    const waitMs = this.#showsAtMs - performance.now();
+    const laterMs = navigator.userActivation?.isActive ? 0 : SHOWING_LATER_MS;
+    const waitMs = Math.max(this.#showsAtMs - performance.now(), laterMs);
     const wait = waitMs > 0 ? setTimeout(inFrame, waitMs) : undefined;
     if (wait === undefined) inFrame();
     const timer = setTimeout(run, SHOWING_WAIT_MS);

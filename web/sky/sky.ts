@@ -1,8 +1,8 @@
 /**
  * Draws processes on one canvas over the places of the fabric: they stand in their yards, fly in low arcs when their
  * place has changed, come out of their parents when they are forked, and go home to them when they end. One canvas, so
- * that hundreds move without the browser laying anything out. It draws only while something is different or moves;
- * who prefers less motion sees things simply be where they are.
+ * that hundreds move without the browser laying anything out. It draws only while something is different or moves, and
+ * less often where only letters do; who prefers less motion sees things simply be where they are.
  */
 import type { Glyph } from "../components/icons.tsx";
 import { type Look, Painter } from "./painter.ts";
@@ -58,6 +58,11 @@ const HOME_MS = 420;
 const SPARK_MS = 360;
 /** More would be a blur. */
 const SPARKS_MAX = 80;
+/**
+ * Frames in which nothing but sparks moves come so far apart, and so do sparks on one way: letters go on for as long as a job
+ * does, on the thread that draws.
+ */
+const SPARK_FRAME_MS = 40;
 /** When more fly at once, none leaves a trail: so many dashed lines would be a blur, and most of the drawing's time. */
 const TRAILS_MAX = 60;
 const LEAVING_MAX = 300;
@@ -73,6 +78,8 @@ export class Sky {
   #sparks: Spark[] = [];
   #dragged: { readonly key: string; x: number; y: number } | undefined;
   #frame = 0;
+  #rest: ReturnType<typeof setTimeout> | undefined;
+  #drawnMs = Number.NEGATIVE_INFINITY;
   readonly #still: () => boolean;
 
   /** `still`: whether nothing is to move. */
@@ -119,8 +126,12 @@ export class Sky {
   /** A message from one to another: a spark. */
   spark(from: string, to: string): void {
     if (this.#still() || this.#sparks.length >= SPARKS_MAX || document.hidden) return;
-    this.#sparks.push({ from, to, beganMs: performance.now() });
-    this.#wake();
+    const nowMs = performance.now();
+    const justLeft = ({ beganMs, ...way }: Spark) =>
+      nowMs - beganMs < SPARK_FRAME_MS && way.from === from && way.to === to;
+    if (this.#sparks.some(justLeft)) return;
+    this.#sparks.push({ from, to, beganMs: nowMs });
+    this.#wakeForSparks();
   }
 
   /** What is at this point of the canvas. */
@@ -144,17 +155,29 @@ export class Sky {
 
   close(): void {
     cancelAnimationFrame(this.#frame);
+    clearTimeout(this.#rest);
   }
 
   #wake(): void {
+    clearTimeout(this.#rest);
+    this.#rest = undefined;
     if (this.#frame !== 0) return;
     this.#frame = requestAnimationFrame((nowMs) => {
       this.#frame = 0;
+      this.#drawnMs = nowMs;
       if (this.draw(nowMs)) this.#wake();
+      else if (this.#sparks.length > 0) this.#wakeForSparks();
     });
   }
 
-  /** Draws one frame; says whether another is needed. */
+  #wakeForSparks(): void {
+    if (this.#frame !== 0 || this.#rest !== undefined) return;
+    const restMs = this.#drawnMs + SPARK_FRAME_MS - performance.now();
+    if (restMs > 0) this.#rest = setTimeout(() => this.#wake(), restMs);
+    else this.#wake();
+  }
+
+  /** Draws one frame; says whether another is needed at once, for more than sparks. */
   draw(nowMs: number): boolean {
     const { sprites, scale, width, height } = this.#scene;
     const painter = this.#painter;
@@ -210,8 +233,7 @@ export class Sky {
         lookOf(dragged),
         scale.numbered,
       );
-    const busy = this.#flights.size > 0 || this.#leaving.length > 0 || this.#sparks.length > 0;
-    return busy || (moving && !this.#still());
+    return this.#flights.size > 0 || this.#leaving.length > 0 || (moving && !this.#still());
   }
 
   #wings(nowMs: number): number {
